@@ -1,0 +1,42 @@
+"""Deterministic simulation and testing of network code, grown from the dispatcher of asyncore.
+
+The same handler classes run on real sockets and on a virtual network whose latency, partial sends,
+resets and interleavings are chosen, recorded, replayed and shrunk.
+"""
+
+from .choices import Deviation, Happening, Script, parse
+from .dispatcher import dispatcher, dispatcher_with_send
+from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
+from .loop import ExitNow, Loop, Timer, loop
+from .real import RealTransport
+from .transport import Transport, current, set_default
+from .virtual import Host, Network
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Deadlock",
+    "Deviation",
+    "Diverged",
+    "ExitNow",
+    "Happening",
+    "Host",
+    "Livelock",
+    "Loop",
+    "Network",
+    "ProgramError",
+    "RealTransport",
+    "ScenarioError",
+    "Script",
+    "SimnetError",
+    "Timer",
+    "Transport",
+    "UsageError",
+    "current",
+    "dispatcher",
+    "dispatcher_with_send",
+    "loop",
+    "parse",
+]
+
+set_default(RealTransport())

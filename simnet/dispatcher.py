@@ -1,0 +1,379 @@
+"""The dispatcher of asyncore, on whatever transport it is given.
+
+A `dispatcher` is a socket with handlers: the loop calls `handle_read` when there is something to read,
+`handle_write` when there is room to write, and the events that follow from these two: a connection is
+established when it first becomes writable, it was closed when it becomes readable and there is nothing
+to read, and a listener that is readable has a connection to accept.
+
+Classes written for asyncore work with a change of the import.  Where this differs from asyncore:
+
+* `writable` is True only while connecting, unless the class overrides `handle_write`: asyncore's
+  default lets every loop spin.
+* An exception that a handler lets out ends a virtual run and reaches the test, unless the class has a
+  `handle_error` of its own.  On the real transport it is printed and the channel is closed, as ever.
+* A `recv` that raises BlockingIOError out of a handler is a spurious event, not an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as std
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from .loop import DISCONNECTED, ExitNow, Loop, Timer, loop, loop_for
+from .transport import Address, Transport, current
+
+__all__ = ["ExitNow", "Timer", "dispatcher", "dispatcher_with_send", "loop"]
+
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
+_NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
+_SEND_AT_MOST = 65_536
+
+
+class dispatcher:
+    """A socket with handlers.
+
+    Args:
+        sock: a connected socket, such as `accept` returned; it becomes non-blocking.
+        map: the channel map to join; without it, the one of the transport's default loop.
+        transport: the machine to live on; without it, the current one.
+    """
+
+    declares_interest: ClassVar[bool] = True
+    """Whether `readable` and `writable` change their answers only when `touch` is called.
+
+    A class that overrides either is asked in every pass of its loop, unless it sets this to True.
+    """
+
+    ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
+    _handles_write: ClassVar[bool] = False
+
+    connected = False
+    accepting = False
+    connecting = False
+    addr: Address = None
+    socket: Any = None
+
+    def __init__(
+        self, sock: Any = None, map: dict[int, Any] | None = None, transport: Transport | None = None
+    ) -> None:
+        self._transport = transport if transport is not None else current()
+        self._loop: Loop = loop_for(self._transport, map)
+        self._map = self._loop.map
+        self._fileno: int | None = None
+        if sock is None:
+            return
+        sock.setblocking(False)
+        self.set_socket(sock)
+        self.connected = True
+        try:
+            self.addr = sock.getpeername()
+        except OSError as error:
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                self.del_channel()
+                raise
+            # Not connected yet, or reset before anybody looked.
+            self.connected = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = cls.__dict__
+        if "declares_interest" not in own and ("readable" in own or "writable" in own):
+            cls.declares_interest = False
+        if "handle_write" in own or "handle_write_event" in own:
+            cls._handles_write = True
+
+    def __repr__(self) -> str:
+        state = "listening" if self.accepting else "connected" if self.connected else ""
+        words = [type(self).__name__, state, "" if self.addr is None else _show(self.addr)]
+        return f"<{' '.join(word for word in words if word)}>"
+
+    # --- the channel map -------------------------------------------------------------------------
+
+    def add_channel(self, map: dict[int, Any] | None = None) -> None:
+        """Join a map under the socket's descriptor: from now on the loop calls the handlers."""
+        assert self._fileno is not None, "a channel without a socket has no place in a map"
+        self._loop_of(map).add(self._fileno, self)
+
+    def del_channel(self, map: dict[int, Any] | None = None) -> None:
+        """Leave the map: no handler is called any more."""
+        if self._fileno is not None:
+            running = self._loop_of(map)
+            if running.map.get(self._fileno) is self:
+                running.remove(self._fileno)
+            self._fileno = None
+
+    def _loop_of(self, map: dict[int, Any] | None) -> Loop:
+        return self._loop if map is None or map is self._map else loop_for(self._transport, map)
+
+    def touch(self) -> None:
+        """Say that `readable` or `writable` may answer differently now."""
+        if self._fileno is not None:
+            self._loop.touch(self._fileno, self)
+
+    def call_later(self, delay: str | float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Call ``callback(*args)`` after `delay`, in seconds or as text (``"20ms"``); see `Timer.cancel`.
+
+        A timer outlives its channel unless it is cancelled.
+        """
+        return self._loop.call_later(delay, callback, *args)
+
+    # --- sockets ---------------------------------------------------------------------------------
+
+    def create_socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM) -> None:
+        """Make the socket, non-blocking."""
+        sock = self._transport.socket(family, type)
+        sock.setblocking(False)
+        self.set_socket(sock)
+
+    def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
+        """Use this socket, and join the map."""
+        self.socket = sock
+        self._fileno = sock.fileno()
+        self.add_channel(map)
+
+    def set_reuse_addr(self) -> None:
+        """Let the address be bound again although connections of a former listener linger."""
+        try:
+            old = self.socket.getsockopt(std.SOL_SOCKET, std.SO_REUSEADDR)
+            self.socket.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, old | 1)
+        except OSError:
+            pass
+
+    def bind(self, address: Address) -> None:
+        """Bind the socket to a local address."""
+        self.addr = address
+        self.socket.bind(address)
+
+    def listen(self, backlog: int) -> None:
+        """Wait for connections; each leads to `handle_accepted`."""
+        self.accepting = True
+        self.socket.listen(backlog)
+        self.touch()
+
+    def accept(self) -> tuple[Any, Address] | None:
+        """The next connection and its peer's address, or None if there is none after all."""
+        try:
+            sock, address = self.socket.accept()
+        except OSError as error:
+            if error.errno in _NO_CONNECTION:
+                return None
+            raise
+        return sock, address
+
+    def connect(self, address: Address) -> None:
+        """Begin to connect; `handle_connect` tells when it is done.
+
+        Raises OSError if it failed at once.  A failure that comes later leads to `handle_error`.
+        """
+        self.connected = False
+        self.connecting = True
+        self.touch()
+        reason = self.socket.connect_ex(address)
+        if reason in _IN_PROGRESS:
+            self.addr = address
+        elif reason in (0, errno.EISCONN):
+            self.addr = address
+            self.handle_connect_event()
+        else:
+            raise OSError(reason, os.strerror(reason))
+
+    def send(self, data: bytes) -> int:
+        """Hand bytes to the kernel; return how many it took, which may be fewer, or none."""
+        try:
+            return int(self.socket.send(data))
+        except OSError as error:
+            if error.errno == errno.EWOULDBLOCK:
+                return 0
+            if error.errno in DISCONNECTED:
+                self.handle_close()
+                return 0
+            raise
+
+    def recv(self, buffer_size: int) -> bytes:
+        """Up to `buffer_size` bytes; b"" after the end of the stream, and then `handle_close` was called."""
+        try:
+            data: bytes = self.socket.recv(buffer_size)
+        except OSError as error:
+            if error.errno in DISCONNECTED:
+                self.handle_close()
+                return b""
+            raise
+        if not data:
+            self.handle_close()
+        return data
+
+    def close(self) -> None:
+        """Close the socket and leave the map.  A second call does nothing."""
+        self.connected = self.accepting = self.connecting = False
+        self.del_channel()
+        if self.socket is not None:
+            try:
+                self.socket.close()
+            except OSError as error:
+                if error.errno not in (errno.ENOTCONN, errno.EBADF):
+                    raise
+
+    # --- predicates ------------------------------------------------------------------------------
+
+    def readable(self) -> bool:
+        """Whether to be told that there is something to read: yes."""
+        return True
+
+    def writable(self) -> bool:
+        """Whether to be told that there is room to write: while connecting, and if `handle_write` exists."""
+        return self.connecting or self._handles_write
+
+    # --- events, between the loop and the handlers -----------------------------------------------
+
+    def handle_read_event(self) -> None:
+        """The socket is readable: a connection to accept, one that is done, data, or the end."""
+        if self.accepting:
+            self.handle_accept()
+            return
+        if not self.connected and self.connecting:
+            self.handle_connect_event()
+        self.handle_read()
+
+    def handle_write_event(self) -> None:
+        """The socket is writable: connecting is over, or there is room."""
+        if self.accepting:
+            return
+        if not self.connected and self.connecting:
+            self.handle_connect_event()
+        self.handle_write()
+
+    def handle_connect_event(self) -> None:
+        """Connecting is over; raises OSError if it failed."""
+        reason = self.socket.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
+        if reason:
+            raise OSError(reason, os.strerror(reason))
+        self.handle_connect()
+        if self._fileno is not None:  # else the handler has closed the channel
+            self.connected = True
+            self.connecting = False
+            self.touch()
+
+    def handle_expt_event(self) -> None:
+        """Out-of-band data, or an error that waits."""
+        if self.socket.getsockopt(std.SOL_SOCKET, std.SO_ERROR):
+            self.handle_close()
+        else:
+            self.handle_expt()
+
+    # --- handlers, to be overridden --------------------------------------------------------------
+
+    def handle_read(self) -> None:
+        """There is something to read."""
+        self.log_info("unhandled read event", "warning")
+
+    def handle_write(self) -> None:
+        """There is room to write."""
+        if self._handles_write:
+            self.log_info("unhandled write event", "warning")
+
+    def handle_connect(self) -> None:
+        """The connection is established."""
+        self.log_info("unhandled connect event", "warning")
+
+    def handle_accept(self) -> None:
+        """A connection waits; the default accepts it and calls `handle_accepted`."""
+        pair = self.accept()
+        if pair is not None:
+            self.handle_accepted(*pair)
+
+    def handle_accepted(self, sock: Any, addr: Address) -> None:
+        """A connection was accepted; the default closes it."""
+        sock.close()
+        self.log_info("unhandled accepted event", "warning")
+
+    def handle_expt(self) -> None:
+        """Out-of-band data arrived."""
+        self.log_info("unhandled incoming priority event", "warning")
+
+    def handle_close(self) -> None:
+        """The connection is gone; the default closes the channel."""
+        self.log_info("unhandled close event", "warning")
+        self.close()
+
+    def handle_error(self) -> None:
+        """A handler let an exception out: end a virtual run; print it and close on the real transport.
+
+        A connection that could not be established is no mistake of a handler: the channel is closed.
+        """
+        error = sys.exc_info()[1]
+        assert error is not None
+        refused = self.connecting and isinstance(error, OSError)
+        if self._transport.ends_on_error and not refused:
+            raise error
+        place = traceback.extract_tb(error.__traceback__)
+        where = "".join(f"[{frame.filename}|{frame.name}|{frame.lineno}]" for frame in place)
+        kind = "warning" if refused else "error"
+        self.log_info(
+            f"uncaptured python exception, closing channel {self!r} ({type(error)}:{error} {where})", kind
+        )
+        self.handle_close()
+
+    # --- logging ---------------------------------------------------------------------------------
+
+    def log(self, message: str) -> None:
+        """Write a line to standard error."""
+        sys.stderr.write(f"log: {message}\n")
+
+    def log_info(self, message: str, type: str = "info") -> None:
+        """Print a line, unless its type is one of `ignore_log_types`."""
+        if type not in self.ignore_log_types:
+            print(f"{type}: {message}")
+
+
+class dispatcher_with_send(dispatcher):
+    """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`."""
+
+    declares_interest = True
+
+    def __init__(
+        self, sock: Any = None, map: dict[int, Any] | None = None, transport: Transport | None = None
+    ) -> None:
+        self._out_buffer = b""
+        super().__init__(sock, map, transport)
+
+    @property
+    def out_buffer(self) -> bytes:
+        """What waits to be sent."""
+        return self._out_buffer
+
+    @out_buffer.setter
+    def out_buffer(self, data: bytes) -> None:
+        if bool(data) is not bool(self._out_buffer):
+            self.touch()
+        self._out_buffer = data
+
+    def initiate_send(self) -> None:
+        """Hand the kernel what it takes of `out_buffer`."""
+        sent = dispatcher.send(self, self._out_buffer[:_SEND_AT_MOST])
+        self.out_buffer = self._out_buffer[sent:]
+
+    def handle_write(self) -> None:
+        self.initiate_send()
+
+    def writable(self) -> bool:
+        return not self.connected or bool(self._out_buffer)
+
+    def send(self, data: bytes) -> int:
+        """Queue all of `data` and send what can be sent now; returns its length."""
+        if self._out_buffer:
+            self._out_buffer += data
+        else:
+            self.out_buffer = bytes(data)
+        self.initiate_send()
+        return len(data)
+
+
+def _show(address: Address) -> str:
+    if isinstance(address, tuple) and len(address) >= 2:
+        return f"{address[0]}:{address[1]}"
+    return str(address)

@@ -1,0 +1,1 @@
+"""The search for runs that fail, and for the smallest one."""

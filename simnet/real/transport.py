@@ -1,0 +1,68 @@
+"""The transport that is this computer."""
+
+from __future__ import annotations
+
+import socket as std
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..transport import Address, Poller, Transport, Turner
+from .pollers import make_poller
+
+
+class SystemClock:
+    """The clocks of the operating system."""
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def time_ns(self) -> int:
+        return time.time_ns()
+
+
+class RealTransport(Transport):
+    """Sockets of this computer.  Loops run when somebody runs them.
+
+    Args:
+        poller: which poller its loops use: ``"select"``, ``"poll"`` or ``"epoll"``.
+    """
+
+    ends_on_error = False
+
+    def __init__(self, poller: str = "select") -> None:
+        self.clock = SystemClock()
+        self.loops = []
+        self._kind = poller
+
+    def __repr__(self) -> str:
+        return f"RealTransport(poller={self._kind!r})"
+
+    def socket(
+        self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0
+    ) -> std.socket:
+        return std.socket(family, type, proto)
+
+    def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> Poller:
+        return make_poller(kind or self._kind)
+
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[tuple[Any, Any, int, str, Address]]:
+        return std.getaddrinfo(host, port, family, type, proto, flags)
+
+    def adopt(self, loop: Turner) -> None:
+        self.loops.append(loop)
+
+    def wake(self, loop: Turner) -> None:
+        """Nothing to do: the loop's next pass looks for itself."""
+
+    def drive(self, loop: Turner, timeout: float | None) -> bool:
+        loop.turn(timeout)
+        return True
+
+    def close(self) -> None:
+        """Release the pollers of all loops.  Sockets stay open."""
+        for loop in self.loops:
+            loop.poller.close()
+        self.loops = []

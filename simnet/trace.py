@@ -1,0 +1,89 @@
+"""What happened, event by event, with a digest that two equal runs share.
+
+An event is a tuple ``(time_ns, kind, who, n, data)``: virtual time, a `Kind`, the number of an actor
+(an end of a connection, a listener, a host), a count (bytes, an errno, a port) and bytes or text or
+None.  Events are appended as they come and rendered only on demand; the digest is over packed integers
+and a checksum of the data, so that it is the same on every Python and under any hash seed.
+
+This module owns the record.  It does not know how a report shows it.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from enum import IntEnum
+from hashlib import blake2b
+from typing import TypeAlias
+
+Event: TypeAlias = "tuple[int, Kind, int, int, bytes | str | None]"
+
+
+class Kind(IntEnum):
+    """What an event says; `n` and `data` are given in brackets."""
+
+    NAME = 0  # an actor gets its number and name [-, name]
+    CONNECT = 1  # connect() was called [port, -]
+    LISTEN = 2  # listen() was called [backlog, -]
+    ACCEPT = 3  # a connection was accepted [port of the peer, -]
+    ESTABLISHED = 4  # the handshake ended at this end [-]
+    SEND = 5  # send() took bytes [count, the bytes]
+    ARRIVE = 6  # bytes came into the receive buffer [count, the bytes]
+    RECV = 7  # recv() returned bytes [count, -]
+    SHUTDOWN = 8  # shutdown() was called [how, -]
+    FIN = 9  # the peer's FIN arrived [-]
+    RESET = 10  # a RST arrived, or the end was aborted [errno, -]
+    CLOSE = 11  # close() was called [-]
+    FAIL = 12  # a call failed [errno, the call's name]
+    DEVIATE = 13  # a pick was not 0 [the option, the deviation as a sentence]
+    HAPPEN = 14  # something befell the network [-, the sentence]
+    TIMER = 15  # a timer was called [-]
+
+
+_HEAD = struct.Struct("<qiiqI")
+_FOLD_AT = 65_536
+
+
+class Trace:
+    """The events of one run.  `keep` bounds how many stay readable; the digest covers all of them."""
+
+    def __init__(self, keep: int = _FOLD_AT) -> None:
+        self.events: list[Event] = []
+        self.names: list[str] = []
+        self.dropped = 0
+        self._keep = keep
+        self._folded = 0
+        self._hash = blake2b(digest_size=16)
+
+    def __len__(self) -> int:
+        return self.dropped + len(self.events)
+
+    def name(self, now_ns: int, name: str) -> int:
+        """Give an actor its number."""
+        number = len(self.names)
+        self.names.append(name)
+        self.events.append((now_ns, Kind.NAME, number, 0, name))
+        return number
+
+    def digest(self) -> str:
+        """32 hexadecimal digits: equal for equal runs, on every machine and Python version."""
+        self._fold()
+        return self._hash.hexdigest()
+
+    def trim(self) -> None:
+        """Bound the memory of a long run: fold events into the digest and drop the oldest."""
+        if len(self.events) > 2 * self._keep:
+            self._fold()
+            surplus = len(self.events) - self._keep
+            del self.events[:surplus]
+            self.dropped += surplus
+            self._folded -= surplus
+
+    def _fold(self) -> None:
+        events = self.events
+        pack, crc, update = _HEAD.pack, zlib.crc32, self._hash.update
+        for index in range(self._folded, len(events)):
+            time_ns, kind, who, n, data = events[index]
+            raw = b"" if data is None else data.encode() if isinstance(data, str) else data
+            update(pack(time_ns, kind, who, n, crc(raw)))
+        self._folded = len(events)

@@ -1,0 +1,187 @@
+"""The seam: what a program can ask of the machine it runs on, as contracts.
+
+A `Transport` is a machine: it makes sockets and pollers, tells the time and knows names.
+`simnet.real` is this computer; in `simnet.virtual` every host of a network is a Transport.  Code above
+the seam never asks which one it has.
+
+Which transport?  Each handler may be given one; if it is not, it takes the current one, a context
+variable that ``with transport:`` sets.  The default is this computer, so that existing classes, with
+constructors that know nothing of transports, run on either without an edit.
+
+This module owns the contracts and the current transport.  It does not own any implementation.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from typing import Any, Protocol, Self, TypeAlias
+
+Address: TypeAlias = Any
+"""What the socket family uses: (host, port) for AF_INET, a path for AF_UNIX."""
+
+# Readiness, with the numbers of <poll.h> on Linux, on every transport and platform.
+IN = 0x001
+PRI = 0x002
+OUT = 0x004
+ERR = 0x008
+HUP = 0x010
+NVAL = 0x020
+RDHUP = 0x2000
+
+
+class Clock(Protocol):
+    """Two clocks of one machine.  Neither runs backwards unless somebody turned the wall clock."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since some fixed start; the clock of timers and time-outs."""
+
+    def time_ns(self) -> int:
+        """Nanoseconds since the Unix epoch; the clock on the wall."""
+
+
+class Socket(Protocol):
+    """The methods of `socket.socket` that handlers use; failures are OSError with the kernel's errno.
+
+    A socket is created blocking, as Python does; the dispatcher makes it non-blocking.
+    """
+
+    @property
+    def family(self) -> int: ...
+    @property
+    def type(self) -> int: ...
+    def fileno(self) -> int: ...
+    def setblocking(self, flag: bool, /) -> None: ...
+    def bind(self, address: Address, /) -> None: ...
+    def listen(self, backlog: int = ..., /) -> None: ...
+    def accept(self) -> tuple[Any, Address]: ...
+    def connect(self, address: Address, /) -> None: ...
+    def connect_ex(self, address: Address, /) -> int: ...
+    def send(self, data: Any, flags: int = ..., /) -> int: ...
+    def recv(self, bufsize: int, flags: int = ..., /) -> bytes: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def getsockname(self) -> Address: ...
+    def getpeername(self) -> Address: ...
+    def getsockopt(self, level: int, option: int, /) -> Any: ...
+    def setsockopt(self, level: int, option: int, value: Any, /) -> None: ...
+    def close(self) -> None: ...
+
+
+class Poller(ABC):
+    """Tells which descriptors are ready, level-triggered.
+
+    Interest is kept, not passed anew: a caller says what changed, and the cost of `poll` is that of
+    what is ready (select and poll pay for what is registered; that is their nature).
+    """
+
+    @abstractmethod
+    def watch(self, fd: int, events: int) -> None:
+        """Be interested in `events` (IN, PRI, OUT) of `fd`; 0 forgets it.  Registers or modifies.
+
+        A descriptor that is not open raises OSError(EBADF), at the latest from `poll`.
+        """
+
+    @abstractmethod
+    def forget(self, fd: int) -> None:
+        """Drop `fd`, which may be closed already or never have been watched."""
+
+    @abstractmethod
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Wait up to `timeout` seconds (None: for ever) and return (fd, events), in the poller's order.
+
+        ERR, HUP and NVAL come unasked.  An interrupted wait returns an empty list.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what the poller holds.  It watches nothing afterwards."""
+
+
+class Turner(Protocol):
+    """Something that a machine drives: an event loop, one pass at a time."""
+
+    map: dict[int, Any]
+    poller: Poller
+
+    def turn(self, timeout: float | None) -> bool:
+        """Make one pass; True if any handler or timer was called."""
+
+    def next_deadline_ns(self) -> int | None:
+        """When the earliest timer is due on the machine's monotonic clock, or None."""
+
+    def describe(self, fd: int) -> str | None:
+        """Who owns descriptor `fd` in this loop, for reports; None if nobody does."""
+
+
+class Transport(ABC):
+    """A machine: sockets, pollers, clocks, names, and who drives the loops that run on it."""
+
+    clock: Clock
+
+    loops: list[Any]
+    """The loops that run here, the default one first."""
+
+    ends_on_error: bool
+    """Whether an exception that a handler lets out ends the run and reaches the test (a virtual
+    machine), or is logged and closes the channel, as asyncore documents (a real one)."""
+
+    @abstractmethod
+    def socket(self, family: int, type: int, proto: int = 0) -> Any:
+        """A new Socket."""
+
+    @abstractmethod
+    def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> Poller:
+        """A new Poller; `kind` is ``"select"``, ``"poll"``, ``"epoll"`` or None for the machine's default.
+
+        A machine that drives its loops itself calls `wake` when a descriptor becomes ready while
+        none was.
+        """
+
+    @abstractmethod
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[tuple[Any, Any, int, str, Address]]:
+        """As `socket.getaddrinfo`; an unknown name raises socket.gaierror."""
+
+    @abstractmethod
+    def adopt(self, loop: Turner) -> None:
+        """A loop says that it runs here.  A machine that drives its loops remembers it."""
+
+    @abstractmethod
+    def wake(self, loop: Turner) -> None:
+        """A loop says that it has something to do outside of a pass: a new timer, changed interest."""
+
+    @abstractmethod
+    def drive(self, loop: Turner, timeout: float | None) -> bool:
+        """Let time pass for one pass of `loop`.  False when nothing can ever happen to it again."""
+
+    def __enter__(self) -> Self:
+        _entered.set((*_entered.get(), _current.set(self)))
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        *outer, token = _entered.get()
+        _entered.set(tuple(outer))
+        _current.reset(token)
+
+
+_current: ContextVar[Transport] = ContextVar("simnet_transport")
+_entered: ContextVar[tuple[Token[Transport], ...]] = ContextVar("simnet_transport_tokens", default=())
+_default: list[Transport] = []
+
+
+def current() -> Transport:
+    """The transport in force: that of the innermost ``with``, else the default, this computer."""
+    return _current.get(_default[0])
+
+
+def set_default(transport: Transport) -> None:
+    """Name the transport of a context in which nobody chose one.  Called once, on import."""
+    _default[:] = [transport]
+
+
+# A virtual machine enters itself around every pass of its loops; the bound methods save it the
+# look-ups of `with`.
+enter_context = _current.set
+leave_context = _current.reset

@@ -1,0 +1,164 @@
+"""Faults that a test asks for by name: ``net.on("client", "send", nth=2).take(1)``, ``net.at("1.5s").heal()``.
+
+A `Rule` watches for operations of a kind at a place and decides some of them; it comes before the
+supplier of the run's choices.  What it decided is recorded like any other deviation, anchored on the
+connection on which it happened: so a run with rules has a script without them.
+
+Owns the words of tests.  What a deviation does is the business of the end where it happens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..choices import OUTCOMES
+from ..errors import UsageError
+from ..units import duration_ns
+from .buffers import ByteQueue
+
+if TYPE_CHECKING:
+    from .network import Network
+
+
+@attrs.define(eq=False)
+class Rule:
+    """Decides the `nth` matching operation, or each one if `nth` is None, until `times` are used up."""
+
+    where: str
+    op: str
+    nth: int | None
+    containing: bytes | None
+    outcome: str
+    amount: int
+    _seen: int = 0
+
+    def covers(self, label: str, host: str) -> bool:
+        """Whether an end or listener with this label, on this host, is meant."""
+        return self.where in ("*", label, host)
+
+    def decides(self, label: str, host: str, op: str, data: Any) -> bool:
+        """Count one operation, and say whether it is the one."""
+        if op != self.op or not self.covers(label, host):
+            return False
+        if self.containing is not None:
+            raw = data.peek(data.size) if isinstance(data, ByteQueue) else bytes(data or b"")
+            if self.containing not in raw:
+                return False
+        self._seen += 1
+        return self.nth is None or self._seen == self.nth
+
+
+class On:
+    """The half of a sentence before its verb; each method is one verb.  Made by `Network.on`."""
+
+    def __init__(
+        self, network: Network, where: str, op: str, nth: int | None, containing: bytes | None
+    ) -> None:
+        if op not in OUTCOMES:
+            raise UsageError(f"no operation {op!r}; there are {', '.join(OUTCOMES)}")
+        if nth is not None and nth < 1:
+            raise UsageError(f"nth counts from 1, not {nth}")
+        self._network = network
+        self._head = (where, op, nth, containing)
+
+    def take(self, count: int) -> None:
+        """send: the kernel takes `count` bytes.  More than are offered takes all."""
+        self._decide("takes", count)
+
+    def again(self) -> None:
+        """send, recv, accept: EAGAIN, although poll said ready."""
+        self._decide("again")
+
+    def reset(self) -> None:
+        """send, recv, segment: the connection is reset; both ends learn it."""
+        self._decide("reset")
+
+    def late(self, delay: str | float) -> None:
+        """segment: it arrives `delay` later than it would, and what follows waits behind it.
+
+        Delays are rounded up to the next of those that a script can name (1ms ... 60s).
+        """
+        wanted = duration_ns(delay)
+        possible = OUTCOMES["segment"][0].amounts(0)
+        self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
+
+    def cut(self, count: int) -> None:
+        """segment: the first `count` bytes arrive alone, the rest a moment later."""
+        self._decide("cut", count)
+
+    def lose(self, times: int = 0) -> None:
+        """segment: lost, and sent again after a time-out.  connect: `times` SYNs are lost (1 to 3)."""
+        if self._head[1] == "connect":
+            self._decide("loses", times or 1)
+        else:
+            self._decide("lost")
+
+    def refuse(self) -> None:
+        """connect: answered by a RST."""
+        self._decide("refused")
+
+    def fail(self, reason: int) -> None:
+        """accept: fails with this errno."""
+        self._decide("fails", reason)
+
+    def _decide(self, outcome: str, amount: int = 0) -> None:
+        where, op, nth, containing = self._head
+        if outcome not in [known.name for known in OUTCOMES[op]]:
+            known = ", ".join(each.name for each in OUTCOMES[op])
+            raise UsageError(f"a {op} cannot be {outcome!r}; it has the outcomes {known}")
+        self._network.add_rule(Rule(where, op, nth, containing, outcome, amount))
+
+
+class At:
+    """A moment; each method is something that happens then.  Made by `Network.at`."""
+
+    def __init__(self, network: Network, time_ns: int) -> None:
+        if time_ns < network.now_ns:
+            raise UsageError("that moment has passed already")
+        self._network, self._time_ns = network, time_ns
+
+    def partition(self, left: Iterable[str], right: Iterable[str]) -> None:
+        """As `Network.partition`."""
+        self._happen("partition", (names(left), names(right)))
+
+    def heal(self) -> None:
+        """As `Network.heal`."""
+        self._happen("heal", ())
+
+    def crash(self, host: str) -> None:
+        """As `Host.crash`."""
+        self._happen("crash", ((host,),))
+
+    def restart(self, host: str) -> None:
+        """As `Host.restart`."""
+        self._happen("restart", ((host,),))
+
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Call `function`, at network level: no host is current."""
+        self._network.schedule.plan(self._time_ns, Call(function, args))
+
+    def _happen(self, what: str, groups: tuple[tuple[str, ...], ...]) -> None:
+        self.call(self._network.happen, what, groups)
+
+
+@attrs.define(eq=False)
+class Call:
+    """Something planned that is neither a segment nor a timer of a loop."""
+
+    function: Callable[..., object]
+    args: tuple[Any, ...]
+
+    def arrive(self, item: object) -> None:
+        self.function(*self.args)
+
+
+def names(group: str | Iterable[str]) -> tuple[str, ...]:
+    """Host names in a fixed order, from a name, a list, or a set, whose own order is chance."""
+    found = (group,) if isinstance(group, str) else tuple(sorted(group))
+    if not found or not all(isinstance(name, str) and re.fullmatch(r"\S+", name) for name in found):
+        raise UsageError(f"a side of a partition is host names, not {group!r}")
+    return found

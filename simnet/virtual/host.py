@@ -1,0 +1,265 @@
+"""A machine on a virtual network: it is a Transport, with descriptors, ports, names and clocks of its own.
+
+Owns what one machine owns.  Does not own time or traffic: that is the `Network`.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import re
+import socket as std
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from ..transport import Address, Transport, Turner
+from .poller import VirtualPoller
+from .ports import ANY, Ports
+from .socket import VirtualSocket
+from .tcp import TcpEnd
+
+if TYPE_CHECKING:
+    from .link import Path
+    from .network import Network
+    from .tcp_segments import Syn
+
+EPOCH_NS = 1_600_000_000 * 1_000_000_000
+"""What the clock on the wall says when a network starts: 2020-09-13 12:26:40 UTC."""
+
+LOOPBACK = "127.0.0.1"
+DESCRIPTORS_MAX = 1024
+_FIRST_DESCRIPTOR = 3  # 0, 1 and 2 are the standard streams
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+
+
+class HostClock:
+    """The clocks of one host: virtual time, and a wall clock that started at `EPOCH_NS`."""
+
+    __slots__ = ("_network",)
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def monotonic_ns(self) -> int:
+        return self._network.now_ns
+
+    def time_ns(self) -> int:
+        return EPOCH_NS + self._network.now_ns
+
+
+class Host(Transport):
+    """One machine of a `Network`; made by `Network.host`.
+
+    As a context manager it becomes the current transport, so that handlers made inside live on it.
+    """
+
+    ends_on_error = True
+
+    def __init__(self, network: Network, name: str, number: int, address: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"a host name has letters, digits, '.', '_' and '-', not {name!r}")
+        self.network = network
+        self.name = self.label = name
+        self.alias = f"#{number} host"
+        self.address = address
+        self.number = network.trace.name(0, name)
+        self.clock = HostClock(network)
+        self.is_up = True
+        self.loops: list[Turner] = []
+        self.ports = Ports()
+        self.paths: dict[str, Path] = {}
+        self.descriptors_max = DESCRIPTORS_MAX
+        self.turns = 0
+        self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
+        self._ends: dict[int, TcpEnd] = {}
+        self._free: list[int] = []
+        self._boot: list[Callable[[], object]] = []
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def boot(self, program: Callable[[], object]) -> None:
+        """Run `program` on this host now, and again whenever the host restarts."""
+        self._boot.append(program)
+        with self:
+            program()
+
+    def crash(self) -> None:
+        """Lose power: every socket, timer and handler is gone, and no peer is told.
+
+        What peers send gets lost, until `restart`; then it is answered by RST.  No `handle_close` is
+        called and nothing is cleaned up: the programs of this host do not run any more.
+        """
+        if not self.is_up:
+            raise UsageError(f"host {self.name} is down already")
+        self.network.happen("crash", ((self.name,),))
+
+    def restart(self) -> None:
+        """Come back after a crash, with nothing but the programs given to `boot`."""
+        if self.is_up:
+            raise UsageError(f"host {self.name} is up")
+        self.network.happen("restart", ((self.name,),))
+
+    def lose_power(self) -> None:
+        """The host's part of a crash."""
+        self.is_up = False
+        for loop in self.loops:
+            self.network.sleep(loop)
+            loop.poller.close()
+        self.loops = []
+        for _, end in self.sockets():
+            end.vanish()
+        self._ends.clear()
+        self._free.clear()
+        self.ports = Ports(self.ports.first, self.ports.last)
+
+    def power_on(self) -> None:
+        """The host's part of a restart."""
+        self.is_up = True
+        for program in self._boot:
+            with self:
+                program()
+
+    # --- transport -------------------------------------------------------------------------------
+
+    def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> VirtualSocket:
+        if family != std.AF_INET:
+            raise NotImplementedError(f"sockets of family {_name_of('AF_', family)} are not simulated")
+        if type != std.SOCK_STREAM:
+            raise NotImplementedError(f"sockets of type {_name_of('SOCK_', type)} are not simulated")
+        if proto not in (0, std.IPPROTO_TCP):
+            raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+        self.check_descriptor()
+        return VirtualSocket(self, TcpEnd(self))
+
+    def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> VirtualPoller:
+        if kind not in (None, "select", "poll", "epoll"):
+            raise UsageError(f"no poller is called {kind!r}; there are select, poll and epoll")
+        return VirtualPoller(self, wake)
+
+    def adopt(self, loop: Turner) -> None:
+        self.loops.append(loop)
+
+    def wake(self, loop: Turner) -> None:
+        if self.is_up:
+            self.network.wake(self, loop)
+
+    def drive(self, loop: Turner, timeout: float | None) -> bool:
+        return self.network.drive(self, loop, timeout)
+
+    def choose_first(self, ready: int) -> int:
+        """Which of several ready channels goes first; the others follow in order."""
+        self.turns += 1
+        effect = self.network.choose("turn", self, self.turns, ready)
+        return effect[1] - 1 if effect else 0
+
+    # --- descriptors -----------------------------------------------------------------------------
+
+    def check_descriptor(self) -> None:
+        """Raise OSError(EMFILE) if there is no descriptor left."""
+        if len(self._ends) + _FIRST_DESCRIPTOR >= self.descriptors_max:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def open_descriptor(self, end: TcpEnd) -> int:
+        """The lowest free descriptor, as POSIX demands."""
+        fd = heappop(self._free) if self._free else len(self._ends) + _FIRST_DESCRIPTOR
+        self._ends[fd] = end
+        return fd
+
+    def close_descriptor(self, fd: int, end: TcpEnd) -> None:
+        """Close `fd`, if it still is what it was: a crash may have come between."""
+        if self._ends.get(fd) is end:
+            del self._ends[fd]
+            heappush(self._free, fd)
+            end.close()
+
+    def end_of(self, fd: int) -> TcpEnd | None:
+        return self._ends.get(fd)
+
+    def sockets(self) -> list[tuple[int | None, TcpEnd]]:
+        """Descriptors in order and what is behind them; then what holds a port without a descriptor:
+        connections that wait to be accepted, and those whose program has closed them."""
+        sockets: list[tuple[int | None, TcpEnd]] = [(fd, self._ends[fd]) for fd in sorted(self._ends)]
+        for end in self.ports.holders():
+            if isinstance(end, TcpEnd) and (end.orphan or end.listener is not None):
+                sockets.append((None, end))
+        return sockets
+
+    def owner(self, fd: int) -> str:
+        """Who uses a descriptor: what its loop says of it."""
+        return next((text for loop in self.loops if (text := loop.describe(fd))), "")
+
+    # --- names and routes ------------------------------------------------------------------------
+
+    def resolve(self, name: Any) -> str:
+        """The IPv4 address of a name, as connect() and bind() look it up."""
+        if isinstance(name, (bytes, bytearray)):
+            name = bytes(name).decode("ascii")
+        if not isinstance(name, str):
+            raise TypeError(f"host name must be str, bytes or bytearray, not {type(name).__name__}")
+        if name == "":
+            return ANY
+        if name == "localhost":
+            return LOOPBACK
+        if name[0].isdigit():
+            try:
+                return str(ipaddress.IPv4Address(name))
+            except ValueError:
+                pass
+        address = self.network.lookup(name)
+        if address is None:
+            raise std.gaierror(std.EAI_NONAME, "Name or service not known")
+        return address
+
+    def getaddrinfo(
+        self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[tuple[Any, Any, int, str, Address]]:
+        if family not in (0, std.AF_INET) or type not in (0, std.SOCK_STREAM):
+            raise std.gaierror(std.EAI_NONAME, "Name or service not known")
+        if host is None:
+            host = "" if flags & std.AI_PASSIVE else LOOPBACK
+        try:
+            number = int(port or 0)
+        except ValueError:
+            raise std.gaierror(std.EAI_SERVICE, "Servname not supported for ai_socktype") from None
+        address = (self.resolve(host), number)
+        return [(std.AF_INET, std.SOCK_STREAM, std.IPPROTO_TCP, "", address)]
+
+    def local_address(self, address: str) -> str | None:
+        """`address` if a socket of this host may be bound to it."""
+        return address if address in (ANY, self.address) or _is_loopback(address) else None
+
+    def route(self, address: tuple[str, int]) -> tuple[Host | None, tuple[str, int]]:
+        """Who has an address, and the address that a socket is then connected to."""
+        name, port = address
+        if name == ANY:
+            name = LOOPBACK
+        if _is_loopback(name) or name == self.address:
+            return self, (name, port)
+        return self.network.host_at(name), (name, port)
+
+    def source_address(self, remote: str) -> str:
+        """The own address that a connection to `remote` comes from."""
+        return LOOPBACK if _is_loopback(remote) else self.address
+
+    def arrive(self, syn: Syn) -> None:
+        """A SYN has arrived: a listener takes it, or it is refused."""
+        listener = self.ports.listener(syn.address, syn.port)
+        if isinstance(listener, TcpEnd):
+            listener.on_syn(syn)
+        else:
+            self.network.refuse(self, syn)
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.")
+
+
+def _name_of(prefix: str, number: int) -> str:
+    names = [name for name in dir(std) if name.startswith(prefix) and getattr(std, name) == number]
+    return names[0] if names else str(int(number))

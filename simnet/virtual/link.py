@@ -1,0 +1,82 @@
+"""One direction between two hosts: when does what leaves here arrive there?
+
+A `Path` owns latency, jitter, bandwidth and the queue before it, and whether it is open at all.  It does
+not own what is carried, nor what becomes of what is lost: a sender of TCP sends it again.
+
+Simplified, and what a program could notice of it: headers take no time on a link with a bandwidth;
+the sharing of a link is first come, first served; there is no congestion control, so a sender fills
+the link at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..units import SECOND_NS
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .schedule import Entry, Schedule
+
+SEGMENT_BYTES = 1460
+"""What one segment carries over a link with a bandwidth: an Ethernet frame less IP and TCP headers."""
+
+
+class Path:
+    """The way from one host to another."""
+
+    __slots__ = (
+        "_busy_until_ns",
+        "bits_per_second",
+        "capacity_bytes",
+        "cuts",
+        "jitter_ns",
+        "lane",
+        "latency_ns",
+        "source",
+        "target",
+    )
+
+    def __init__(self, source: Host, target: Host, schedule: Schedule, latency_ns: int) -> None:
+        self.source, self.target = source, target
+        self.jitter_ns = 0
+        self.bits_per_second = 0
+        self.capacity_bytes = 0
+        self.cuts = 0  # how many partitions and crashes stand in the way
+        self._busy_until_ns = 0
+        self.set_latency(latency_ns, schedule)
+
+    def __repr__(self) -> str:
+        return f"<path {self.source.name} to {self.target.name}{'' if self.is_open else ', cut'}>"
+
+    def set_latency(self, latency_ns: int, schedule: Schedule) -> None:
+        self.latency_ns = latency_ns
+        self.lane: deque[Entry] = schedule.lane(latency_ns)
+
+    @property
+    def is_open(self) -> bool:
+        return not self.cuts
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether everything arrives after one constant latency, with nothing to decide or compute."""
+        return not (self.cuts or self.jitter_ns or self.bits_per_second) and self.latency_ns > 0
+
+    def pieces(self, data: bytes) -> list[bytes]:
+        """The segments that carry `data`: more than one only where serialising them takes time."""
+        if not self.bits_per_second or len(data) <= SEGMENT_BYTES:
+            return [data]
+        return [data[at : at + SEGMENT_BYTES] for at in range(0, len(data), SEGMENT_BYTES)]
+
+    def arrival_ns(self, now_ns: int, size_bytes: int) -> int | None:
+        """When something that leaves now arrives; None if the queue before the link is full."""
+        leaves_ns = now_ns
+        if self.bits_per_second:
+            starts_ns = max(now_ns, self._busy_until_ns)
+            queued_bytes = (starts_ns - now_ns) * self.bits_per_second // (8 * SECOND_NS)
+            if self.capacity_bytes and queued_bytes + size_bytes > self.capacity_bytes:
+                return None
+            leaves_ns = starts_ns + size_bytes * 8 * SECOND_NS // self.bits_per_second
+            self._busy_until_ns = leaves_ns
+        return leaves_ns + self.latency_ns

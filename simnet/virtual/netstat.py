@@ -1,0 +1,59 @@
+"""The sockets of every host as a table, in the manner of netstat(8): what a person asks for first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..units import seconds
+from .tcp_states import State
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .network import Network
+    from .tcp import TcpEnd
+
+_HEADERS = ("host", "fd", "recv-q", "send-q", "local", "remote", "state", "connection", "owner")
+
+
+def netstat(network: Network) -> str:
+    """One row a socket; sockets that lost their descriptor have ``-`` for it.
+
+    recv-q is what waits to be read, send-q what the peer has not read yet; of a listener, recv-q is
+    the number of connections that wait to be accepted and send-q its backlog, as on Linux.
+    """
+    rows = [_HEADERS]
+    for host in network.hosts.values():
+        rows.extend(_rows(host))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join([f"sockets at t={seconds(network.now_ns)}", *(line.rstrip() for line in lines)])
+
+
+def _rows(host: Host) -> Iterable[tuple[str, ...]]:
+    if not host.is_up:
+        yield (host.name, "-", "", "", "", "", "DOWN", "", "")
+    for fd, end in host.sockets():
+        yield (
+            host.name,
+            "-" if fd is None else str(fd),
+            *_queues(end),
+            _address(end.local),
+            _address(end.remote) if end.state not in (State.LISTEN, State.CLOSED) else "*",
+            end.state.name + (" (waits for room)" if end.waiting else ""),
+            end.label,
+            "" if fd is None else host.owner(fd),
+        )
+    for local in host.ports.time_waits(host.network.now_ns):
+        yield (host.name, "-", "0", "0", _address(local), "*", "TIME_WAIT", "", "")
+
+
+def _queues(end: TcpEnd) -> tuple[str, str]:
+    if end.state is State.LISTEN:
+        return str(len(end.pending)), str(end.backlog)
+    unread = end.capacity - end.credit - end.owed if end.peer is not None and end.state is not State.CLOSED else 0
+    return str(end.readable_bytes()), str(unread)
+
+
+def _address(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"

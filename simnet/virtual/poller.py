@@ -1,0 +1,144 @@
+"""Readiness on a virtual host: kept as it changes, never searched for.
+
+A `Registration` ties an end to a poller.  When the readiness of the end may have changed, the end wakes
+its registrations, and they queue up, in the order in which they became ready, as epoll keeps them.
+`poll` looks only at what is queued.
+
+Level-triggered readiness without a scan: what is still ready after the handlers ran stays queued.  But a
+registration whose end is not touched by its handlers would keep the host busy for ever at one moment;
+after some passes it goes aside, is still reported by every pass (as select would), and does not cause
+one.  What lies aside when nothing else can happen is a loop that spins.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..transport import ERR, HUP, NVAL, Poller
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .tcp import TcpEnd
+
+ALWAYS = ERR | HUP | NVAL
+"""What poll(2) reports whether it is asked for or not."""
+
+FRUITLESS_PASSES = 4
+"""How often a handler may leave a ready end alone before that causes no more passes."""
+
+
+class Registration:
+    """One poller's interest in one descriptor."""
+
+    __slots__ = ("_fruitless", "_touched", "end", "events", "fd", "poller", "queued")
+
+    def __init__(self, poller: VirtualPoller, fd: int, end: TcpEnd, events: int) -> None:
+        self.poller = poller
+        self.fd = fd
+        self.end = end
+        self.events = events | ALWAYS
+        self.queued = False
+        self._touched = -1
+        self._fruitless = 0
+
+    def wake(self) -> None:
+        """The end's readiness may have changed."""
+        self.queued = True
+        poller = self.poller
+        if not poller.ready and poller.on_ready is not None:
+            poller.on_ready()
+        poller.ready.append(self)
+
+    def is_fruitless(self) -> bool:
+        """Whether the program has done nothing with the end for some passes."""
+        end = self.end
+        touched = end.sends + end.recvs + end.accepts
+        if touched != self._touched:
+            self._touched, self._fruitless = touched, 0
+        self._fruitless += 1
+        return self._fruitless > FRUITLESS_PASSES
+
+
+class VirtualPoller(Poller):
+    """All kinds of poller on a virtual host: their order is the one in which things became ready."""
+
+    __slots__ = ("_host", "_idle", "_registered", "on_ready", "ready")
+
+    def __init__(self, host: Host, on_ready: Callable[[], None] | None = None) -> None:
+        self._host = host
+        self._registered: dict[int, Registration] = {}
+        self.ready: list[Registration] = []
+        self._idle: list[Registration] = []
+        self.on_ready = on_ready
+
+    def watch(self, fd: int, events: int) -> None:
+        registration = self._registered.get(fd)
+        end = self._host.end_of(fd)
+        if end is None:
+            self.forget(fd)
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if registration is not None and registration.end is end:
+            registration.events = events | ALWAYS
+            if not events:
+                self.forget(fd)
+                return
+        elif events:
+            self.forget(fd)
+            registration = self._registered[fd] = Registration(self, fd, end, events)
+            end.watchers = (*end.watchers, registration)
+        else:
+            self.forget(fd)
+            return
+        if not registration.queued and end.poll_mask() & registration.events:
+            registration.wake()
+
+    def forget(self, fd: int) -> None:
+        registration = self._registered.pop(fd, None)
+        if registration is not None:
+            registration.events = 0
+            end = registration.end
+            end.watchers = tuple(other for other in end.watchers if other is not registration)
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if self._idle:
+            self.ready.extend(self._idle)
+            self._idle.clear()
+        events, keep = [], []
+        for registration in self.ready:
+            mask = registration.end.poll_mask() & registration.events
+            if mask:
+                events.append((registration.fd, mask))
+                keep.append(registration)
+            else:
+                registration.queued = False
+        self.ready = keep
+        if len(events) > 1:
+            first = self._host.choose_first(len(events))
+            if first:
+                events = events[first:] + events[:first]
+        return events
+
+    def settle(self) -> None:
+        """After the handlers of a pass: what is no longer ready, or was not touched, causes no pass."""
+        keep = []
+        for registration in self.ready:
+            if not registration.end.poll_mask() & registration.events:
+                registration.queued = False
+            elif registration.is_fruitless():
+                self._idle.append(registration)
+            else:
+                keep.append(registration)
+        self.ready = keep
+
+    def spinning(self) -> list[tuple[int, int]]:
+        """What has been ready and left alone: (fd, events)."""
+        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events]
+
+    def close(self) -> None:
+        for fd in list(self._registered):
+            self.forget(fd)
+        self.ready.clear()
+        self._idle.clear()

@@ -1,0 +1,132 @@
+"""The TCP ports of one host: who holds which, and who may have one too (bind(2), ip(7)).
+
+Owns the conflicts between bindings, ephemeral ports and TIME_WAIT.  Does not own connections: a port
+may have many.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Protocol
+
+import attrs
+
+ANY = "0.0.0.0"
+TIME_WAIT_NS = 60 * 1_000_000_000  # TCP_TIMEWAIT_LEN in include/net/tcp.h
+
+
+class Holder(Protocol):
+    """What the table needs to know of an end that holds a port."""
+
+    local: tuple[str, int]
+    reuse_address: bool
+
+    @property
+    def is_listening(self) -> bool: ...
+
+
+@attrs.define
+class _TimeWait:
+    """A port that remembers its last connection for a while."""
+
+    local: tuple[str, int]
+    reuse_address: bool
+    until_ns: int
+    is_listening: bool = False
+
+
+class Ports:
+    """Who holds which port.  `first` and `last` bound the ephemeral ones (ip_local_port_range)."""
+
+    __slots__ = ("_held", "_next", "_waiting", "first", "last")
+
+    def __init__(self, first: int = 32768, last: int = 60999) -> None:
+        self.first, self.last = first, last
+        self._next = first
+        self._held: dict[int, list[Holder]] = {}
+        self._waiting: dict[int, list[_TimeWait]] = {}
+
+    def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
+        """Bind `holder` to the port, or to an ephemeral one if `port` is 0.
+
+        Raises OSError(EADDRINUSE) as Linux would: two bindings conflict if the addresses overlap,
+        unless both have SO_REUSEADDR and the earlier one does not listen.
+        """
+        if port == 0:
+            port = self._ephemeral(address, now_ns)
+        elif any(
+            self._overlap(other.local[0], address)
+            and (other.is_listening or not (other.reuse_address and holder.reuse_address))
+            for other in self._others(port, holder, now_ns)
+        ):
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        holder.local = (address, port)
+        self.share(holder)
+
+    def share(self, holder: Holder) -> None:
+        """Note one more holder of a port that it was given, as an accepted connection is."""
+        self._held.setdefault(holder.local[1], []).append(holder)
+
+    def release(self, holder: Holder) -> None:
+        """`holder` no longer holds its port, if it did."""
+        holders = self._held.get(holder.local[1], [])
+        for index, other in enumerate(holders):
+            if other is holder:
+                del holders[index]
+                break
+        if not holders:
+            self._held.pop(holder.local[1], None)
+
+    def linger(self, holder: Holder, now_ns: int) -> None:
+        """Leave TIME_WAIT behind in `holder`'s place."""
+        note = _TimeWait(holder.local, holder.reuse_address, now_ns + TIME_WAIT_NS)
+        self._waiting.setdefault(holder.local[1], []).append(note)
+
+    def other_listener(self, holder: Holder) -> bool:
+        """Whether another end already listens where `holder` would."""
+        return any(
+            other.is_listening and other is not holder and self._overlap(other.local[0], holder.local[0])
+            for other in self._held.get(holder.local[1], ())
+        )
+
+    def listener(self, address: str, port: int) -> Holder | None:
+        """The end that takes a SYN for this address: an exact binding before a wildcard one."""
+        listeners = [h for h in self._held.get(port, ()) if h.is_listening]
+        for wanted in (address, ANY):
+            for holder in listeners:
+                if holder.local[0] == wanted:
+                    return holder
+        return None
+
+    def holders(self) -> list[Holder]:
+        """Everything that holds a port, in order of ports."""
+        return [holder for port in sorted(self._held) for holder in self._held[port]]
+
+    def time_waits(self, now_ns: int) -> list[tuple[str, int]]:
+        """The local addresses that are in TIME_WAIT."""
+        return [w.local for port in sorted(self._waiting) for w in self._waiting[port] if w.until_ns > now_ns]
+
+    def _others(self, port: int, holder: Holder, now_ns: int) -> list[Holder | _TimeWait]:
+        held = [other for other in self._held.get(port, ()) if other is not holder]
+        return [*held, *self._still_waiting(port, now_ns)]
+
+    def _still_waiting(self, port: int, now_ns: int) -> list[_TimeWait]:
+        notes = self._waiting.get(port)
+        if notes is None:
+            return []
+        notes[:] = [note for note in notes if note.until_ns > now_ns]
+        if not notes:
+            del self._waiting[port]
+        return notes
+
+    def _ephemeral(self, address: str, now_ns: int) -> int:
+        for _ in range(self.first, self.last + 1):
+            port = self._next
+            self._next = port + 1 if port < self.last else self.first
+            if port not in self._held and not self._still_waiting(port, now_ns):
+                return port
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    @staticmethod
+    def _overlap(one: str, other: str) -> bool:
+        return one == other or ANY in (one, other)

@@ -1,0 +1,495 @@
+"""One end of a TCP connection, or a listener, as a program sees it: the calls, and what they answer.
+
+Every method is a system call on a socket that does not block: it returns what Linux returns, or raises
+the OSError that Linux would.  The order of the questions in `recv` and `send` is the order in which
+Linux asks them (tcp_recvmsg_locked and tcp_sendmsg_locked in net/ipv4/tcp.c; inet_stream_connect and
+inet_shutdown in net/ipv4/af_inet.c); a program can tell.
+
+Owns calls, errors and readiness.  Buffers, segments and timers are `tcp_segments`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections import deque
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from ..trace import Kind
+from ..transport import ERR, HUP, IN, OUT, RDHUP
+from . import tcp_states
+from .buffers import ByteQueue
+from .tcp_segments import SYN_RTO_NS, Segment, SegmentEnd, Syn, Timer
+from .tcp_states import CAN_SEND, State
+from .tcp_states import Event as TcpEvent
+
+if TYPE_CHECKING:
+    from .host import Host
+
+MSG_IGNORED = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+_SEND, _RECV = Kind.SEND, Kind.RECV
+
+
+class Calls(Enum):
+    """What connect() was used for so far: `socket.state` of Linux (include/linux/net.h)."""
+
+    UNCONNECTED = auto()
+    CONNECTING = auto()  # until connect() has told that it is done
+    CONNECTED = auto()
+    DISCONNECTING = auto()
+
+
+class TcpEnd(SegmentEnd):
+    """A TCP socket below its descriptors."""
+
+    __slots__ = (
+        "_port_given",
+        "_port_held",
+        "accepts",
+        "backlog",
+        "calls",
+        "connects",
+        "half_open",
+        "linger_seconds",
+        "listener",
+        "pending",
+        "reuse_address",
+    )
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.calls = Calls.UNCONNECTED
+        self.reuse_address = False
+        self.linger_seconds: int | None = None
+        self._port_given = False  # by bind() to an explicit port: kept until close()
+        self._port_held = False
+        self.listener: TcpEnd | None = None  # who made this end, until it is accepted
+        self.pending: deque[TcpEnd] = deque()  # a listener's: established, not accepted
+        self.half_open = 0  # a listener's: handshakes under way
+        self.backlog = 0
+        self.connects = self.accepts = 0  # for anchors
+
+    @property
+    def is_listening(self) -> bool:
+        return self.state is State.LISTEN
+
+    # --- readiness -------------------------------------------------------------------------------
+
+    def poll_mask(self) -> int:
+        """What poll(2) would say, with every event asked for (tcp_poll)."""
+        state = self.state
+        if state is State.LISTEN:
+            return IN if self.pending else 0
+        if state is State.SYN_SENT:
+            return 0
+        mask = OUT if self.send_shut or not self.waiting else 0
+        if self.queue is not None:
+            mask |= IN
+        if self.receive_shut:
+            mask |= IN | RDHUP
+            if self.send_shut:
+                mask |= HUP
+        if state is State.CLOSED:
+            mask |= HUP
+        if self.so_error:
+            mask |= ERR
+        return mask
+
+    # --- names -----------------------------------------------------------------------------------
+
+    def getsockname(self) -> tuple[str, int]:
+        return self.local
+
+    def getpeername(self) -> tuple[str, int]:
+        if self.state in (State.CLOSED, State.LISTEN, State.SYN_SENT):
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return self.remote
+
+    def bind(self, address: tuple[str, int]) -> None:
+        host_name, port = address
+        if self.state is not State.CLOSED or self._port_held:
+            raise self._failed("bind", errno.EINVAL)
+        local = self.host.local_address(host_name)
+        if local is None:
+            raise self._failed("bind", errno.EADDRNOTAVAIL)
+        try:
+            self.host.ports.take(self, local, port, self.net.now_ns)
+        except OSError:
+            raise self._failed("bind", errno.EADDRINUSE) from None
+        self._port_held, self._port_given = True, port != 0
+
+    # --- listening -------------------------------------------------------------------------------
+
+    def listen(self, backlog: int) -> None:
+        if self.calls is not Calls.UNCONNECTED or self.state not in (State.CLOSED, State.LISTEN):
+            raise self._failed("listen", errno.EINVAL)
+        if self.state is State.CLOSED:
+            if not self._port_held:
+                self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
+                self._port_held = True
+            elif self.host.ports.other_listener(self):
+                raise self._failed("listen", errno.EADDRINUSE)
+            self.net.register_listener(self)
+        self.send_shut = self.receive_shut = False
+        self.backlog = max(backlog, 0)
+        self._change(TcpEvent.LISTEN)
+        self.note(Kind.LISTEN, self.backlog)
+
+    def on_syn(self, syn: Syn) -> None:
+        """A SYN arrived: make an end for it, unless the queue is full.  The queue holds backlog + 1."""
+        if len(self.pending) + self.half_open > self.backlog:
+            syn.opener.syn_dropped(syn)
+            return
+        opener = syn.opener
+        child = TcpEnd(self.host)
+        child.peer, child.listener = opener, self
+        child.local, child.remote = (syn.address, syn.port), opener.local
+        child.path = self.net.path(self.host, opener.host)
+        child.reuse_address, child.linger_seconds = self.reuse_address, self.linger_seconds
+        child.send_buffer, child.receive_buffer = self.send_buffer, self.receive_buffer
+        child.calls = Calls.CONNECTED
+        child._hold_shared_port()
+        self.half_open += 1
+        child._change(TcpEvent.SYN)
+        opener.peer = child
+        child._fill_windows(opener)
+        self.net.register_acceptor(child, opener)
+        child.transmit(Segment.SYN_ACK)
+
+    def _hold_shared_port(self) -> None:
+        self.host.ports.share(self)
+        self._port_held = True
+
+    def _fill_windows(self, opener: SegmentEnd) -> None:
+        for one, other in ((self, opener), (opener, self)):
+            one.free += one.send_buffer + other.receive_buffer
+            one.room += one.receive_buffer
+            one.refit()
+
+    def _became_ready(self) -> None:
+        listener = self.listener
+        assert listener is not None
+        listener.half_open -= 1
+        if listener.state is State.LISTEN:
+            listener.pending.append(self)
+            listener.wake()
+        else:
+            self._reject()
+
+    def _reject(self) -> None:
+        """Nobody will ever accept this connection: its opener gets a RST."""
+        self.linger_seconds = 0
+        self.close()
+
+    def accept(self) -> TcpEnd:
+        """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
+        if self.state is not State.LISTEN:
+            raise self._failed("accept", errno.EINVAL)
+        if not self.pending:
+            raise self._failed("accept", errno.EAGAIN)
+        self.accepts += 1
+        if self.watched:
+            effect = self.net.choose("accept", self, self.accepts, 0)
+            if effect is not None:
+                if effect == ("fails", errno.ECONNABORTED):
+                    self.pending.popleft()._reject()
+                raise self._failed("accept", effect[1] or errno.EAGAIN)
+        self.host.check_descriptor()
+        child = self.pending.popleft()
+        child.listener = None
+        child.note(Kind.ACCEPT, child.remote[1])
+        return child
+
+    # --- connecting ------------------------------------------------------------------------------
+
+    def connect(self, address: tuple[str, int]) -> None:
+        if self.state is State.LISTEN or self.calls in (Calls.CONNECTED, Calls.DISCONNECTING):
+            raise self._failed("connect", errno.EISCONN)
+        if self.calls is Calls.CONNECTING:
+            self._connect_again()
+            return
+        target, remote = self.host.route(address)
+        if target is None:
+            raise self._failed("connect", errno.ENETUNREACH)
+        if not self._port_held:
+            source = self.local[0] if self.local[0] != "0.0.0.0" else self.host.source_address(remote[0])
+            try:
+                self.host.ports.take(self, source, 0, self.net.now_ns)
+            except OSError:
+                raise self._failed("connect", errno.EADDRNOTAVAIL) from None
+            self._port_held = True
+        elif self.local[0] == "0.0.0.0":
+            self.local = (self.host.source_address(remote[0]), self.local[1])
+        self._start(target, remote)
+        raise OSError(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
+
+    def _start(self, target: Host, remote: tuple[str, int]) -> None:
+        """Send the SYN."""
+        self.remote = remote
+        self.path = self.net.path(self.host, target)
+        self.send_shut, self.receive_shut = False, self.receive_shut and not self.fin_seen
+        self.fin_seen = False
+        self.so_error = 0
+        self.calls = Calls.CONNECTING
+        self.free = self.room = 0
+        self._change(TcpEvent.CONNECT)
+        if not self.label:
+            self.net.register_opener(self, target)
+        self.note(Kind.CONNECT, remote[1])
+        syn = Syn(self, remote[0], remote[1])
+        self.connects += 1
+        effect = self.net.choose("connect", self, self.connects, 0) if self.watched else None
+        match effect:
+            case None:
+                self.transmit(syn)
+            case ("loses", times):
+                self._lose_syn(syn, times)
+            case ("refused", _):
+                self._later(2 * self.path.latency_ns, self, Segment.RST)
+            case _:
+                raise AssertionError(effect)
+
+    def _lose_syn(self, syn: Syn, times: int) -> None:
+        self._attempts = times
+        self._unsent.append(syn)
+        self._retransmitting = True
+        wait_ns = SYN_RTO_NS * ((1 << times) - 1)  # 1 s, and 2 s more, and 4 s more
+        self.net.schedule.plan(self.net.now_ns + wait_ns, self, Timer.RETRANSMIT)
+
+    def _connect_again(self) -> None:
+        """connect() on a socket whose connect() is under way, or is over and not yet asked about."""
+        if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
+            raise self._failed("connect", errno.EALREADY)
+        if self.state is State.CLOSED:
+            reason = self.so_error or errno.ECONNABORTED
+            self._disconnect()
+            self.so_error = 0
+            self.calls = Calls.UNCONNECTED
+            raise self._failed("connect", reason)
+        self.calls = Calls.CONNECTED
+
+    def _disconnect(self) -> None:
+        """Back to a socket as new (tcp_disconnect), with the error that the program will be told."""
+        if self.state is State.LISTEN:
+            self._stop_listening()
+        elif self.state is not State.CLOSED:
+            if self.state is not State.SYN_SENT:
+                self._launch(Segment.RST, 0)
+            self.abort(errno.ECONNRESET)
+        self.queue = None
+        self.send_shut = self.receive_shut = self.fin_seen = False
+        self.calls = Calls.UNCONNECTED
+        self.refit()
+        self.wake()
+
+    # --- data ------------------------------------------------------------------------------------
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        size = len(data)
+        if 0 < size < self.free and data.__class__ is bytes and not flags:
+            self.free -= size
+            self.sends += 1
+            now_ns = self.net.now_ns
+            if self.log is not None:
+                self.log((now_ns, _SEND, self.number, size, data))
+            self.lane.append((now_ns + self.latency_ns, self.sequence(), self.peer, data))
+            return size
+        return self._send_slowly(data, flags)
+
+    def _send_slowly(self, data: Any, flags: int) -> int:
+        if flags & ~MSG_IGNORED:
+            raise NotImplementedError(f"send() with flags {flags & ~MSG_IGNORED:#x} is not simulated")
+        with memoryview(data) as view:
+            size = view.nbytes
+        if self.state not in CAN_SEND and not self.so_error:
+            waits = self.state in (State.SYN_SENT, State.SYN_RECEIVED)
+            raise self._failed("send", errno.EAGAIN if waits else errno.EPIPE)
+        if self.so_error or self.send_shut:
+            raise self._failed("send", self.take_error() or errno.EPIPE)
+        if not size:
+            return 0
+        taken = min(size, self.credit)
+        if not taken:
+            self.waiting = True
+            raise self._failed("send", errno.EAGAIN)
+        self.sends += 1
+        if self.watched:
+            taken = self._choose_send(data, taken)
+        if taken < size and taken == self.credit:
+            self.waiting = True
+        piece = bytes(memoryview(data).cast("B")[:taken])
+        self.free -= taken
+        self.note(_SEND, taken, piece)
+        self.transmit(piece)
+        self.refit()
+        return taken
+
+    def _choose_send(self, data: Any, size: int) -> int:
+        match self.net.choose("send", self, self.sends, size, data):
+            case None:
+                return size
+            case ("takes", count):
+                return int(count)
+            case ("again", _):
+                raise self._failed("send", errno.EAGAIN)
+            case _:
+                self.cut_off()
+                raise self._failed("send", self.take_error())
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        queue = self.queue
+        if queue is None or flags or self.watched:
+            return self._recv_slowly(size, flags)
+        if queue.__class__ is bytes and len(queue) <= size:
+            self.queue = None
+            data = queue
+        else:
+            data = self._take(size)
+        taken = len(data)
+        self.recvs += 1
+        self.room += taken
+        peer = self.peer
+        if peer.waiting or self._overflow is not None:  # type: ignore[union-attr]
+            self.consumed(taken)
+        else:
+            peer.free += taken  # type: ignore[union-attr]
+        if self.log is not None:
+            self.log((self.net.now_ns, _RECV, self.number, taken, None))
+        return data  # type: ignore[return-value]
+
+    def _take(self, size: int) -> bytes:
+        queue = self.queue
+        if not isinstance(queue, ByteQueue):
+            assert queue is not None
+            queue = self.queue = ByteQueue(queue)
+        data = queue.take(size)
+        if not queue.size:
+            self.queue = None
+        return data
+
+    def _recv_slowly(self, size: int, flags: int) -> bytes:
+        known = MSG_IGNORED | socket.MSG_PEEK
+        if flags & ~known:
+            raise NotImplementedError(f"recv() with flags {flags & ~known:#x} is not simulated")
+        if self.queue is not None and self.state is not State.LISTEN:
+            return self._recv_queued(size, flags)
+        if self.fin_seen:
+            return b""
+        if self.so_error:
+            raise self._failed("recv", self.take_error())
+        if self.receive_shut:
+            return b""
+        if self.state in (State.CLOSED, State.LISTEN):
+            raise self._failed("recv", errno.ENOTCONN)
+        raise self._failed("recv", errno.EAGAIN)
+
+    def _recv_queued(self, size: int, flags: int) -> bytes:
+        queue = self.queue if isinstance(self.queue, ByteQueue) else ByteQueue(self.queue or b"")
+        if flags & socket.MSG_PEEK:
+            return queue.peek(size)
+        self.recvs += 1
+        if self.watched:
+            match self.net.choose("recv", self, self.recvs, min(size, queue.size), queue):
+                case None:
+                    pass
+                case ("again", _):
+                    raise self._failed("recv", errno.EAGAIN)
+                case _:
+                    self.queue = None
+                    self.cut_off()
+                    raise self._failed("recv", self.take_error())
+        data = self._take(size)
+        self.room += len(data)
+        if self.peer is not None:
+            self.consumed(len(data))
+        self.note(_RECV, len(data))
+        return data
+
+    def readable_bytes(self) -> int:
+        """How many bytes recv() could return at once (FIONREAD)."""
+        queue = self.queue
+        return 0 if queue is None else queue.size if isinstance(queue, ByteQueue) else len(queue)
+
+    # --- ending ----------------------------------------------------------------------------------
+
+    def shutdown(self, how: int) -> None:
+        """As inet_shutdown: a call that fails has effects all the same."""
+        if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
+            raise self._failed("shutdown", errno.EINVAL)
+        reading, writing = how != socket.SHUT_WR, how != socket.SHUT_RD
+        was = self.state
+        if self.calls is Calls.CONNECTING:
+            early = was in (State.SYN_SENT, State.SYN_RECEIVED, State.CLOSED)
+            self.calls = Calls.DISCONNECTING if early else Calls.CONNECTED
+        self.note(Kind.SHUTDOWN, how)
+        if was is State.SYN_SENT or (was is State.LISTEN and reading):
+            self._disconnect()
+        elif was is not State.LISTEN:
+            self.receive_shut |= reading
+            if writing:
+                self.send_shut = True
+                self._finish()
+            self.refit()
+            self.wake()
+        if was is State.CLOSED:
+            raise self._failed("shutdown", errno.ENOTCONN)
+
+    def _finish(self) -> None:
+        """Our FIN leaves, behind whatever was sent."""
+        if tcp_states.allows(self.state, TcpEvent.SEND_FIN):
+            self._change(TcpEvent.SEND_FIN)
+            self.transmit(Segment.FIN)
+
+    def close(self) -> None:
+        """The last descriptor is gone; the connection may live on until its data is delivered."""
+        self.orphan = True
+        self.watchers = ()
+        self.note(Kind.CLOSE, 0)
+        unread = self.queue is not None or self._overflow is not None
+        self.queue = None
+        if self.state is State.LISTEN:
+            self._stop_listening()
+        elif self.state in (State.SYN_SENT, State.CLOSED):
+            self._change(TcpEvent.ABORT)
+        elif unread or self.linger_seconds == 0 or self.state is State.SYN_RECEIVED:
+            self._launch(Segment.RST, 0)
+            self.abort(errno.ECONNRESET)
+        else:
+            self.send_shut = self.receive_shut = True
+            self._finish()
+            self.refit()
+        if self.state is State.CLOSED:
+            self._release_port()
+
+    def _stop_listening(self) -> None:
+        pending, self.pending = self.pending, deque()
+        for child in pending:
+            child._reject()
+        self._change(TcpEvent.ABORT)
+        self.send_shut = self.receive_shut = False
+
+    def _fell(self, was: State, lingers: bool) -> None:
+        if lingers:
+            self.host.ports.linger(self, self.net.now_ns)
+        if not self._port_given or self.orphan:
+            self._release_port()
+        if was is State.SYN_RECEIVED and self.listener is not None:
+            self.listener.half_open -= 1
+
+    def _release_port(self) -> None:
+        if self._port_held:
+            self._port_held = False
+            self.host.ports.release(self)
+
+    # --- errors ----------------------------------------------------------------------------------
+
+    def take_error(self) -> int:
+        """Read and clear the pending error, as getsockopt(SO_ERROR) does."""
+        reason, self.so_error = self.so_error, 0
+        return reason
+
+    def _failed(self, call: str, reason: int) -> OSError:
+        self.note(Kind.FAIL, reason, call)
+        return OSError(reason, os.strerror(reason))
