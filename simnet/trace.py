@@ -35,7 +35,7 @@ class Kind(IntEnum):
     RESET = 10  # a RST arrived, or the end was aborted [errno, -]
     CLOSE = 11  # close() was called [-]
     FAIL = 12  # a call failed [errno, the call's name]
-    DEVIATE = 13  # a pick was not 0 [the option, the deviation as a sentence]
+    DEVIATE = 13  # a pick was not 0 [the size of the operation, the deviation as a sentence]
     HAPPEN = 14  # something befell the network [-, the sentence]
     TIMER = 15  # a timer was called [-]
 

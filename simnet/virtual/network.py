@@ -294,7 +294,7 @@ class Network:
         else:
             deviation = self.recording.record(point, index)
         if self.log is not None:
-            self.log((self.now_ns, Kind.DEVIATE, place.number, index, str(deviation)))
+            self.log((self.now_ns, Kind.DEVIATE, place.number, size, str(deviation)))
         return option(op, size, index)
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
