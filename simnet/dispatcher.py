@@ -185,7 +185,7 @@ class dispatcher:
     def send(self, data: bytes) -> int:
         """Hand bytes to the kernel; return how many it took, which may be fewer, or none."""
         try:
-            return int(self.socket.send(data))
+            return self.socket.send(data)  # type: ignore[no-any-return]
         except OSError as error:
             if error.errno == errno.EWOULDBLOCK:
                 return 0

@@ -8,6 +8,7 @@ an integer number of bits a second.  At the edge people write ``"20ms"``, ``"64K
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from fractions import Fraction
 
 from .errors import UsageError
@@ -44,6 +45,11 @@ def duration_ns(value: str | float) -> int:
 
     Raises UsageError for anything else, and for negative or non-finite numbers.
     """
+    return _duration_ns(value)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _duration_ns(value: str | float) -> int:
     return _read(value, _DURATIONS, SECOND_NS, "duration", "20ms")
 
 

@@ -59,16 +59,24 @@ class _Alarm:
 
     def is_due(self, time_ns: int) -> bool:
         """Whether the entry for `time_ns` is still wanted: timers may have been cancelled since."""
+        if self.planned_ns != time_ns or not self.host.is_up:
+            return False
+        deadline_ns = self.loop.next_deadline_ns()
+        return deadline_ns is not None and deadline_ns <= time_ns
+
+    def lapse(self, time_ns: int) -> None:
+        """The entry for `time_ns` is gone: plan the next one."""
         if self.planned_ns == time_ns:
             self.planned_ns = -1
-            deadline_ns = self.loop.next_deadline_ns() if self.host.is_up else None
-            if deadline_ns is not None and deadline_ns <= time_ns:
-                return True
             self.host.network.set_alarm(self)
-        return False
 
     def arrive(self, item: object) -> None:
-        self.host.wake(self.loop)
+        now_ns = self.host.network.now_ns
+        if self.is_due(now_ns):
+            self.planned_ns = -1
+            self.host.wake(self.loop)
+        else:
+            self.lapse(now_ns)
 
 
 class Network:
@@ -414,20 +422,20 @@ class Network:
     def _advance(self, limit_ns: int | None) -> bool:
         """Go to the next moment at which something is planned, and let all of it arrive."""
         schedule = self.schedule
-        while True:
-            time_ns = schedule.next_time()
-            if time_ns is None or (limit_ns is not None and time_ns > limit_ns):
+        while (time_ns := schedule.next_time()) is not None:
+            if limit_ns is not None and time_ns > limit_ns:
                 return False
-            _, _, target, item = schedule.pop()
-            if target.__class__ is not _Alarm or target.is_due(time_ns):  # type: ignore[attr-defined]
-                break
-        self.now_ns = time_ns
-        target.arrive(item)
-        while schedule.next_time() == time_ns:
-            _, _, target, item = schedule.pop()
-            if target.__class__ is not _Alarm or target.is_due(time_ns):  # type: ignore[attr-defined]
-                target.arrive(item)
-        return True
+            target = schedule.heap[0][2] if schedule.heap else None
+            if target.__class__ is _Alarm and schedule.peek()[2] is target:
+                if not target.is_due(time_ns):  # type: ignore[union-attr]
+                    # An alarm that nobody wants any more does not move the clock.
+                    schedule.pop()
+                    target.lapse(time_ns)  # type: ignore[union-attr]
+                    continue
+            self.now_ns = time_ns
+            schedule.deliver(time_ns)
+            return True
+        return False
 
     def wake(self, host: Host, loop: Turner) -> None:
         """A loop has something to do at this moment."""
@@ -465,9 +473,7 @@ class Network:
         finally:
             leave_context(token)
             if host.is_up:
-                poller = loop.poller
-                poller.settle()  # type: ignore[attr-defined]
-                if poller.ready:  # type: ignore[attr-defined]
+                if loop.poller.settle():  # type: ignore[attr-defined]
                     self._runnable[loop] = host
                 if loop.next_deadline_ns() is not None:
                     self.set_alarm(self._alarms.get(loop) or _Alarm(host, loop))

@@ -121,9 +121,12 @@ class VirtualPoller(Poller):
                 events = events[first:] + events[:first]
         return events
 
-    def settle(self) -> None:
-        """After the handlers of a pass: what is no longer ready, or was not touched, causes no pass."""
-        keep = []
+    def settle(self) -> bool:
+        """After the handlers of a pass: what is no longer ready, or was not touched, causes no pass.
+
+        True if anything is left that does.
+        """
+        keep: list[Registration] = []
         for registration in self.ready:
             if not registration.end.poll_mask() & registration.events:
                 registration.queued = False
@@ -132,6 +135,7 @@ class VirtualPoller(Poller):
             else:
                 keep.append(registration)
         self.ready = keep
+        return bool(keep)
 
     def spinning(self) -> list[tuple[int, int]]:
         """What has been ready and left alone: (fd, events)."""

@@ -38,12 +38,15 @@ class _TimeWait:
 class Ports:
     """Who holds which port.  `first` and `last` bound the ephemeral ones (ip_local_port_range)."""
 
-    __slots__ = ("_held", "_next", "_waiting", "first", "last")
+    __slots__ = ("_held", "_listening", "_next", "_waiting", "first", "last")
 
     def __init__(self, first: int = 32768, last: int = 60999) -> None:
         self.first, self.last = first, last
         self._next = first
-        self._held: dict[int, list[Holder]] = {}
+        # Dicts without values: they keep their order, and a port with many connections forgets one
+        # of them at once.
+        self._held: dict[int, dict[Holder, None]] = {}
+        self._listening: dict[int, dict[Holder, None]] = {}
         self._waiting: dict[int, list[_TimeWait]] = {}
 
     def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
@@ -65,17 +68,27 @@ class Ports:
 
     def share(self, holder: Holder) -> None:
         """Note one more holder of a port that it was given, as an accepted connection is."""
-        self._held.setdefault(holder.local[1], []).append(holder)
+        self._held.setdefault(holder.local[1], {})[holder] = None
 
     def release(self, holder: Holder) -> None:
         """`holder` no longer holds its port, if it did."""
-        holders = self._held.get(holder.local[1], [])
-        for index, other in enumerate(holders):
-            if other is holder:
-                del holders[index]
-                break
-        if not holders:
-            self._held.pop(holder.local[1], None)
+        self._drop(self._held, holder)
+
+    def listening(self, holder: Holder) -> None:
+        """`holder` takes the SYNs that come for its port, from now on."""
+        self._listening.setdefault(holder.local[1], {})[holder] = None
+
+    def not_listening(self, holder: Holder) -> None:
+        """`holder` takes no SYN any more."""
+        self._drop(self._listening, holder)
+
+    @staticmethod
+    def _drop(table: dict[int, dict[Holder, None]], holder: Holder) -> None:
+        holders = table.get(holder.local[1])
+        if holders is not None:
+            holders.pop(holder, None)
+            if not holders:
+                del table[holder.local[1]]
 
     def linger(self, holder: Holder, now_ns: int) -> None:
         """Leave TIME_WAIT behind in `holder`'s place."""
@@ -85,18 +98,19 @@ class Ports:
     def other_listener(self, holder: Holder) -> bool:
         """Whether another end already listens where `holder` would."""
         return any(
-            other.is_listening and other is not holder and self._overlap(other.local[0], holder.local[0])
-            for other in self._held.get(holder.local[1], ())
+            other is not holder and self._overlap(other.local[0], holder.local[0])
+            for other in self._listening.get(holder.local[1], ())
         )
 
     def listener(self, address: str, port: int) -> Holder | None:
         """The end that takes a SYN for this address: an exact binding before a wildcard one."""
-        listeners = [h for h in self._held.get(port, ()) if h.is_listening]
-        for wanted in (address, ANY):
-            for holder in listeners:
-                if holder.local[0] == wanted:
-                    return holder
-        return None
+        wildcard = None
+        for holder in self._listening.get(port, ()):
+            if holder.local[0] == address:
+                return holder
+            if wildcard is None and holder.local[0] == ANY:
+                wildcard = holder
+        return wildcard
 
     def holders(self) -> list[Holder]:
         """Everything that holds a port, in order of ports."""

@@ -28,16 +28,16 @@ Entry: TypeAlias = "tuple[int, int, Target, Any]"
 class Schedule:
     """Entries in order of (time, sequence)."""
 
-    __slots__ = ("_heap", "_lanes", "lanes", "sequence")
+    __slots__ = ("_lanes", "heap", "lanes", "sequence")
 
     def __init__(self) -> None:
-        self._heap: list[Entry] = []
+        self.heap: list[Entry] = []
         self._lanes: dict[int, deque[Entry]] = {}
         self.lanes: list[deque[Entry]] = []
         self.sequence: Callable[[], int] = count().__next__
 
     def __len__(self) -> int:
-        return len(self._heap) + sum(map(len, self.lanes))
+        return len(self.heap) + sum(map(len, self.lanes))
 
     def lane(self, latency_ns: int) -> deque[Entry]:
         """The lane of entries that are always planned `latency_ns` ahead of the clock."""
@@ -49,23 +49,47 @@ class Schedule:
 
     def plan(self, time_ns: int, target: Target, item: Any = None) -> None:
         """Let `item` arrive at `target` at `time_ns`."""
-        heappush(self._heap, (time_ns, self.sequence(), target, item))
+        heappush(self.heap, (time_ns, self.sequence(), target, item))
 
     def next_time(self) -> int | None:
         """When the next entry is due; None if there is none."""
-        head = self._head()
-        return head[0][0] if head else None
+        queue = self._first()
+        return queue[0][0] if queue else None
+
+    def peek(self) -> Entry:
+        """The next entry, which must exist."""
+        queue = self._first()
+        assert queue, "nothing is planned"
+        return queue[0]
 
     def pop(self) -> Entry:
         """Take the next entry, which must exist."""
-        head = self._head()
-        assert head, "nothing is planned"
-        return heappop(head) if head is self._heap else head.popleft()  # type: ignore[union-attr,arg-type]
+        queue = self._first()
+        assert queue, "nothing is planned"
+        return heappop(self.heap) if queue is self.heap else queue.popleft()  # type: ignore[union-attr]
+
+    def deliver(self, time_ns: int) -> None:
+        """Let everything that is due at `time_ns`, and nothing earlier, arrive at its target.
+
+        What is planned meanwhile for the same moment arrives too, after what was planned before.
+        """
+        while (queue := self._first()) is not None and queue[0][0] == time_ns:
+            if queue is self.heap:
+                _, _, target, item = heappop(self.heap)
+                target.arrive(item)
+                continue
+            # A lane is emptied in one go, up to what another queue has to come first.
+            others = [other[0] for other in (self.heap, *self.lanes) if other and other is not queue]
+            bound = min(others, default=_LAST)
+            popleft = queue.popleft  # type: ignore[union-attr]
+            while queue and queue[0][0] == time_ns and queue[0] < bound:
+                _, _, target, item = popleft()
+                target.arrive(item)
 
     def extract(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
         """Take out every entry that is `wanted`, in order."""
         taken = []
-        for queue in (self._heap, *self.lanes):
+        for queue in (self.heap, *self.lanes):
             keep = []
             for entry in queue:
                 (taken if wanted(entry) else keep).append(entry)
@@ -73,10 +97,13 @@ class Schedule:
             queue.extend(sorted(keep))
         return sorted(taken)
 
-    def _head(self) -> list[Entry] | deque[Entry] | None:
-        """The queue whose first entry is next."""
-        best: list[Entry] | deque[Entry] | None = self._heap or None
+    def _first(self) -> list[Entry] | deque[Entry] | None:
+        """The queue whose first entry is next; None if all are empty."""
+        best: list[Entry] | deque[Entry] | None = self.heap or None
         for lane in self.lanes:
             if lane and (best is None or lane[0] < best[0]):
                 best = lane
         return best
+
+
+_LAST: Any = (float("inf"),)

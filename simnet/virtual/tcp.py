@@ -14,31 +14,48 @@ import errno
 import os
 import socket
 from collections import deque
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any
 
 from ..trace import Kind
 from ..transport import ERR, HUP, IN, OUT, RDHUP
 from . import tcp_states
 from .buffers import ByteQueue
-from .tcp_segments import SYN_RTO_NS, Segment, SegmentEnd, Syn, Timer
-from .tcp_states import CAN_SEND, State
-from .tcp_states import Event as TcpEvent
+from .tcp_segments import FIN, RETRANSMIT, RST, SYN_ACK, SYN_RTO_NS, SegmentEnd, Syn
+from .tcp_states import (
+    ABORTED,
+    CALLED_CONNECT,
+    CALLED_LISTEN,
+    CAN_SEND,
+    CLOSED,
+    ESTABLISHED,
+    GOT_SYN,
+    LISTEN,
+    SENT_FIN,
+    SYN_RECEIVED,
+    SYN_SENT,
+    State,
+)
 
 if TYPE_CHECKING:
     from .host import Host
 
 MSG_IGNORED = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
-_SEND, _RECV = Kind.SEND, Kind.RECV
+
+_SEND, _RECV, _SHUTDOWN, _CLOSE = Kind.SEND, Kind.RECV, Kind.SHUTDOWN, Kind.CLOSE
+_LISTEN, _CONNECT, _ACCEPT, _FAIL = Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.FAIL
 
 
-class Calls(Enum):
+class Calls(IntEnum):
     """What connect() was used for so far: `socket.state` of Linux (include/linux/net.h)."""
 
     UNCONNECTED = auto()
     CONNECTING = auto()  # until connect() has told that it is done
     CONNECTED = auto()
     DISCONNECTING = auto()
+
+
+UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = Calls
 
 
 class TcpEnd(SegmentEnd):
@@ -60,7 +77,7 @@ class TcpEnd(SegmentEnd):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self.calls = Calls.UNCONNECTED
+        self.calls = UNCONNECTED
         self.reuse_address = False
         self.linger_seconds: int | None = None
         self._port_given = False  # by bind() to an explicit port: kept until close()
@@ -73,16 +90,20 @@ class TcpEnd(SegmentEnd):
 
     @property
     def is_listening(self) -> bool:
-        return self.state is State.LISTEN
+        return self.state is LISTEN
 
     # --- readiness -------------------------------------------------------------------------------
 
     def poll_mask(self) -> int:
         """What poll(2) would say, with every event asked for (tcp_poll)."""
+        if self.ordinary:
+            if self.queue is None:
+                return 0 if self.waiting else OUT
+            return IN if self.waiting else IN | OUT
         state = self.state
-        if state is State.LISTEN:
+        if state is LISTEN:
             return IN if self.pending else 0
-        if state is State.SYN_SENT:
+        if state is SYN_SENT:
             return 0
         mask = OUT if self.send_shut or not self.waiting else 0
         if self.queue is not None:
@@ -91,7 +112,7 @@ class TcpEnd(SegmentEnd):
             mask |= IN | RDHUP
             if self.send_shut:
                 mask |= HUP
-        if state is State.CLOSED:
+        if state is CLOSED:
             mask |= HUP
         if self.so_error:
             mask |= ERR
@@ -103,13 +124,13 @@ class TcpEnd(SegmentEnd):
         return self.local
 
     def getpeername(self) -> tuple[str, int]:
-        if self.state in (State.CLOSED, State.LISTEN, State.SYN_SENT):
+        if self.state in (CLOSED, LISTEN, SYN_SENT):
             raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         return self.remote
 
     def bind(self, address: tuple[str, int]) -> None:
         host_name, port = address
-        if self.state is not State.CLOSED or self._port_held:
+        if self.state is not CLOSED or self._port_held:
             raise self._failed("bind", errno.EINVAL)
         local = self.host.local_address(host_name)
         if local is None:
@@ -123,9 +144,9 @@ class TcpEnd(SegmentEnd):
     # --- listening -------------------------------------------------------------------------------
 
     def listen(self, backlog: int) -> None:
-        if self.calls is not Calls.UNCONNECTED or self.state not in (State.CLOSED, State.LISTEN):
+        if self.calls is not UNCONNECTED or self.state not in (CLOSED, LISTEN):
             raise self._failed("listen", errno.EINVAL)
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             if not self._port_held:
                 self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
                 self._port_held = True
@@ -134,8 +155,9 @@ class TcpEnd(SegmentEnd):
             self.net.register_listener(self)
         self.send_shut = self.receive_shut = False
         self.backlog = max(backlog, 0)
-        self._change(TcpEvent.LISTEN)
-        self.note(Kind.LISTEN, self.backlog)
+        self._change(CALLED_LISTEN)
+        self.host.ports.listening(self)
+        self.note(_LISTEN, self.backlog)
 
     def on_syn(self, syn: Syn) -> None:
         """A SYN arrived: make an end for it, unless the queue is full.  The queue holds backlog + 1."""
@@ -149,14 +171,14 @@ class TcpEnd(SegmentEnd):
         child.path = self.net.path(self.host, opener.host)
         child.reuse_address, child.linger_seconds = self.reuse_address, self.linger_seconds
         child.send_buffer, child.receive_buffer = self.send_buffer, self.receive_buffer
-        child.calls = Calls.CONNECTED
+        child.calls = CONNECTED
         child._hold_shared_port()
         self.half_open += 1
-        child._change(TcpEvent.SYN)
+        child._change(GOT_SYN)
         opener.peer = child
         child._fill_windows(opener)
         self.net.register_acceptor(child, opener)
-        child.transmit(Segment.SYN_ACK)
+        child.transmit(SYN_ACK)
 
     def _hold_shared_port(self) -> None:
         self.host.ports.share(self)
@@ -172,7 +194,7 @@ class TcpEnd(SegmentEnd):
         listener = self.listener
         assert listener is not None
         listener.half_open -= 1
-        if listener.state is State.LISTEN:
+        if listener.state is LISTEN:
             listener.pending.append(self)
             listener.wake()
         else:
@@ -185,7 +207,7 @@ class TcpEnd(SegmentEnd):
 
     def accept(self) -> TcpEnd:
         """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
-        if self.state is not State.LISTEN:
+        if self.state is not LISTEN:
             raise self._failed("accept", errno.EINVAL)
         if not self.pending:
             raise self._failed("accept", errno.EAGAIN)
@@ -199,15 +221,15 @@ class TcpEnd(SegmentEnd):
         self.host.check_descriptor()
         child = self.pending.popleft()
         child.listener = None
-        child.note(Kind.ACCEPT, child.remote[1])
+        child.note(_ACCEPT, child.remote[1])
         return child
 
     # --- connecting ------------------------------------------------------------------------------
 
     def connect(self, address: tuple[str, int]) -> None:
-        if self.state is State.LISTEN or self.calls in (Calls.CONNECTED, Calls.DISCONNECTING):
+        if self.state is LISTEN or self.calls in (CONNECTED, DISCONNECTING):
             raise self._failed("connect", errno.EISCONN)
-        if self.calls is Calls.CONNECTING:
+        if self.calls is CONNECTING:
             self._connect_again()
             return
         target, remote = self.host.route(address)
@@ -232,12 +254,12 @@ class TcpEnd(SegmentEnd):
         self.send_shut, self.receive_shut = False, self.receive_shut and not self.fin_seen
         self.fin_seen = False
         self.so_error = 0
-        self.calls = Calls.CONNECTING
+        self.calls = CONNECTING
         self.free = self.room = 0
-        self._change(TcpEvent.CONNECT)
+        self._change(CALLED_CONNECT)
         if not self.label:
             self.net.register_opener(self, target)
-        self.note(Kind.CONNECT, remote[1])
+        self.note(_CONNECT, remote[1])
         syn = Syn(self, remote[0], remote[1])
         self.connects += 1
         effect = self.net.choose("connect", self, self.connects, 0) if self.watched else None
@@ -247,7 +269,7 @@ class TcpEnd(SegmentEnd):
             case ("loses", times):
                 self._lose_syn(syn, times)
             case ("refused", _):
-                self._later(2 * self.path.latency_ns, self, Segment.RST)
+                self._later(2 * self.path.latency_ns, self, RST)
             case _:
                 raise AssertionError(effect)
 
@@ -256,31 +278,31 @@ class TcpEnd(SegmentEnd):
         self._unsent.append(syn)
         self._retransmitting = True
         wait_ns = SYN_RTO_NS * ((1 << times) - 1)  # 1 s, and 2 s more, and 4 s more
-        self.net.schedule.plan(self.net.now_ns + wait_ns, self, Timer.RETRANSMIT)
+        self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
 
     def _connect_again(self) -> None:
         """connect() on a socket whose connect() is under way, or is over and not yet asked about."""
-        if self.state in (State.SYN_SENT, State.SYN_RECEIVED):
+        if self.state in (SYN_SENT, SYN_RECEIVED):
             raise self._failed("connect", errno.EALREADY)
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             reason = self.so_error or errno.ECONNABORTED
             self._disconnect()
             self.so_error = 0
-            self.calls = Calls.UNCONNECTED
+            self.calls = UNCONNECTED
             raise self._failed("connect", reason)
-        self.calls = Calls.CONNECTED
+        self.calls = CONNECTED
 
     def _disconnect(self) -> None:
         """Back to a socket as new (tcp_disconnect), with the error that the program will be told."""
-        if self.state is State.LISTEN:
+        if self.state is LISTEN:
             self._stop_listening()
-        elif self.state is not State.CLOSED:
-            if self.state is not State.SYN_SENT:
-                self._launch(Segment.RST, 0)
+        elif self.state is not CLOSED:
+            if self.state is not SYN_SENT:
+                self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = None
         self.send_shut = self.receive_shut = self.fin_seen = False
-        self.calls = Calls.UNCONNECTED
+        self.calls = UNCONNECTED
         self.refit()
         self.wake()
 
@@ -304,7 +326,7 @@ class TcpEnd(SegmentEnd):
         with memoryview(data) as view:
             size = view.nbytes
         if self.state not in CAN_SEND and not self.so_error:
-            waits = self.state in (State.SYN_SENT, State.SYN_RECEIVED)
+            waits = self.state in (SYN_SENT, SYN_RECEIVED)
             raise self._failed("send", errno.EAGAIN if waits else errno.EPIPE)
         if self.so_error or self.send_shut:
             raise self._failed("send", self.take_error() or errno.EPIPE)
@@ -373,7 +395,7 @@ class TcpEnd(SegmentEnd):
         known = MSG_IGNORED | socket.MSG_PEEK
         if flags & ~known:
             raise NotImplementedError(f"recv() with flags {flags & ~known:#x} is not simulated")
-        if self.queue is not None and self.state is not State.LISTEN:
+        if self.queue is not None and self.state is not LISTEN:
             return self._recv_queued(size, flags)
         if self.fin_seen:
             return b""
@@ -381,7 +403,7 @@ class TcpEnd(SegmentEnd):
             raise self._failed("recv", self.take_error())
         if self.receive_shut:
             return b""
-        if self.state in (State.CLOSED, State.LISTEN):
+        if self.state in (CLOSED, LISTEN):
             raise self._failed("recv", errno.ENOTCONN)
         raise self._failed("recv", errno.EAGAIN)
 
@@ -420,54 +442,55 @@ class TcpEnd(SegmentEnd):
             raise self._failed("shutdown", errno.EINVAL)
         reading, writing = how != socket.SHUT_WR, how != socket.SHUT_RD
         was = self.state
-        if self.calls is Calls.CONNECTING:
-            early = was in (State.SYN_SENT, State.SYN_RECEIVED, State.CLOSED)
-            self.calls = Calls.DISCONNECTING if early else Calls.CONNECTED
-        self.note(Kind.SHUTDOWN, how)
-        if was is State.SYN_SENT or (was is State.LISTEN and reading):
+        if self.calls is CONNECTING:
+            early = was in (SYN_SENT, SYN_RECEIVED, CLOSED)
+            self.calls = DISCONNECTING if early else CONNECTED
+        self.note(_SHUTDOWN, how)
+        if was is SYN_SENT or (was is LISTEN and reading):
             self._disconnect()
-        elif was is not State.LISTEN:
+        elif was is not LISTEN:
             self.receive_shut |= reading
             if writing:
                 self.send_shut = True
                 self._finish()
             self.refit()
             self.wake()
-        if was is State.CLOSED:
+        if was is CLOSED:
             raise self._failed("shutdown", errno.ENOTCONN)
 
     def _finish(self) -> None:
         """Our FIN leaves, behind whatever was sent."""
-        if tcp_states.allows(self.state, TcpEvent.SEND_FIN):
-            self._change(TcpEvent.SEND_FIN)
-            self.transmit(Segment.FIN)
+        if tcp_states.allows(self.state, SENT_FIN):
+            self._change(SENT_FIN)
+            self.transmit(FIN)
 
     def close(self) -> None:
         """The last descriptor is gone; the connection may live on until its data is delivered."""
         self.orphan = True
         self.watchers = ()
-        self.note(Kind.CLOSE, 0)
+        self.note(_CLOSE, 0)
         unread = self.queue is not None or self._overflow is not None
         self.queue = None
-        if self.state is State.LISTEN:
+        if self.state is LISTEN:
             self._stop_listening()
-        elif self.state in (State.SYN_SENT, State.CLOSED):
-            self._change(TcpEvent.ABORT)
-        elif unread or self.linger_seconds == 0 or self.state is State.SYN_RECEIVED:
-            self._launch(Segment.RST, 0)
+        elif self.state in (SYN_SENT, CLOSED):
+            self._change(ABORTED)
+        elif unread or self.linger_seconds == 0 or self.state is SYN_RECEIVED:
+            self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         else:
             self.send_shut = self.receive_shut = True
             self._finish()
             self.refit()
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             self._release_port()
 
     def _stop_listening(self) -> None:
+        self.host.ports.not_listening(self)
         pending, self.pending = self.pending, deque()
         for child in pending:
             child._reject()
-        self._change(TcpEvent.ABORT)
+        self._change(ABORTED)
         self.send_shut = self.receive_shut = False
 
     def _fell(self, was: State, lingers: bool) -> None:
@@ -475,7 +498,7 @@ class TcpEnd(SegmentEnd):
             self.host.ports.linger(self, self.net.now_ns)
         if not self._port_given or self.orphan:
             self._release_port()
-        if was is State.SYN_RECEIVED and self.listener is not None:
+        if was is SYN_RECEIVED and self.listener is not None:
             self.listener.half_open -= 1
 
     def _release_port(self) -> None:
@@ -491,5 +514,5 @@ class TcpEnd(SegmentEnd):
         return reason
 
     def _failed(self, call: str, reason: int) -> OSError:
-        self.note(Kind.FAIL, reason, call)
+        self.note(_FAIL, reason, call)
         return OSError(reason, os.strerror(reason))

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import errno
 from collections import deque
-from enum import Enum, auto
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -31,8 +31,22 @@ from ..trace import Kind
 from ..units import SECOND_NS
 from . import tcp_states
 from .buffers import ByteQueue
-from .tcp_states import CAN_SEND, SYNCHRONIZED, State
-from .tcp_states import Event as TcpEvent
+from .tcp_states import (
+    ABORTED,
+    CAN_SEND,
+    CLOSE_WAIT,
+    CLOSED,
+    ESTABLISHED,
+    GOT_ACK,
+    GOT_FIN,
+    GOT_SYN_ACK,
+    LISTEN,
+    SYN_RECEIVED,
+    SYN_SENT,
+    SYNCHRONIZED,
+    Event,
+    State,
+)
 
 if TYPE_CHECKING:
     from .host import Host
@@ -41,6 +55,7 @@ if TYPE_CHECKING:
     from .poller import Registration
 
 BARRED = 1 << 62
+_HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
 SEND_BUFFER_BYTES = 65_536
 RECEIVE_BUFFER_BYTES = 65_536
 RTO_FIRST_NS = SECOND_NS // 5  # TCP_RTO_MIN
@@ -49,24 +64,28 @@ RETRIES_MAX = 15  # tcp_retries2
 SYN_RTO_NS = SECOND_NS  # TCP_TIMEOUT_INIT
 SYN_RETRIES_MAX = 6  # tcp_syn_retries
 
-_ARRIVE, _ESTABLISHED = Kind.ARRIVE, Kind.ESTABLISHED
+_ARRIVE, _ESTABLISHED, _FIN, _RESET = Kind.ARRIVE, Kind.ESTABLISHED, Kind.FIN, Kind.RESET
 
 
-class Segment(Enum):
+class Segment(IntEnum):
     """What travels besides data."""
 
-    SYN_ACK = auto()
-    ACK = auto()  # of a SYN+ACK or of a FIN; data is not acknowledged by events
-    FIN = auto()
-    RST = auto()
-    WINDOW = auto()  # the peer has read: there is room again
+    SYN_ACK = 1
+    ACK = 2  # of a SYN+ACK or of a FIN; data is not acknowledged by events
+    FIN = 3
+    RST = 4
+    WINDOW = 5  # the peer has read: there is room again
 
 
-class Timer(Enum):
-    """What an end plans for itself."""
+class Timer(IntEnum):
+    """What an end plans for itself; no number is that of a Segment."""
 
-    RETRANSMIT = auto()
-    REFILL = auto()  # bytes that waited for the window may come in
+    RETRANSMIT = 11
+    REFILL = 12  # bytes that waited for the window may come in
+
+
+SYN_ACK, ACK, FIN, RST, WINDOW = Segment
+RETRANSMIT, REFILL = Timer
 
 
 @attrs.define(eq=False)
@@ -103,6 +122,7 @@ class SegmentEnd:
         "log",
         "net",
         "number",
+        "ordinary",
         "orphan",
         "owed",
         "path",
@@ -133,10 +153,11 @@ class SegmentEnd:
         self.sequence = net.schedule.sequence
         self.label = self.alias = ""
         self.number = 0  # in the trace
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.so_error = 0
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.orphan = False  # no descriptor refers to this end any more
+        self.ordinary = False  # established, nothing shut, no error: the fast path of readiness
         self.watched = False  # a script, a storm or a rule may have a say
         self.peer: SegmentEnd | None = None
         self.path: Path | None = None
@@ -215,7 +236,7 @@ class SegmentEnd:
 
     def _lose(self, item: Any) -> None:
         """A segment got lost: it, and whatever comes after it, waits for a retransmission."""
-        if item is Segment.RST:
+        if item is RST:
             return
         self._unsent.append(item)
         self.refit()
@@ -225,27 +246,27 @@ class SegmentEnd:
     def lose_in_flight(self, items: list[Any]) -> None:
         """These segments of ours were on a path that was cut; they precede what is still unsent."""
         for item in reversed(items):
-            if item is not Segment.RST:
+            if item is not RST:
                 self._unsent.appendleft(item)
         if self._unsent and not self._retransmitting:
             self._lose(self._unsent.pop())
 
     def _plan_retransmission(self) -> None:
         assert self.path is not None
-        if self.state is State.SYN_SENT:
+        if self.state is SYN_SENT:
             wait_ns = SYN_RTO_NS << self._attempts
         else:
             wait_ns = min(RTO_FIRST_NS << self._attempts, RTO_MAX_NS) + 2 * self.path.latency_ns
         self._attempts += 1
         self._retransmitting = True
-        self.net.schedule.plan(self.net.now_ns + wait_ns, self, Timer.RETRANSMIT)
+        self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
 
     def _on_retransmit(self) -> None:
         self._retransmitting = False
-        if not self._unsent or self.state is State.CLOSED:
+        if not self._unsent or self.state is CLOSED:
             return
         assert self.path is not None
-        opening = self.state is State.SYN_SENT
+        opening = self.state is SYN_SENT
         if self._attempts > (SYN_RETRIES_MAX if opening else RETRIES_MAX):
             self.abort(errno.ETIMEDOUT)
         elif not self.path.is_open:
@@ -263,14 +284,14 @@ class SegmentEnd:
 
     def syn_dropped(self, syn: Syn) -> None:
         """The listener's queue was full: the SYN is ignored, and will be sent again (listen(2))."""
-        if self.state is State.SYN_SENT and not self._unsent:
+        if self.state is SYN_SENT and not self._unsent:
             self._lose(syn)
 
     def cut_off(self) -> None:
         """The connection is reset from outside: both ends learn it by a RST."""
         peer = self.peer
         if peer is not None:
-            self._launch(Segment.RST, 0)
+            self._launch(RST, 0)
         self._on_rst()
 
     # --- what arrives ----------------------------------------------------------------------------
@@ -333,7 +354,7 @@ class SegmentEnd:
         peer = self.peer
         assert peer is not None and peer.path is not None
         if not peer.path.is_open:
-            self._later(RTO_FIRST_NS, self, Timer.REFILL)
+            self._later(RTO_FIRST_NS, self, REFILL)
             return
         overflow, self._overflow = self._overflow, None
         if overflow is not None and self.state in SYNCHRONIZED:
@@ -344,21 +365,21 @@ class SegmentEnd:
         self.refit()
 
     def _on_syn_ack(self) -> None:
-        if self.state is not State.SYN_SENT:
+        if self.state is not SYN_SENT:
             self._refuse()
             return
-        self._change(TcpEvent.SYN_ACK)
+        self._change(GOT_SYN_ACK)
         self.note(_ESTABLISHED, 0)
-        self.transmit(Segment.ACK)
+        self.transmit(ACK)
         self.wake()
 
     def _on_ack(self) -> None:
-        if self.state is State.SYN_RECEIVED:
-            self._change(TcpEvent.ACK)
+        if self.state is SYN_RECEIVED:
+            self._change(GOT_ACK)
             self.note(_ESTABLISHED, 0)
             self._became_ready()
-        elif tcp_states.allows(self.state, TcpEvent.ACK):
-            self._change(TcpEvent.ACK)
+        elif tcp_states.allows(self.state, GOT_ACK):
+            self._change(GOT_ACK)
 
     def _became_ready(self) -> None:
         """The handshake of an end that a listener made is over."""
@@ -367,20 +388,20 @@ class SegmentEnd:
     def _on_fin(self) -> None:
         if self._overflow is not None:
             self._held_fin = True
-        elif not tcp_states.allows(self.state, TcpEvent.FIN):
+        elif not tcp_states.allows(self.state, GOT_FIN):
             if self.state not in SYNCHRONIZED:
                 self._refuse()
         else:
             self.receive_shut = self.fin_seen = True
-            self.note(Kind.FIN, 0)
-            self.transmit(Segment.ACK)
-            self._change(TcpEvent.FIN)
+            self.note(_FIN, 0)
+            self.transmit(ACK)
+            self._change(GOT_FIN)
             self.wake()
 
     def _on_rst(self) -> None:
-        if self.state in (State.CLOSED, State.LISTEN):
+        if self.state in (CLOSED, LISTEN):
             return
-        reason = {State.SYN_SENT: errno.ECONNREFUSED, State.CLOSE_WAIT: errno.EPIPE}
+        reason = {SYN_SENT: errno.ECONNREFUSED, CLOSE_WAIT: errno.EPIPE}
         self.abort(reason.get(self.state, errno.ECONNRESET))
 
     def _on_window(self) -> None:
@@ -393,7 +414,7 @@ class SegmentEnd:
     def _refuse(self) -> None:
         """Answer with a RST: there is no such connection here (RFC 9293, section 3.10.7.1)."""
         if self.peer is not None and self.path is not None and self.path.is_open:
-            self._launch(Segment.RST, 0)
+            self._launch(RST, 0)
 
     # --- the window ------------------------------------------------------------------------------
 
@@ -410,20 +431,20 @@ class SegmentEnd:
     @property
     def window(self) -> int:
         """Bytes that fit into the receive buffer."""
-        return max(self.room + BARRED if self.room < -(BARRED >> 1) else self.room, 0)
+        return max(self.room + BARRED if self.room < _HALF_BARRED else self.room, 0)
 
     def consumed(self, size: int) -> None:
         """The program has read `size` bytes of a connection on which somebody waits for that."""
         peer, path = self.peer, self.path
         assert peer is not None
         if self._overflow is not None and path is not None:
-            self._later(2 * path.latency_ns, self, Timer.REFILL)
+            self._later(2 * path.latency_ns, self, REFILL)
         if peer.waiting:
             before = peer.owed
             peer.owed += size
             enough = peer.capacity // 3
             if before < enough <= peer.owed or peer.credit + before < enough <= peer.credit + peer.owed:
-                self.transmit(Segment.WINDOW)
+                self.transmit(WINDOW)
         else:
             peer.free += size
 
@@ -452,16 +473,16 @@ class SegmentEnd:
         self.watchers = ()
         self.queue = self._overflow = None
         self._unsent.clear()
-        self.state = State.CLOSED
+        self.state = CLOSED
         self.refit()
 
     # --- state -----------------------------------------------------------------------------------
 
-    def _change(self, event: TcpEvent) -> None:
+    def _change(self, event: Event) -> None:
         """Take one step of the table, and what follows from it."""
         was = self.state
         self.state = tcp_states.advance(was, event)
-        if self.state is State.CLOSED:
+        if self.state is CLOSED:
             self.send_shut = self.receive_shut = True
             self._fell(was, tcp_states.lingers(was, event))
         self.refit()
@@ -472,28 +493,35 @@ class SegmentEnd:
 
     def abort(self, reason: int) -> None:
         """The connection is dead: nothing more leaves or arrives, and `reason` waits to be told."""
-        self.note(Kind.RESET, reason)
+        self.note(_RESET, reason)
         self.so_error = 0 if self.orphan else reason
         self._unsent.clear()
         self._overflow, self._held_fin, self.waiting = None, False, False
-        self._change(TcpEvent.ABORT)
+        self._change(ABORTED)
         self.wake()
 
     def refit(self) -> None:
         """Bar or open the fast path for `send` and `arrive`, after anything changed that they ask."""
-        path = self.path
-        may_send = (
-            self.state in CAN_SEND
+        state, path, free, room = self.state, self.path, self.free, self.room
+        self.ordinary = state is ESTABLISHED and not (
+            self.send_shut or self.receive_shut or self.so_error
+        )
+        if free < 0:
+            free += BARRED
+        if (
+            state in CAN_SEND
             and not (self.send_shut or self.so_error or self.watched or self._unsent)
             and path is not None
             and path.is_plain
             and self._in_order_ns <= self.net.now_ns + path.latency_ns
-        )
-        if may_send and path is not None:
+        ):
             self.lane, self.latency_ns = path.lane, path.latency_ns
-        self.free = self.credit if may_send else self.credit - BARRED
-        may_store = self.state in SYNCHRONIZED and not self.receive_shut and self._overflow is None
-        room = self.room + BARRED if self.room < -(BARRED >> 1) else self.room
+            self.free = free
+        else:
+            self.free = free - BARRED
+        if room < _HALF_BARRED:
+            room += BARRED
+        may_store = state in SYNCHRONIZED and not self.receive_shut and self._overflow is None
         self.room = room if may_store else room - BARRED
 
     def wake(self) -> None:
@@ -512,11 +540,11 @@ CUT_PAUSE_NS = SECOND_NS // 1000
 """How much later the second part of a segment comes that a script has cut in two."""
 
 _ON: dict[Any, Any] = {
-    Segment.SYN_ACK: SegmentEnd._on_syn_ack,
-    Segment.ACK: SegmentEnd._on_ack,
-    Segment.FIN: SegmentEnd._on_fin,
-    Segment.RST: SegmentEnd._on_rst,
-    Segment.WINDOW: SegmentEnd._on_window,
-    Timer.RETRANSMIT: SegmentEnd._on_retransmit,
-    Timer.REFILL: SegmentEnd._on_refill,
+    SYN_ACK: SegmentEnd._on_syn_ack,
+    ACK: SegmentEnd._on_ack,
+    FIN: SegmentEnd._on_fin,
+    RST: SegmentEnd._on_rst,
+    WINDOW: SegmentEnd._on_window,
+    RETRANSMIT: SegmentEnd._on_retransmit,
+    REFILL: SegmentEnd._on_refill,
 }

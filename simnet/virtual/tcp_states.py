@@ -1,5 +1,7 @@
 """The states of a TCP connection, as one table (RFC 9293, section 3.3.2).
 
+Both enumerations are of integers, because these hash in C: a connection takes a dozen steps.
+
 An end is in exactly one `State`, and only `advance` changes it.  What is not in the table cannot
 happen: that is an error in simnet, and so an assert.
 
@@ -20,10 +22,10 @@ note is left.
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 
-class State(Enum):
+class State(IntEnum):
     CLOSED = auto()
     LISTEN = auto()
     SYN_SENT = auto()
@@ -36,38 +38,53 @@ class State(Enum):
     LAST_ACK = auto()
 
 
-class Event(Enum):
-    LISTEN = auto()  # listen() was called
-    CONNECT = auto()  # connect() was called: a SYN leaves
-    SYN = auto()  # a SYN arrived: this end was made for it
-    SYN_ACK = auto()  # the answer to our SYN arrived
-    ACK = auto()  # the answer to our SYN+ACK, or to our FIN, arrived
-    SEND_FIN = auto()  # close() or shutdown(SHUT_WR): our FIN leaves
-    FIN = auto()  # the peer's FIN arrived
-    ABORT = auto()  # RST arrived or left, time-out, listener closed
+class Event(IntEnum):
+    CALLED_LISTEN = auto()
+    CALLED_CONNECT = auto()  # a SYN leaves
+    GOT_SYN = auto()  # this end was made for it
+    GOT_SYN_ACK = auto()  # the answer to our SYN
+    GOT_ACK = auto()  # the answer to our SYN+ACK, or to our FIN
+    SENT_FIN = auto()  # by close() or shutdown(SHUT_WR)
+    GOT_FIN = auto()
+    ABORTED = auto()  # RST arrived or left, time-out, listener closed
 
+
+# Members by themselves: looking one up in its class costs more than the step that it names.
+(
+    CLOSED,
+    LISTEN,
+    SYN_SENT,
+    SYN_RECEIVED,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    CLOSE_WAIT,
+    CLOSING,
+    LAST_ACK,
+) = State
+CALLED_LISTEN, CALLED_CONNECT, GOT_SYN, GOT_SYN_ACK, GOT_ACK, SENT_FIN, GOT_FIN, ABORTED = Event
 
 _TABLE: dict[tuple[State, Event], State] = {
-    (State.CLOSED, Event.LISTEN): State.LISTEN,
-    (State.CLOSED, Event.CONNECT): State.SYN_SENT,
-    (State.CLOSED, Event.SYN): State.SYN_RECEIVED,
-    (State.LISTEN, Event.LISTEN): State.LISTEN,
-    (State.SYN_SENT, Event.SYN_ACK): State.ESTABLISHED,
-    (State.SYN_RECEIVED, Event.ACK): State.ESTABLISHED,
-    (State.ESTABLISHED, Event.SEND_FIN): State.FIN_WAIT_1,
-    (State.ESTABLISHED, Event.FIN): State.CLOSE_WAIT,
-    (State.FIN_WAIT_1, Event.ACK): State.FIN_WAIT_2,
-    (State.FIN_WAIT_1, Event.FIN): State.CLOSING,
-    (State.FIN_WAIT_2, Event.FIN): State.CLOSED,
-    (State.CLOSE_WAIT, Event.SEND_FIN): State.LAST_ACK,
-    (State.CLOSING, Event.ACK): State.CLOSED,
-    (State.LAST_ACK, Event.ACK): State.CLOSED,
-} | {(state, Event.ABORT): State.CLOSED for state in State}
+    (CLOSED, CALLED_LISTEN): LISTEN,
+    (CLOSED, CALLED_CONNECT): SYN_SENT,
+    (CLOSED, GOT_SYN): SYN_RECEIVED,
+    (LISTEN, CALLED_LISTEN): LISTEN,
+    (SYN_SENT, GOT_SYN_ACK): ESTABLISHED,
+    (SYN_RECEIVED, GOT_ACK): ESTABLISHED,
+    (ESTABLISHED, SENT_FIN): FIN_WAIT_1,
+    (ESTABLISHED, GOT_FIN): CLOSE_WAIT,
+    (FIN_WAIT_1, GOT_ACK): FIN_WAIT_2,
+    (FIN_WAIT_1, GOT_FIN): CLOSING,
+    (FIN_WAIT_2, GOT_FIN): CLOSED,
+    (CLOSE_WAIT, SENT_FIN): LAST_ACK,
+    (CLOSING, GOT_ACK): CLOSED,
+    (LAST_ACK, GOT_ACK): CLOSED,
+} | {(state, ABORTED): CLOSED for state in State}
 
-SYNCHRONIZED = frozenset(State) - {State.CLOSED, State.LISTEN, State.SYN_SENT, State.SYN_RECEIVED}
+SYNCHRONIZED = frozenset(State) - {CLOSED, LISTEN, SYN_SENT, SYN_RECEIVED}
 """The states in which both ends know of each other (RFC 9293, section 3.3.2)."""
 
-CAN_SEND = frozenset({State.ESTABLISHED, State.CLOSE_WAIT})
+CAN_SEND = frozenset({ESTABLISHED, CLOSE_WAIT})
 """The states in which data may be handed to send()."""
 
 
@@ -83,6 +100,9 @@ def allows(state: State, event: Event) -> bool:
     return (state, event) in _TABLE
 
 
+_LINGERING = frozenset({(FIN_WAIT_2, GOT_FIN), (CLOSING, GOT_ACK)})
+
+
 def lingers(state: State, event: Event) -> bool:
     """Whether this step leaves TIME_WAIT behind: we sent our FIN first, and both are acknowledged."""
-    return (state, event) in ((State.FIN_WAIT_2, Event.FIN), (State.CLOSING, Event.ACK))
+    return (state, event) in _LINGERING
