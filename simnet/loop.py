@@ -90,6 +90,7 @@ class Loop:
     def __init__(self, transport: Transport, map: dict[int, Any], kind: str | None = None) -> None:
         self.transport = transport
         self.map = map
+        self._wake = transport.waker(self)
         self.poller: Poller = transport.poller(kind, self._wake)
         self._events: dict[int, int] = {}  # what the poller was told
         self._known: dict[int, Any] = {}  # who was asked
@@ -116,9 +117,6 @@ class Loop:
         if not self._touched:
             self._wake()
         self._touched[fd] = channel
-
-    def _wake(self) -> None:
-        self.transport.wake(self)
 
     def _forget(self, fd: int) -> None:
         self._known.pop(fd, None)

@@ -149,8 +149,9 @@ class Transport(ABC):
         """A loop says that it runs here.  A machine that drives its loops remembers it."""
 
     @abstractmethod
-    def wake(self, loop: Turner) -> None:
-        """A loop says that it has something to do outside of a pass: a new timer, changed interest."""
+    def waker(self, loop: Turner) -> Callable[[], None]:
+        """What `loop` calls when it has something to do before its next pass: a new timer, changed
+        interest.  A machine that drives its loops remembers to."""
 
     @abstractmethod
     def drive(self, loop: Turner, timeout: float | None) -> bool:

@@ -54,8 +54,8 @@ class RealTransport(Transport):
     def adopt(self, loop: Turner) -> None:
         self.loops.append(loop)
 
-    def wake(self, loop: Turner) -> None:
-        """Nothing to do: the loop's next pass looks for itself."""
+    def waker(self, loop: Turner) -> Callable[[], None]:
+        return _nothing
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         loop.turn(timeout)
@@ -66,3 +66,7 @@ class RealTransport(Transport):
         for loop in self.loops:
             loop.poller.close()
         self.loops = []
+
+
+def _nothing() -> None:
+    """A loop that somebody runs looks for itself in its next pass."""

@@ -145,9 +145,8 @@ class Host(Transport):
     def adopt(self, loop: Turner) -> None:
         self.loops.append(loop)
 
-    def wake(self, loop: Turner) -> None:
-        if self.is_up:
-            self.network.wake(self, loop)
+    def waker(self, loop: Turner) -> Callable[[], None]:
+        return self.network.waker(self, loop)
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ..choices import (
@@ -45,16 +46,18 @@ from .tcp_states import State
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
 
-_COLLECT_EVERY = 50_000  # instants between two collections of cyclic garbage
+_TIDY_EVERY = 64  # moments between two looks at the length of the trace
+_COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
 
 
 class _Alarm:
     """Wakes a loop when its earliest timer is due."""
 
-    __slots__ = ("host", "loop", "planned_ns")
+    __slots__ = ("host", "loop", "planned_ns", "wake")
 
     def __init__(self, host: Host, loop: Turner) -> None:
         self.host, self.loop = host, loop
+        self.wake = host.waker(loop)
         self.planned_ns = -1
 
     def is_due(self, time_ns: int) -> bool:
@@ -74,7 +77,7 @@ class _Alarm:
         now_ns = self.host.network.now_ns
         if self.is_due(now_ns):
             self.planned_ns = -1
-            self.host.wake(self.loop)
+            self.wake()
         else:
             self.lapse(now_ns)
 
@@ -386,15 +389,20 @@ class Network:
             for instants in self._instants(limit_ns):
                 if condition is not None and condition():
                     return
-                if instants % _COLLECT_EVERY == 0 and instants:
-                    gc.collect(1)
-                    self.trace.trim()
+                if instants % _TIDY_EVERY == 0:
+                    self._tidy(instants)
         if limit_ns is not None:
             self.now_ns = max(self.now_ns, limit_ns)
         elif condition is not None:
             raise Deadlock(f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}")
         else:
             self._check_quiet()
+
+    def _tidy(self, instants: int) -> None:
+        """Bound the memory of a long run, at moments that depend on nothing but the run."""
+        self.trace.trim()
+        if instants % _COLLECT_EVERY == 0 and instants:
+            gc.collect(1)
 
     def step(self) -> bool:
         """Let the next planned thing happen, and whatever follows from it at once.  False if nothing can."""
@@ -437,9 +445,9 @@ class Network:
             return True
         return False
 
-    def wake(self, host: Host, loop: Turner) -> None:
-        """A loop has something to do at this moment."""
-        self._runnable[loop] = host
+    def waker(self, host: Host, loop: Turner) -> Callable[[], None]:
+        """What says that a loop has something to do at this moment."""
+        return partial(self._runnable.__setitem__, loop, host)
 
     def sleep(self, loop: Turner) -> None:
         """A loop is gone."""
@@ -451,7 +459,9 @@ class Network:
         passes = 0
         while self._runnable:
             loop = self._next_loop()
-            self._turn(self._runnable.pop(loop), loop)
+            host = self._runnable.pop(loop)
+            if loop in host.loops:  # else the host has crashed, and this is a ghost
+                self._turn(host, loop)
             passes += 1
             if passes > PASSES_MAX:
                 raise Livelock(

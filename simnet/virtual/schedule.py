@@ -73,14 +73,16 @@ class Schedule:
 
         What is planned meanwhile for the same moment arrives too, after what was planned before.
         """
+        heap = self.heap
         while (queue := self._first()) is not None and queue[0][0] == time_ns:
-            if queue is self.heap:
-                _, _, target, item = heappop(self.heap)
+            if queue is heap:
+                _, _, target, item = heappop(heap)
                 target.arrive(item)
                 continue
             # A lane is emptied in one go, up to what another queue has to come first.
-            others = [other[0] for other in (self.heap, *self.lanes) if other and other is not queue]
-            bound = min(others, default=_LAST)
+            bound = _LAST
+            if heap or len(self.lanes) > 1:
+                bound = min([other[0] for other in (heap, *self.lanes) if other and other is not queue] or [bound])
             popleft = queue.popleft  # type: ignore[union-attr]
             while queue and queue[0][0] == time_ns and queue[0] < bound:
                 _, _, target, item = popleft()
