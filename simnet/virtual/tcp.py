@@ -412,7 +412,8 @@ class TcpEnd(SegmentEnd):
         if flags & socket.MSG_PEEK:
             return queue.peek(size)
         self.recvs += 1
-        if self.watched:
+        # What is left over of a connection that has ended on both sides cannot be reset any more.
+        if self.watched and self.state is not State.CLOSED:
             match self.net.choose("recv", self, self.recvs, min(size, queue.size), queue):
                 case None:
                     pass
