@@ -23,7 +23,7 @@ import errno
 import random
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import attrs
 
@@ -116,6 +116,30 @@ turn       a host, the network    how many channels (or hosts) are ready at once
 """
 
 
+GENTLE = frozenset(
+    {
+        ("connect", "loses"),
+        ("accept", "again"),
+        ("send", "takes"),
+        ("send", "again"),
+        ("recv", "again"),
+        ("segment", "late"),
+        ("segment", "cut"),
+        ("segment", "lost"),
+        ("jitter", "late"),
+        ("turn", "first"),
+    }
+)
+"""What TCP hides from a program that is right: everything arrives, only not as on the textbook network.
+
+A program that fails in gentle weather is wrong; one that fails when a connection is reset may have
+every right to.
+"""
+
+EVERY = frozenset((op, outcome.name) for op, outcomes in OUTCOMES.items() for outcome in outcomes)
+"""Every kind of deviation, as (operation, outcome)."""
+
+
 def options(op: str, size: int) -> int:
     """How many options a pick at operation `op` has, the calm one included."""
     return 1 + sum(len(outcome.amounts(size)) for outcome in OUTCOMES[op])
@@ -177,7 +201,7 @@ def _known_outcome(deviation: Deviation, attribute: object, value: str) -> None:
     _outcome(deviation.op, value)
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, repr=False)
 class Deviation:
     """One thing that did not go as on the textbook network.  `str()` says it as a sentence.
 
@@ -190,6 +214,9 @@ class Deviation:
     nth: int = attrs.field(validator=attrs.validators.ge(1))
     outcome: str = attrs.field(validator=_known_outcome)
     amount: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+
+    def __repr__(self) -> str:
+        return _expression(self, *attrs.astuple(self)[: 5 if self.amount else 4])
 
     def __str__(self) -> str:
         return f"the {ordinal(self.nth)} {self.op} of {self.where} {self.effect}"
@@ -205,7 +232,7 @@ class Deviation:
         return self.where.startswith("#")
 
 
-@attrs.frozen(order=True)
+@attrs.frozen(order=True, repr=False)
 class Happening:
     """Something that befalls the network at a time: ``partition``, ``heal``, ``crash``, ``restart``.
 
@@ -216,17 +243,24 @@ class Happening:
     what: str = attrs.field(validator=attrs.validators.in_(("partition", "heal", "crash", "restart")))
     groups: tuple[tuple[str, ...], ...] = ()
 
+    def __repr__(self) -> str:
+        return _expression(self, self.at_ns, self.what, *([self.groups] if self.groups else []))
+
     def __str__(self) -> str:
         sides = " from ".join(" and ".join(group) for group in self.groups)
         return f"at {duration(self.at_ns)} {self.what} {sides}".rstrip()
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Script:
     """Calm, but for what is named here: sparse, readable, written by people or recorded from a run."""
 
     deviations: tuple[Deviation, ...] = attrs.field(default=(), converter=tuple)
     happenings: tuple[Happening, ...] = attrs.field(default=(), converter=tuple)
+
+    def __repr__(self) -> str:
+        lists = (list(self.deviations), list(self.happenings))
+        return _expression(self, *(lists if self.happenings else lists[: len(self.deviations) > 0]))
 
     def __len__(self) -> int:
         return len(self.deviations) + len(self.happenings)
@@ -249,6 +283,11 @@ class Script:
             deviations=[item for item in items if isinstance(item, Deviation)],
             happenings=[item for item in items if isinstance(item, Happening)],
         )
+
+
+def _expression(value: object, *arguments: object) -> str:
+    """A repr that evaluates, as short as it can be: scripts are printed for people to keep."""
+    return f"{type(value).__name__}({', '.join(map(repr, arguments))})"
 
 
 @attrs.frozen
@@ -392,16 +431,18 @@ class Seeded(Choices):
     streams, so that one more draw in one does not shift the other.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, only: Collection[tuple[str, str]] = EVERY) -> None:
+        """`only` bounds what may happen, as (operation, outcome): `EVERY` or `GENTLE` or a choice of these."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.seed = seed
         character = random.Random(2 * seed)
         self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
-        self._orderly = character.getrandbits(1)
+        self._orderly = character.getrandbits(1) or ("turn", "first") not in only
+        self._steady = ("jitter", "late") not in only
         self._known = {
-            op: [outcome for outcome in outcomes if character.getrandbits(1)]
+            op: [o for o in outcomes if character.getrandbits(1) and (op, o.name) in only]
             for op, outcomes in OUTCOMES.items()
             if op not in ("turn", "jitter")
         }
@@ -416,7 +457,7 @@ class Seeded(Choices):
         if op == "turn":
             return 0 if self._orderly else self._order.randrange(count)
         if op == "jitter":
-            return self._faults.randrange(count)
+            return 0 if self._steady else self._faults.randrange(count)
         self._countdown[op] = left = self._countdown[op] - 1
         if left:
             return 0
@@ -435,6 +476,7 @@ class Recording(Choices):
     def __init__(self, inner: Choices) -> None:
         self.inner = inner
         self.deviations: list[Deviation] = []
+        self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
     def watches(self, where: str, alias: str) -> bool:
         return self.inner.watches(where, alias)
@@ -451,6 +493,8 @@ class Recording(Choices):
         name, amount = option(label.op, label.size, index)
         deviation = Deviation(label.where, label.op, label.nth, name, amount)
         self.deviations.append(deviation)
+        if self.listener is not None:
+            self.listener(deviation)
         return deviation
 
     def script(self) -> Script:

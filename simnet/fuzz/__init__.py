@@ -1,1 +1,9 @@
-"""The search for runs that fail, and for the smallest one."""
+"""The search for runs that fail, and for the smallest one.
+
+``from simnet.fuzz import networks`` for Hypothesis; `simnet.fuzz.campaign` for millions of seeds without it.
+"""
+
+from ..choices import EVERY, GENTLE
+from .strategies import networks, scripts
+
+__all__ = ["EVERY", "GENTLE", "networks", "scripts"]
