@@ -104,7 +104,7 @@ class Loop:
 
     def add(self, fd: int, channel: Any) -> None:
         """A channel joins the map under its descriptor."""
-        self.map[fd] = channel
+        self.map[fd] = self._known[fd] = channel
         self.touch(fd, channel)
 
     def remove(self, fd: int) -> None:

@@ -247,12 +247,16 @@ class Host(Transport):
         return LOOPBACK if _is_loopback(remote) else self.address
 
     def arrive(self, syn: Syn) -> None:
-        """A SYN has arrived: a listener takes it, or it is refused."""
+        """A SYN has arrived: a listener takes it, or whoever sent a SYN there, or it is refused."""
         listener = self.ports.listener(syn.address, syn.port)
         if isinstance(listener, TcpEnd):
             listener.on_syn(syn)
-        else:
-            self.network.refuse(self, syn)
+            return
+        for end in self.ports.holders_of(syn.port):
+            if isinstance(end, TcpEnd) and end.awaits((syn.address, syn.port), syn.opener.local):
+                end.on_crossing_syn(syn)
+                return
+        self.network.refuse(self, syn)
 
 
 def _is_loopback(address: str) -> bool:

@@ -28,9 +28,11 @@ class Path:
 
     __slots__ = (
         "_busy_until_ns",
+        "_cuts",
         "bits_per_second",
         "capacity_bytes",
-        "cuts",
+        "is_open",
+        "is_plain",
         "jitter_ns",
         "lane",
         "latency_ns",
@@ -43,8 +45,9 @@ class Path:
         self.jitter_ns = 0
         self.bits_per_second = 0
         self.capacity_bytes = 0
-        self.cuts = 0  # how many partitions and crashes stand in the way
+        self._cuts = 0  # how many partitions and crashes stand in the way
         self._busy_until_ns = 0
+        self.is_open = True
         self.set_latency(latency_ns, schedule)
 
     def __repr__(self) -> str:
@@ -53,15 +56,24 @@ class Path:
     def set_latency(self, latency_ns: int, schedule: Schedule) -> None:
         self.latency_ns = latency_ns
         self.lane: deque[Entry] = schedule.lane(latency_ns)
+        self._refit()
 
-    @property
-    def is_open(self) -> bool:
-        return not self.cuts
+    def shape(self, jitter_ns: int, bits_per_second: int, capacity_bytes: int) -> None:
+        """Say what a segment meets on its way besides latency; 0 is none, or unbounded."""
+        self.jitter_ns = jitter_ns
+        self.bits_per_second = bits_per_second
+        self.capacity_bytes = capacity_bytes
+        self._refit()
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether everything arrives after one constant latency, with nothing to decide or compute."""
-        return not (self.cuts or self.jitter_ns or self.bits_per_second) and self.latency_ns > 0
+    def cut(self, more: int) -> None:
+        """One more partition or crash stands in the way, or (-1) one less."""
+        self._cuts += more
+        self.is_open = not self._cuts
+        self._refit()
+
+    def _refit(self) -> None:
+        # Whether everything arrives after one constant latency, with nothing to decide or compute.
+        self.is_plain = not (self._cuts or self.jitter_ns or self.bits_per_second) and self.latency_ns > 0
 
     def pieces(self, data: bytes) -> list[bytes]:
         """The segments that carry `data`: more than one only where serialising them takes time."""

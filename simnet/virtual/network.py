@@ -109,6 +109,7 @@ class Network:
         self._given: tuple[Script | None, int | None] = (script, seed)
         self.now_ns = 0
         self.hosts: dict[str, Host] = {}
+        self._by_address: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
         self.log = self.trace.events.append if trace else None
@@ -143,7 +144,7 @@ class Network:
             if number > 0xFFFF:
                 raise UsageError("a network has at most 65535 hosts")
             address = f"10.0.{number >> 8}.{number & 0xFF}"
-            host = self.hosts[name] = Host(self, name, number, address)
+            host = self.hosts[name] = self._by_address[address] = Host(self, name, number, address)
         return host
 
     def link(
@@ -169,9 +170,7 @@ class Network:
             path = self.path(self._known(source), self._known(target))
             if latency is not None:
                 path.set_latency(duration_ns(latency), self.schedule)
-            path.jitter_ns = duration_ns(jitter)
-            path.bits_per_second = rate_bits(bandwidth)
-            path.capacity_bytes = size_bytes(capacity)
+            path.shape(duration_ns(jitter), rate_bits(bandwidth), size_bytes(capacity))
         self._refit()
 
     def path(self, source: Host, target: Host) -> Path:
@@ -180,7 +179,9 @@ class Network:
         if path is None:
             latency_ns = 0 if source is target else self._latency_ns
             path = source.paths[target.name] = Path(source, target, self.schedule, latency_ns)
-            path.cuts = (not source.is_up) + (not target.is_up)
+            down = (not source.is_up) + (not target.is_up)
+            if down:
+                path.cut(down)
         return path
 
     def _known(self, name: str) -> Host:
@@ -196,12 +197,7 @@ class Network:
 
     def host_at(self, address: str) -> Host | None:
         """The host that has an address."""
-        parts = address.split(".")
-        if parts[:2] != ["10", "0"]:
-            return None
-        number = int(parts[2]) << 8 | int(parts[3])
-        hosts = list(self.hosts.values()) if 0 < number <= len(self.hosts) else []
-        return hosts[number - 1] if hosts else None
+        return self._by_address.get(address)
 
     # --- faults ----------------------------------------------------------------------------------
 
@@ -238,7 +234,7 @@ class Network:
             self._cut(paths, paths)
         elif what == "heal":
             for path in (path for cut in self._cuts for path in cut):
-                path.cuts -= 1
+                path.cut(-1)
             self._cuts.clear()
         else:
             host = self._known(groups[0][0])
@@ -252,7 +248,7 @@ class Network:
                 self._cut(paths, to_host)
             else:
                 for path in paths:
-                    path.cuts -= 1
+                    path.cut(-1)
                 host.power_on()
         self.happened.append(happening)
         if self.log is not None:
@@ -262,7 +258,7 @@ class Network:
     def _cut(self, paths: list[Path], swept: list[Path]) -> None:
         """Close paths, and lose what is under way on the `swept` ones."""
         for path in paths:
-            path.cuts += 1
+            path.cut(1)
         lost: dict[SegmentEnd, list[Any]] = {}
         for _, _, target, item in self.schedule.extract(lambda entry: _path_of(entry) in swept):
             sender = item.opener if isinstance(item, Syn) else target.peer  # type: ignore[attr-defined]

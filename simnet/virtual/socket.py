@@ -31,6 +31,12 @@ class _Closed:
 
 _CLOSED: Any = _Closed()
 
+SOL_SOCKET = std.SOL_SOCKET
+SO_ERROR, SO_TYPE, SO_ACCEPTCONN = std.SO_ERROR, std.SO_TYPE, std.SO_ACCEPTCONN
+SO_REUSEADDR, SO_LINGER = std.SO_REUSEADDR, std.SO_LINGER
+SO_SNDBUF, SO_RCVBUF = std.SO_SNDBUF, std.SO_RCVBUF
+SEND_BUFFER_MIN, RECEIVE_BUFFER_MIN = 2304, 1152  # half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF
+
 
 class VirtualSocket:
     """A stream socket on a virtual host.  Methods and errors are those of `socket.socket` on Linux.
@@ -194,35 +200,38 @@ class VirtualSocket:
 
     def getsockopt(self, level: int, option: int, size: int = 0, /) -> Any:
         end = self._end
-        if (level, option) == (std.SOL_SOCKET, std.SO_ERROR):
-            return end.take_error()
-        if (level, option) == (std.SOL_SOCKET, std.SO_LINGER):
-            linger = end.linger_seconds
-            return struct.pack("ii", linger is not None, linger or 0)[: size or 8]
-        readers = {
-            (std.SOL_SOCKET, std.SO_TYPE): lambda: int(self.type),
-            (std.SOL_SOCKET, std.SO_ACCEPTCONN): lambda: int(end.is_listening),
-            (std.SOL_SOCKET, std.SO_REUSEADDR): lambda: int(end.reuse_address),
-            (std.SOL_SOCKET, std.SO_SNDBUF): lambda: 2 * end.send_buffer,
-            (std.SOL_SOCKET, std.SO_RCVBUF): lambda: 2 * end.receive_buffer,
-        }
-        if (level, option) not in readers:
-            raise self._unknown_option(level, option)
-        return readers[level, option]()
+        if level == SOL_SOCKET:
+            if option == SO_ERROR:
+                return end.take_error()
+            if option == SO_REUSEADDR:
+                return int(end.reuse_address)
+            if option == SO_LINGER:
+                linger = end.linger_seconds
+                return struct.pack("ii", linger is not None, linger or 0)[: size or 8]
+            if option == SO_TYPE:
+                return int(self.type)
+            if option == SO_ACCEPTCONN:
+                return int(end.is_listening)
+            # The kernel doubles what it is told, for its own bookkeeping (socket(7)).
+            if option == SO_SNDBUF:
+                return 2 * end.send_buffer
+            if option == SO_RCVBUF:
+                return 2 * end.receive_buffer
+        raise self._unknown_option(level, option)
 
     def setsockopt(self, level: int, option: int, value: Any, size: int | None = None, /) -> None:
         end = self._end
         if end is _CLOSED:
             end.fail()
-        if (level, option) == (std.SOL_SOCKET, std.SO_REUSEADDR):
+        if (level, option) == (SOL_SOCKET, SO_REUSEADDR):
             end.reuse_address = bool(value)
-        elif (level, option) == (std.SOL_SOCKET, std.SO_LINGER):
+        elif (level, option) == (SOL_SOCKET, SO_LINGER):
             on, linger = struct.unpack("ii", value)
             end.linger_seconds = linger if on else None
-        elif (level, option) == (std.SOL_SOCKET, std.SO_SNDBUF):
-            end.set_buffers(send=max(int(value), 2304))
-        elif (level, option) == (std.SOL_SOCKET, std.SO_RCVBUF):
-            end.set_buffers(receive=max(int(value), 1152))
+        elif (level, option) == (SOL_SOCKET, SO_SNDBUF):
+            end.set_buffers(send=max(int(value), SEND_BUFFER_MIN))
+        elif (level, option) == (SOL_SOCKET, SO_RCVBUF):
+            end.set_buffers(receive=max(int(value), RECEIVE_BUFFER_MIN))
         elif (level, option) != (std.IPPROTO_TCP, std.TCP_NODELAY):
             # Without Nagle's algorithm in the simulation, TCP_NODELAY is always on.
             raise self._unknown_option(level, option)

@@ -21,6 +21,7 @@ from ..trace import Kind
 from ..transport import ERR, HUP, IN, OUT, RDHUP
 from . import tcp_states
 from .buffers import ByteQueue
+from .ports import ANY
 from .tcp_segments import FIN, RETRANSMIT, RST, SYN_ACK, SYN_RTO_NS, SegmentEnd, Syn
 from .tcp_states import (
     ABORTED,
@@ -40,7 +41,9 @@ from .tcp_states import (
 if TYPE_CHECKING:
     from .host import Host
 
-MSG_IGNORED = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+# As plain integers: arithmetic on enumerations of flags costs microseconds.
+MSG_IGNORED = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
+MSG_PEEK = int(socket.MSG_PEEK)
 
 _SEND, _RECV, _SHUTDOWN, _CLOSE = Kind.SEND, Kind.RECV, Kind.SHUTDOWN, Kind.CLOSE
 _LISTEN, _CONNECT, _ACCEPT, _FAIL = Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.FAIL
@@ -62,6 +65,7 @@ class TcpEnd(SegmentEnd):
     """A TCP socket below its descriptors."""
 
     __slots__ = (
+        "_address_given",
         "_port_given",
         "_port_held",
         "accepts",
@@ -80,6 +84,7 @@ class TcpEnd(SegmentEnd):
         self.calls = UNCONNECTED
         self.reuse_address = False
         self.linger_seconds: int | None = None
+        self._address_given = False  # by bind(), and not 0.0.0.0
         self._port_given = False  # by bind() to an explicit port: kept until close()
         self._port_held = False
         self.listener: TcpEnd | None = None  # who made this end, until it is accepted
@@ -103,7 +108,7 @@ class TcpEnd(SegmentEnd):
         state = self.state
         if state is LISTEN:
             return IN if self.pending else 0
-        if state is SYN_SENT:
+        if state is SYN_SENT or state is SYN_RECEIVED:
             return 0
         mask = OUT if self.send_shut or not self.waiting else 0
         if self.queue is not None:
@@ -139,7 +144,7 @@ class TcpEnd(SegmentEnd):
             self.host.ports.take(self, local, port, self.net.now_ns)
         except OSError:
             raise self._failed("bind", errno.EADDRINUSE) from None
-        self._port_held, self._port_given = True, port != 0
+        self._port_held, self._port_given, self._address_given = True, port != 0, local != ANY
 
     # --- listening -------------------------------------------------------------------------------
 
@@ -153,7 +158,6 @@ class TcpEnd(SegmentEnd):
             elif self.host.ports.other_listener(self):
                 raise self._failed("listen", errno.EADDRINUSE)
             self.net.register_listener(self)
-        self.send_shut = self.receive_shut = False
         self.backlog = max(backlog, 0)
         self._change(CALLED_LISTEN)
         self.host.ports.listening(self)
@@ -176,7 +180,8 @@ class TcpEnd(SegmentEnd):
         self.half_open += 1
         child._change(GOT_SYN)
         opener.peer = child
-        child._fill_windows(opener)
+        child.fill_window()
+        opener.fill_window()
         self.net.register_acceptor(child, opener)
         child.transmit(SYN_ACK)
 
@@ -184,11 +189,16 @@ class TcpEnd(SegmentEnd):
         self.host.ports.share(self)
         self._port_held = True
 
-    def _fill_windows(self, opener: SegmentEnd) -> None:
-        for one, other in ((self, opener), (opener, self)):
-            one.free += one.send_buffer + other.receive_buffer
-            one.room += one.receive_buffer
-            one.refit()
+    def awaits(self, local: tuple[str, int], remote: tuple[str, int]) -> bool:
+        """Whether this end's SYN is on its way from `local` to `remote`."""
+        return self.state is SYN_SENT and self.local == local and self.remote == remote
+
+    def on_crossing_syn(self, syn: Syn) -> None:
+        """A SYN arrived from where ours went (RFC 9293, section 3.5): simultaneous open."""
+        self.peer = syn.opener
+        self._change(GOT_SYN)
+        self.fill_window()
+        self.transmit(SYN_ACK)
 
     def _became_ready(self) -> None:
         listener = self.listener
@@ -227,7 +237,9 @@ class TcpEnd(SegmentEnd):
     # --- connecting ------------------------------------------------------------------------------
 
     def connect(self, address: tuple[str, int]) -> None:
-        if self.state is LISTEN or self.calls in (CONNECTED, DISCONNECTING):
+        if self.calls is DISCONNECTING:
+            raise self._failed("connect", errno.EINVAL)
+        if self.state is LISTEN or self.calls is CONNECTED:
             raise self._failed("connect", errno.EISCONN)
         if self.calls is CONNECTING:
             self._connect_again()
@@ -236,13 +248,13 @@ class TcpEnd(SegmentEnd):
         if target is None:
             raise self._failed("connect", errno.ENETUNREACH)
         if not self._port_held:
-            source = self.local[0] if self.local[0] != "0.0.0.0" else self.host.source_address(remote[0])
+            source = self.local[0] if self.local[0] != ANY else self.host.source_address(remote[0])
             try:
                 self.host.ports.take(self, source, 0, self.net.now_ns)
             except OSError:
                 raise self._failed("connect", errno.EADDRNOTAVAIL) from None
             self._port_held = True
-        elif self.local[0] == "0.0.0.0":
+        elif self.local[0] == ANY:
             self.local = (self.host.source_address(remote[0]), self.local[1])
         self._start(target, remote)
         raise OSError(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
@@ -251,8 +263,6 @@ class TcpEnd(SegmentEnd):
         """Send the SYN."""
         self.remote = remote
         self.path = self.net.path(self.host, target)
-        self.send_shut, self.receive_shut = False, self.receive_shut and not self.fin_seen
-        self.fin_seen = False
         self.so_error = 0
         self.calls = CONNECTING
         self.free = self.room = 0
@@ -301,6 +311,8 @@ class TcpEnd(SegmentEnd):
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = None
+        if not self._address_given:
+            self.local = (ANY, self.local[1])
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.calls = UNCONNECTED
         self.refit()
@@ -392,7 +404,7 @@ class TcpEnd(SegmentEnd):
         return data
 
     def _recv_slowly(self, size: int, flags: int) -> bytes:
-        known = MSG_IGNORED | socket.MSG_PEEK
+        known = MSG_IGNORED | MSG_PEEK
         if flags & ~known:
             raise NotImplementedError(f"recv() with flags {flags & ~known:#x} is not simulated")
         if self.queue is not None and self.state is not LISTEN:
@@ -409,7 +421,7 @@ class TcpEnd(SegmentEnd):
 
     def _recv_queued(self, size: int, flags: int) -> bytes:
         queue = self.queue if isinstance(self.queue, ByteQueue) else ByteQueue(self.queue or b"")
-        if flags & socket.MSG_PEEK:
+        if flags & MSG_PEEK:
             return queue.peek(size)
         self.recvs += 1
         # What is left over of a connection that has ended on both sides cannot be reset any more.

@@ -365,7 +365,7 @@ class SegmentEnd:
         self.refit()
 
     def _on_syn_ack(self) -> None:
-        if self.state is not SYN_SENT:
+        if not tcp_states.allows(self.state, GOT_SYN_ACK):
             self._refuse()
             return
         self._change(GOT_SYN_ACK)
@@ -432,6 +432,12 @@ class SegmentEnd:
     def window(self) -> int:
         """Bytes that fit into the receive buffer."""
         return max(self.room + BARRED if self.room < _HALF_BARRED else self.room, 0)
+
+    def fill_window(self) -> None:
+        """The peer is known: so is how much fits between the two programs."""
+        self.free += self.capacity
+        self.room += self.receive_buffer
+        self.refit()
 
     def consumed(self, size: int) -> None:
         """The program has read `size` bytes of a connection on which somebody waits for that."""

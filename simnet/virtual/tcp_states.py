@@ -15,6 +15,9 @@ happen: that is an error in simnet, and so an assert.
               FIN_WAIT_2  CLOSING ─ACK─▶ TIME_WAIT         LAST_ACK ─ACK─▶ CLOSED
                    └──FIN──▶ TIME_WAIT ─2 MSL─▶ CLOSED
 
+Two SYNs that cross make a connection too (RFC 9293, section 3.5): both openers go from SYN_SENT to
+SYN_RECEIVED, and to ESTABLISHED with the SYN+ACK.  A socket that connects to itself does that alone.
+
 As on Linux, TIME_WAIT is not a state of the socket: it is a note in the port table, and the end itself
 falls to CLOSED.  So the table goes from FIN_WAIT_2 and CLOSING to CLOSED, and `lingers` says when the
 note is left.
@@ -70,6 +73,8 @@ _TABLE: dict[tuple[State, Event], State] = {
     (CLOSED, GOT_SYN): SYN_RECEIVED,
     (LISTEN, CALLED_LISTEN): LISTEN,
     (SYN_SENT, GOT_SYN_ACK): ESTABLISHED,
+    (SYN_SENT, GOT_SYN): SYN_RECEIVED,
+    (SYN_RECEIVED, GOT_SYN_ACK): ESTABLISHED,
     (SYN_RECEIVED, GOT_ACK): ESTABLISHED,
     (ESTABLISHED, SENT_FIN): FIN_WAIT_1,
     (ESTABLISHED, GOT_FIN): CLOSE_WAIT,
