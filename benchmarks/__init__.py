@@ -1,0 +1,1 @@
+"""What is claimed about speed, measured again by whoever asks: ``python -m benchmarks``."""
