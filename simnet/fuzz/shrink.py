@@ -1,0 +1,308 @@
+"""From the script of a failing run to the few deviations that matter, by running it again and again.
+
+Three things are done, each only as long as the run keeps failing in the same way:
+
+1. Leave out.  Delta debugging (ddmin: Zeller and Hildebrandt, "Simplifying and Isolating
+   Failure-Inducing Input", IEEE TSE 28(2), 2002) over all deviations and happenings.
+2. Make simpler.  A milder outcome, a place that people would name (1 byte, the half, all but one), the
+   smallest delay, an earlier operation, a rounder time.
+3. Measure.  The script without each single item must not fail in that way any more; only then is it
+   said that every item is needed.
+
+After each success the script that the run *recorded* is preferred: it names what happened and where in
+the words of that run, and what never found its moment is gone from it.
+
+Owns the search.  It does not know what the program is: an `attempt` runs it anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import TypeAlias
+
+import attrs
+
+from ..choices import OUTCOMES, Deviation, Happening, Script
+from ..choices import Outcome as Effect
+from ..errors import Diverged
+from ..scenario.run import Outcome
+from ..trace import Kind
+from ..units import SECOND_NS
+from ..virtual import Network
+
+Item: TypeAlias = Deviation | Happening
+
+_ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
+
+
+@attrs.frozen(eq=False)
+class Shrunk:
+    """A script that fails as the original did, and how it was come by.
+
+    `outcome` is the run of `script`; `before` the length of the original, in deviations and
+    happenings; `runs` and `seconds` are what the shrinking cost.  `without` tells of each item, in
+    order, how the run without it ended: a fingerprint, empty if it passed.  It is empty, and
+    `each_needed` False, if there were not enough runs or seconds to measure that.
+    """
+
+    script: Script
+    outcome: Outcome
+    before: int
+    runs: int
+    seconds: float
+    each_needed: bool
+    without: tuple[str, ...] = ()
+
+
+def minimize(
+    script: Script,
+    attempt: Callable[[Script], Outcome],
+    *,
+    wanted: str,
+    runs_max: int = 200,
+    seconds_max: float = 10.0,
+    on_progress: Callable[[Script, int], object] | None = None,
+) -> Shrunk:
+    """The shortest and simplest script found that ends with the fingerprint `wanted`.
+
+    Args:
+        attempt: runs the program anew on a network with the script given.  Networks that keep their
+            trace let amounts be simplified further.
+        wanted: the `Outcome.fingerprint` of the failure.
+        runs_max, seconds_max: when to stop; what was found until then is returned.
+        on_progress: called with the best script and the number of runs whenever there is a better one.
+
+    Raises Diverged if `script` itself does not end as wanted: then the program does not do the same thing
+    twice, and nothing can be shrunk.
+    """
+    search = _Search(attempt, wanted, runs_max, seconds_max, on_progress)
+    search.begin(script)
+    without: tuple[str, ...] | None = None
+    with suppress(_Exhausted):
+        search.leave_out()
+        search.make_simpler()
+        without = search.measure()
+    return Shrunk(
+        script=search.script,
+        outcome=search.outcome,
+        before=len(script),
+        runs=search.runs,
+        seconds=search.seconds,
+        each_needed=without is not None,
+        without=without or (),
+    )
+
+
+class _Exhausted(Exception):
+    """There are no runs or seconds left."""
+
+
+class _Search:
+    """The best script so far, its run, and what was tried."""
+
+    outcome: Outcome
+
+    def __init__(
+        self,
+        attempt: Callable[[Script], Outcome],
+        wanted: str,
+        runs_max: int,
+        seconds_max: float,
+        on_progress: Callable[[Script, int], object] | None,
+    ) -> None:
+        self.script = Script()
+        self.runs = 0
+        self._attempt, self._wanted, self._on_progress = attempt, wanted, on_progress
+        self._runs_max, self._seconds_max = runs_max, seconds_max
+        self._began = time.perf_counter()
+        self._rejected: dict[Script, str] = {}  # with the fingerprints that they ended with
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    # --- trying ----------------------------------------------------------------------------------
+
+    def begin(self, script: Script) -> None:
+        """Run the original; the first run is made whatever the bounds are."""
+        self.runs += 1
+        outcome = self._attempt(script)
+        if outcome.fingerprint != self._wanted:
+            raise Diverged(_not_again(len(script), self._wanted, outcome))
+        self.script, self.outcome = script, outcome
+        with suppress(_Exhausted):
+            self._prefer_recorded()
+        self._report()
+
+    def accepts(self, candidate: Script) -> bool:
+        """Whether `candidate` fails as wanted; if so, it is the best from now on."""
+        if candidate == self.script:
+            return False
+        outcome = self._run(candidate)
+        if outcome is None:
+            return False
+        self.script, self.outcome = candidate, outcome
+        self._prefer_recorded()
+        self._report()
+        return True
+
+    def _run(self, candidate: Script) -> Outcome | None:
+        """The run of `candidate` if it ends as wanted."""
+        if candidate in self._rejected:
+            return None
+        if self.runs >= self._runs_max or self.seconds >= self._seconds_max:
+            raise _Exhausted
+        self.runs += 1
+        outcome = self._attempt(candidate)
+        if outcome.fingerprint == self._wanted:
+            return outcome
+        self._rejected[candidate] = outcome.fingerprint
+        return None
+
+    def _prefer_recorded(self) -> None:
+        recorded = recorded_script(self.outcome.network, self.script)
+        if recorded != self.script and len(recorded) <= len(self.script):
+            outcome = self._run(recorded)
+            if outcome is not None:
+                self.script, self.outcome = recorded, outcome
+
+    def _report(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self.script, self.runs)
+
+    # --- the three parts -------------------------------------------------------------------------
+
+    def leave_out(self) -> None:
+        """ddmin: try every n-th part alone, then everything but one part, then smaller parts."""
+        if not len(self.script) or self.accepts(Script()):
+            return
+        parts = 2
+        while len(self.script) > 1:
+            items = self.script.items()
+            parts = min(parts, len(items))
+            pieces = _split(items, parts)
+            if any(self.accepts(Script.of(piece)) for piece in pieces):
+                parts = 2
+            elif parts > 2 and any(self.accepts(Script.of(rest)) for rest in _complements(pieces)):
+                parts -= 1
+            elif parts == len(items):
+                return
+            else:
+                parts *= 2
+
+    def make_simpler(self) -> None:
+        """Replace each item by the simplest that will do, until none can be replaced any more."""
+        progress = True
+        while progress:
+            progress = False
+            position = 0
+            while position < len(self.script):
+                progress |= self._simplify(position)
+                position += 1
+
+    def _simplify(self, position: int) -> bool:
+        items = self.script.items()
+        others = [other for index, other in enumerate(items) if index != position]
+        taken = {_key(other) for other in others}
+        for simpler in _simpler(items[position], self._size_of(items[position])):
+            candidate = [*items[:position], simpler, *items[position + 1 :]]
+            if _key(simpler) not in taken and self.accepts(Script.of(candidate)):
+                return True
+        return False
+
+    def _size_of(self, item: Item) -> int:
+        """The size of the operation that deviated, as far as the run tells."""
+        sentence = str(item)
+        for _, kind, _, n, data in self.outcome.network.trace.events:
+            if kind is Kind.DEVIATE and data == sentence:
+                return n
+        return 0
+
+    def measure(self) -> tuple[str, ...]:
+        """How the run ends without each item; an item without which it still fails as wanted goes."""
+        while True:
+            items = self.script.items()
+            without = []
+            for rest in _complements([[item] for item in items]):
+                script = Script.of(rest)
+                if self.accepts(script):
+                    break
+                without.append(self._rejected[script])
+            else:
+                return tuple(without)
+
+
+def recorded_script(network: Network, given: Script) -> Script:
+    """What deviated in a run of `given`, under the names of that run.
+
+    Happenings are those of `given` that took place: what the program itself lets happen would happen
+    twice if it were in the script, too.
+    """
+    recorded = network.script()
+    took_place = [each for each in given.happenings if each in recorded.happenings]
+    return Script.of([*recorded.deviations, *took_place])
+
+
+def _not_again(length: int, wanted: str, outcome: Outcome) -> str:
+    items = f"{length} deviation{'s' * (length != 1)}"
+    came = f"with {outcome.fingerprint!r} ({outcome.error})" if outcome.error else "without an error"
+    return (
+        f"not deterministic: a run with {items} failed with {wanted!r}, and the next run with the same "
+        f"{items} ended {came}; does the program use a clock, random numbers, or the order of a set "
+        "that are not the network's?"
+    )
+
+
+def _split(items: Sequence[Item], parts: int) -> list[Sequence[Item]]:
+    """`parts` pieces of nearly equal length, in order."""
+    bounds = [len(items) * part // parts for part in range(parts + 1)]
+    return [items[start:stop] for start, stop in pairwise(bounds)]
+
+
+def _complements(pieces: Sequence[Sequence[Item]]) -> Iterator[list[Item]]:
+    for left_out in range(len(pieces)):
+        yield [item for index, piece in enumerate(pieces) if index != left_out for item in piece]
+
+
+# --- what is simpler -----------------------------------------------------------------------------
+
+
+def _key(item: Item) -> object:
+    """Two items with the same key cannot both be in one script."""
+    return item if isinstance(item, Happening) else (item.where, item.op, item.nth)
+
+
+def _simpler(item: Item, size: int) -> Iterator[Item]:
+    """Simpler items that may do instead, the simplest first."""
+    if isinstance(item, Happening):
+        for unit_ns in _ROUND_NS:
+            if item.at_ns % unit_ns:
+                yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
+        return
+    for nth in sorted({1, item.nth // 2, item.nth - 1}):
+        if 0 < nth < item.nth:
+            yield attrs.evolve(item, nth=nth)
+    for outcome in OUTCOMES[item.op]:
+        is_same = outcome.name == item.outcome
+        for amount in _canonical(outcome, size or item.amount + 1):
+            if is_same and amount == item.amount:
+                return
+            yield attrs.evolve(item, outcome=outcome.name, amount=amount)
+        if is_same:
+            return
+
+
+def _canonical(outcome: Effect, size: int) -> Sequence[int]:
+    """The amounts of an outcome that are worth a try, the simplest first."""
+    amounts = outcome.amounts(size)
+    if len(amounts) > 1 and "{bytes}" in outcome.words:
+        return tuple(dict.fromkeys((1, size // 2, size - 1)))
+    if len(amounts) > _AMOUNTS_MAX:  # of a jitter: nanoseconds
+        return tuple(amounts[len(amounts) * part // _AMOUNTS_MAX] for part in range(_AMOUNTS_MAX))
+    return amounts
+
+
+_AMOUNTS_MAX = 8
