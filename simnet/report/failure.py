@@ -1,0 +1,280 @@
+"""The failure report: what a person needs who has never seen this run, and nothing else.
+
+    AssertionError: not a line: b'G'
+      at server.py:14 in handle_read: assert line.endswith(b"\\r\\n"), f"not a line: {line!r}"
+    simnet: failed with 1 fault (minimal; from 4, in 14 runs, under 0.1 s)
+      1  t=0.002  client:1 -> server:80  send #1  takes 1 of 10 bytes
+
+Then the conversation, what it passes without, the sockets that were left open, how to replay it and
+how to keep it, and what it ran on.  The user's own error comes first and is never left out.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from ..choices import Deviation, Happening, Script, Seeded
+from ..errors import Deadlock, Livelock, UsageError
+from ..scenario.run import Outcome
+from ..trace import Kind
+from ..units import seconds
+from ..virtual import Network
+from .conversation import Item, effect
+from .ladder import WIDTH, clip, ladder, printable
+
+LINES_MAX = 40
+_ERROR_LINES_MAX = 10
+_ITEMS_MAX = 11
+_SOCKETS_MAX = 4
+_LADDER_MIN = 9
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+class Shrinking(Protocol):
+    """What a report tells of shrinking; `simnet.fuzz.shrink.Shrunk` is one."""
+
+    @property
+    def script(self) -> Script: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def before(self) -> int: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def each_needed(self) -> bool: ...
+    @property
+    def without(self) -> Sequence[str]: ...
+
+
+def failure_report(
+    outcome: Outcome,
+    *,
+    shrunk: Shrinking | None = None,
+    replay: str | None = None,
+    keep: str | None = None,
+    seed: int | None = None,
+    lines_max: int = LINES_MAX,
+    encoding: str | None = None,
+) -> str:
+    """What went wrong in a run, in at most `lines_max` lines.
+
+    Args:
+        outcome: the run that failed.
+        shrunk: what shrinking made of it; then that run is the one that is shown.
+        replay: the command that runs it again, and `keep`: the one that keeps its scenario.
+        seed: under which it was found; the network's own, if it has one.
+        lines_max: at least 12.
+        encoding: of the output; what it cannot show is drawn in ASCII.  Without it, that of stdout.
+
+    Raises UsageError for a run that passed.
+    """
+    run = shrunk.outcome if shrunk is not None else outcome
+    if run.error is None:
+        raise UsageError("a run that passed has no failure to report")
+    if lines_max < 12:
+        raise UsageError(f"a report needs at least 12 lines, not {lines_max}")
+    network = run.network
+    items = numbered(network, shrunk.script if shrunk is not None else network.script())
+    head = [*_error(run.error, min(_ERROR_LINES_MAX, lines_max // 4)), _heading(items, shrunk)]
+    head += _table(items, network, min(_ITEMS_MAX, lines_max // 4))
+    tail = ["", *_passes_without(items, shrunk)]
+    tail += [
+        f"{name:<11}{command}" for name, command in (("reproduce:", replay), ("keep it:", keep)) if command
+    ]
+    tail.append(_environment(network, seed))
+    room = lines_max - len(head) - len(tail)
+    sockets = _sockets(network, run.error) if room >= _LADDER_MIN + _SOCKETS_MAX + 2 else []
+    middle = _conversation(run, items, room - len(sockets))
+    return printable("\n".join([*head, *middle, *sockets, *tail][:lines_max]), encoding)
+
+
+def summary_line(script: Script) -> str:
+    """What a script consists of: ``2 faults + 1 reordering + 1 happening``."""
+    reorderings = sum(deviation.op == "turn" for deviation in script.deviations)
+    counts = {
+        "fault": len(script.deviations) - reorderings,
+        "reordering": reorderings,
+        "happening": len(script.happenings),
+    }
+    parts = [f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items() if count]
+    return " + ".join(parts) or "no deviation"
+
+
+# --- the error -----------------------------------------------------------------------------------
+
+
+def _error(error: BaseException, lines_max: int) -> list[str]:
+    """Type, message, place, and what it was caused by."""
+    lines = "".join(traceback.format_exception_only(error)).rstrip("\n").split("\n")
+    if len(lines) > lines_max:
+        lines = [*lines[: lines_max - 1], f"  … {len(lines) - lines_max + 1} more lines"]
+    place = _place(error)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if place:
+        lines.append(clip(f"  at {place}", WIDTH))
+    if cause is not None:
+        words = traceback.format_exception_only(cause)[-1].strip().partition("\n")[0]
+        lines.append(clip(f"  after {words}", WIDTH))
+    return lines
+
+
+def _place(error: BaseException) -> str:
+    """Where the error came from: the innermost line that is not simnet's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [frame for frame in frames if not frame.filename.startswith(_PACKAGE + os.sep)] or list(frames)
+    if not outside:
+        return ""
+    frame = outside[-1]
+    path = Path(frame.filename)
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f"{shown}:{frame.lineno} in {frame.name}{': ' + frame.line if frame.line else ''}"
+
+
+# --- the script ----------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Numbered:
+    """An item of a script, under its number in the report; time and size are the trace's."""
+
+    number: int
+    item: Item
+    time_ns: int | None
+    size: int
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """When, where, at which operation, what."""
+        item = self.item
+        time = f"t={seconds(self.time_ns)}" if self.time_ns is not None else ""
+        if isinstance(item, Happening):
+            return f"t={seconds(item.at_ns)}", "network", "", str(item).split(" ", 2)[2]
+        return time, item.where, f"{item.op} #{item.nth}", effect(item, self.size)
+
+
+def numbered(network: Network, script: Script) -> list[Numbered]:
+    """The items of a script in the order in which they happened; those that did not come last."""
+    waiting: dict[str, Deviation | Happening] = {str(item): item for item in script.items()}
+    found: list[Numbered] = []
+    for time_ns, kind, _, n, data in network.trace.events:
+        if kind is Kind.DEVIATE or kind is Kind.HAPPEN:
+            item = waiting.pop(str(data), None)
+            if item is not None:
+                found.append(Numbered(len(found) + 1, item, time_ns, n))
+    for item in waiting.values():
+        found.append(Numbered(len(found) + 1, item, None, 0))
+    return found
+
+
+def _heading(items: Sequence[Numbered], shrunk: Shrinking | None) -> str:
+    script = Script.of(each.item for each in items)
+    what = (
+        f"failed with {summary_line(script)}"
+        if items
+        else "failed on the calm network, without any deviation"
+    )
+    if shrunk is None:
+        return f"simnet: {what}"
+    took = f"{shrunk.seconds:.1f} s" if shrunk.seconds >= 0.1 else "under 0.1 s"
+    minimal = "minimal; " if shrunk.each_needed else ""
+    runs = f"{shrunk.runs} run{'s' * (shrunk.runs != 1)}"
+    return f"simnet: {what} ({minimal}from {shrunk.before}, in {runs}, {took})"
+
+
+def _table(items: Sequence[Numbered], network: Network, lines_max: int) -> list[str]:
+    left_out = len(items) - lines_max if len(items) > lines_max else 0
+    if left_out:
+        left_out += 1
+    shown = [(str(each.number), *each.cells()) for each in items[left_out:]]
+    lines = [f"  … {left_out} earlier"] if left_out else []
+    lines += _aligned(shown)
+    unmet = network.unmet()
+    if unmet:
+        more = f" (and {len(unmet) - 1} more)" if len(unmet) > 1 else ""
+        lines.append(clip(f"  never happened: {unmet[0]}{more}", WIDTH))
+    return lines
+
+
+def _passes_without(items: Sequence[Numbered], shrunk: Shrinking | None) -> list[str]:
+    """What was measured of the run without each single item; nothing if it was not measured."""
+    if shrunk is None or not shrunk.each_needed or not items:
+        return []
+    ended = dict(zip(map(str, shrunk.script.items()), shrunk.without, strict=False))
+    passed = [str(each.number) for each in items if ended.get(str(each.item)) == ""]
+    parts = []
+    if passed:
+        which = (
+            f"any one of {', '.join(passed)}" if len(passed) > 1 else "it" if len(items) == 1 else passed[0]
+        )
+        parts.append(f"passes without {which}")
+    for each in items:
+        if ended.get(str(each.item)):
+            parts.append(f"fails otherwise without {each.number}: {ended[str(each.item)]}")
+    return [clip("; ".join(parts), WIDTH)] if parts else []
+
+
+# --- the run -------------------------------------------------------------------------------------
+
+
+def _conversation(run: Outcome, items: Sequence[Numbered], lines_max: int) -> list[str]:
+    network, error = run.network, run.error
+    assert error is not None
+    if network.log is None:
+        return ["no trace was kept, so there is no conversation to show"] if lines_max > 0 else []
+    marks = {str(each.item): each.number for each in items}
+    message = str(error).partition("\n")[0]
+    ending = f"{type(error).__name__}{': ' if message else ''}{message}"
+    drawn = ladder(network.trace, marks, lines_max=lines_max - 1, ending=(network.now_ns, ending))
+    return ["", *drawn.split("\n")][: max(lines_max, 0)] if drawn else []
+
+
+def _sockets(network: Network, error: BaseException) -> list[str]:
+    """The descriptors that were open at the end, in short; an error that tells of them has told it."""
+    if isinstance(error, (Deadlock, Livelock)):
+        return []
+    rows = [
+        (host.name, f"fd {fd}", end.state.name, end.label, host.owner(fd), _queued(end.readable_bytes()))
+        for host in network.hosts.values()
+        for fd, end in host.sockets()
+        if fd is not None
+    ]
+    lines = _aligned(rows)
+    if len(lines) > _SOCKETS_MAX:
+        lines[_SOCKETS_MAX - 1 :] = [f"  … {len(lines) - _SOCKETS_MAX + 1} more"]
+    return ["sockets open at the end", *lines] if lines else []
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return [clip("  " + "  ".join(cells).rstrip(), WIDTH) for cells in padded]
+
+
+def _queued(size: int) -> str:
+    return f"{size} byte{'s' * (size != 1)} unread" if size else ""
+
+
+def _environment(network: Network, seed: int | None) -> str:
+    """What it takes to get the same run again, and the digest to compare it with."""
+    inner = network.recording.inner
+    if seed is None and isinstance(inner, Seeded):
+        seed = inner.seed
+    try:
+        own = f"simnet {version('simnet-harness')}"
+    except PackageNotFoundError:
+        own = "simnet, not installed"
+    parts = [own, f"Python {platform.python_version()}"]
+    parts += [] if seed is None else [f"seed {seed}"]
+    parts += [] if network.log is None else [f"trace {network.trace.digest()}"]
+    return ", ".join(parts)
