@@ -1,1 +1,30 @@
 """Scenarios: a program, its network and its script as a file, and how a run of them ends."""
+
+from .load import load, loads
+from .model import Expect, HostSpec, LinkSpec, Record, Scenario
+from .program import find_program
+from .replay import record_of, replay
+from .run import Outcome, Verdict, execute, judge, make_network, run_scenario
+from .save import dumps, save, save_record
+
+__all__ = [
+    "Expect",
+    "HostSpec",
+    "LinkSpec",
+    "Outcome",
+    "Record",
+    "Scenario",
+    "Verdict",
+    "dumps",
+    "execute",
+    "find_program",
+    "judge",
+    "load",
+    "loads",
+    "make_network",
+    "record_of",
+    "replay",
+    "run_scenario",
+    "save",
+    "save_record",
+]

@@ -2,17 +2,26 @@
 
 A *program* is a callable that takes a `Network` (and perhaps arguments), makes its hosts and handlers,
 runs the network and asserts what should hold.  Whatever it lets out is the run's error.
+
+A scenario names its program and describes its network; `run_scenario` runs it and says whether it ended
+as the scenario expects.
+
+Owns runs and how they are judged.  Whether a run repeats its record is the business of `replay`.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import attrs
 
+from ..choices import Choices, Script
+from ..errors import UsageError
 from ..virtual import Network
+from .model import Scenario
+from .program import find_program
 
 Program: TypeAlias = Callable[..., object]
 
@@ -41,6 +50,112 @@ def execute(program: Program, network: Network, arguments: Mapping[str, Any] | N
     except Exception as error:
         return Outcome(network, error)
     return Outcome(network, None)
+
+
+def make_network(
+    scenario: Scenario,
+    *,
+    script: Script | None = None,
+    seed: int | None = None,
+    choices: Choices | None = None,
+    trace: bool = True,
+) -> Network:
+    """A fresh network with the hosts and links of a scenario.
+
+    `script`, `seed` or `choices` decide its run instead of what the scenario says.  Raises UsageError if
+    a host or a quantity cannot be, which `load` has checked before.
+    """
+    if script is None and seed is None and choices is None:
+        script, seed = (scenario.script, None) if scenario.seed is None else (None, scenario.seed)
+    network = Network(script, seed=seed, choices=choices, latency=scenario.latency, trace=trace)
+    for spec in scenario.hosts:
+        host = network.host(spec.name)
+        if spec.descriptors_max is not None:
+            host.descriptors_max = spec.descriptors_max
+    for link in scenario.links:
+        network.link(
+            *link.between,
+            latency=link.latency,
+            jitter=link.jitter,
+            bandwidth=link.bandwidth,
+            capacity=link.capacity,
+        )
+    return network
+
+
+@attrs.frozen(eq=False)
+class Verdict:
+    """Whether a run ended as its scenario expects; `problems` say what did not."""
+
+    scenario: Scenario
+    outcome: Outcome
+    problems: tuple[str, ...]
+
+    @property
+    def as_expected(self) -> bool:
+        return not self.problems
+
+    @property
+    def digest(self) -> str:
+        return self.outcome.network.trace.digest()
+
+    def __str__(self) -> str:
+        if self.as_expected:
+            return f"{self.scenario.name}: {self.scenario.expect.outcome}, as expected"
+        return "\n".join([f"{self.scenario.name}: not as expected", *(f"  {each}" for each in self.problems)])
+
+
+def run_scenario(scenario: Scenario) -> Verdict:
+    """Run a scenario and compare how it ended with what it expects.
+
+    The record of an earlier run is not looked at: the program may have changed since.  Raises UsageError
+    if the program cannot be found, or is a test, which pytest runs.
+    """
+    if scenario.call is None:
+        raise UsageError(f"{scenario.name}: {scenario.test} is a test, which pytest runs")
+    program = find_program(scenario.call)
+    return judge(scenario, execute(program, make_network(scenario), scenario.arguments))
+
+
+def judge(scenario: Scenario, outcome: Outcome) -> Verdict:
+    """Compare how a run ended with what its scenario expects."""
+    return Verdict(
+        scenario, outcome, (*_wrong_end(scenario, outcome.error), *_wrong_faults(scenario, outcome))
+    )
+
+
+def unmet(scenario: Scenario, network: Network) -> tuple[str, ...]:
+    """The faults of a scenario that a run of it did not meet, as sentences."""
+    never: list[object] = list(network.unmet())
+    never += [each for each in scenario.script.happenings if each not in network.happened]
+    return tuple(map(str, never))
+
+
+def _wrong_end(scenario: Scenario, error: Exception | None) -> Iterator[str]:
+    expect = scenario.expect
+    if error is None:
+        if expect.outcome == "fails":
+            yield f"it passes, and {expect.error or 'a failure'} is expected"
+        return
+    found = f"{type(error).__name__}: {_first_line(error)}"
+    if expect.outcome == "passes":
+        yield f"it fails: {found}"
+    elif expect.error is not None and expect.error not in [kind.__name__ for kind in type(error).__mro__]:
+        yield f"it fails with another error than {expect.error}: {found}"
+    elif expect.says is not None and expect.says not in str(error):
+        yield f"its error does not say {expect.says!r}: {found}"
+
+
+def _wrong_faults(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
+    never, expected = unmet(scenario, outcome.network), scenario.expect.unmet
+    yield from (f"never happened: {sentence}" for sentence in never if sentence not in expected)
+    yield from (
+        f"happened, and is expected not to: {sentence}" for sentence in expected if sentence not in never
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "(no message)")
 
 
 def fingerprint(error: BaseException) -> str:

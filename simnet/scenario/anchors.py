@@ -1,0 +1,64 @@
+"""Could a fault ever find its moment?  What the words of its anchor tell before anything runs.
+
+Places are named as in `choices.Point`: an end is ``client:1 -> server:80``, a listener ``server:80``, a
+host ``client``, and ``network`` the network; ``#2 client`` is a place by its order in the run.
+
+Owns the grammar of places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..choices import Deviation, Happening
+
+_NAME = r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
+_END = re.compile(rf"{_NAME}:\d+ -> {_NAME}:\d+")
+_LISTENER = re.compile(rf"{_NAME}:\d+")
+_HOST = re.compile(_NAME)
+_BY_ORDER = re.compile(r"#\d+ (client|server|listener|host|network)")
+
+_KINDS = {"client": "end", "server": "end", "listener": "listener", "host": "host", "network": "host"}
+_EXAMPLES = {
+    "end": "an end such as 'client:1 -> server:7'",
+    "listener": "a listener such as 'server:7'",
+    "host": "a host, or 'network'",
+}
+
+
+def wrong_place(deviation: Deviation) -> str | None:
+    """Why no operation of this kind is ever made at the place that is named; None if it may be."""
+    wanted = {"accept": "listener", "turn": "host"}.get(deviation.op, "end")
+    if _kind(deviation.where) == wanted:
+        return None
+    return f"the place of {_an(deviation.op)} is {_EXAMPLES[wanted]}, not {deviation.where!r}"
+
+
+def unknown_names(item: Deviation | Happening, known: Sequence[str]) -> Iterator[str]:
+    """The host names of a fault that are not `known`; nothing is known of a file that names no hosts."""
+    if known:
+        yield from (name for name in host_names(item) if name not in known)
+
+
+def host_names(item: Deviation | Happening) -> tuple[str, ...]:
+    """The hosts that a fault names."""
+    if isinstance(item, Happening):
+        return tuple(name for group in item.groups for name in group)
+    for form in (_END, _LISTENER, _HOST):
+        if match := form.fullmatch(item.where):
+            return () if item.where == "network" else match.groups()
+    return ()
+
+
+def _kind(where: str) -> str:
+    if match := _BY_ORDER.fullmatch(where):
+        return _KINDS[match[1]]
+    for kind, form in (("end", _END), ("listener", _LISTENER), ("host", _HOST)):
+        if form.fullmatch(where):
+            return kind
+    return ""
+
+
+def _an(op: str) -> str:
+    return f"{'an' if op[0] in 'aeiou' else 'a'} {op}"
