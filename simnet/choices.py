@@ -385,9 +385,16 @@ class Choices(ABC):
     def pick(self, label: Point, count: int) -> int:
         """Choose one of `count` options, 0 <= pick < count; 0 is the mildest."""
 
+    def again(self) -> Choices:
+        """A fresh supplier of the same picks, for a second run."""
+        raise UsageError(f"{type(self).__name__} cannot supply a second run")
+
 
 class Calm(Choices):
     """The textbook network: every pick is 0."""
+
+    def again(self) -> Calm:
+        return Calm()
 
     def watches(self, where: str, alias: str) -> bool:
         return False
@@ -400,6 +407,7 @@ class Scripted(Choices):
     """Calm but for the deviations of a Script.  `unmet()` tells which never found their moment."""
 
     def __init__(self, script: Script) -> None:
+        self.script = script
         self._plan = {(d.where, d.op, d.nth): d for d in script.deviations}
         self._places = {d.where for d in script.deviations}
         self._met: dict[Deviation, None] = {}
@@ -416,6 +424,9 @@ class Scripted(Choices):
         if index:
             self._met[plan] = None
         return index
+
+    def again(self) -> Scripted:
+        return Scripted(self.script)
 
     def unmet(self) -> tuple[Deviation, ...]:
         """The deviations that did not happen: their moment never came, or did not allow them."""
@@ -435,7 +446,7 @@ class Seeded(Choices):
         """`only` bounds what may happen, as (operation, outcome): `EVERY` or `GENTLE` or a choice of these."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
-        self.seed = seed
+        self.seed, self.only = seed, only
         character = random.Random(2 * seed)
         self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
@@ -448,6 +459,9 @@ class Seeded(Choices):
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
         self._countdown = {op: self._spacing(op) for op in self._known}
+
+    def again(self) -> Seeded:
+        return Seeded(self.seed, self.only)
 
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])

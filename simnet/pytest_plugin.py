@@ -2,23 +2,322 @@
 tests, and the failure report.
 
 Nothing of simnet's machinery is imported before a test needs it.  Owns what pytest is told; what a
-failure looks like is `report`, what a scenario is, `scenario`.
+failure looks like is `report`, what a scenario is, `scenario`, and what is made of a failing test,
+`pytest_failures`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from .scenario.model import Scenario
+    from .stage import Stage
     from .virtual import Network
+
+ARTIFACTS = ".simnet/failures"
+
+
+class Settings:
+    """What the command line and the ini file say, checked."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        def option(name: str) -> Any:
+            given = config.getoption(f"simnet_{name}")
+            return given if given is not None else config.getini(f"simnet_{name}") or None
+
+        self.seed: int | None = _whole("--simnet-seed", config.getoption("simnet_seed"), 0)
+        self.runs: int = _whole("--simnet-runs", option("runs"), 1) or 1
+        self.transports: list[str] = _transports(option("transport") or "virtual")
+        self.artifacts = Path(config.rootpath, option("artifacts") or ARTIFACTS)
+        self.checks_determinism: bool = config.getoption("simnet_check_determinism")
+        self.scenarios: list[str] = config.getini("simnet_scenarios")
+        replay = config.getoption("simnet_replay")
+        self.replayed: Scenario | None = _scenario(replay) if replay else None
+        self.networks: list[Network] = []  # what the running test has made
+
+    def seeds(self) -> list[int | None]:
+        """The seeds to run a test with; None is the calm network."""
+        if self.seed is None and self.runs == 1:
+            return [None]
+        return [(self.seed or 0) + run for run in range(self.runs)]
+
+
+SETTINGS = pytest.StashKey[Settings]()
+
+
+def _whole(name: str, text: Any, least: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise pytest.UsageError(f"{name} takes a whole number from {least} on, not {text!r}")
+    return number
+
+
+def _transports(text: str) -> list[str]:
+    known = {"virtual": ["virtual"], "real": ["real"], "both": ["virtual", "real"]}
+    if text not in known:
+        raise pytest.UsageError(f"--simnet-transport takes virtual, real or both, not {text!r}")
+    return known[text]
+
+
+def _scenario(path: str) -> Scenario:
+    from .errors import ScenarioError
+    from .scenario.load import load
+
+    try:
+        scenario = load(path)
+    except ScenarioError as error:
+        raise pytest.UsageError(str(error)) from None
+    if scenario.test is None:
+        raise pytest.UsageError(f"{path} is not the record of a test; run it with: simnet replay {path}")
+    return scenario
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("simnet", "network simulation")
+    add = group.addoption
+    add("--simnet-seed", metavar="N", help="storm number N for tests that use the `net` fixture")
+    add("--simnet-runs", metavar="N", help="run such tests with N seeds, from --simnet-seed (0) on")
+    add("--simnet-replay", metavar="FILE", help="repeat the recorded failure of a test, to the letter")
+    add("--simnet-transport", metavar="KIND", help="the `stage` fixture: virtual, real or both")
+    add("--simnet-artifacts", metavar="DIR", help=f"where failures are kept ({ARTIFACTS})")
+    add(
+        "--simnet-check-determinism",
+        action="store_true",
+        help="run tests that use only the `net` fixture twice, and compare what happened",
+    )
+    parser.addini("simnet_runs", "default of --simnet-runs")
+    parser.addini("simnet_transport", "default of --simnet-transport")
+    parser.addini("simnet_artifacts", "default of --simnet-artifacts")
+    parser.addini(
+        "simnet_scenarios", "files that are scenarios, as patterns", "args", ["scenarios/*.toml"]
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "simnet(seed=None, runs=1, only='every', latency=None): the networks of the `net` fixture; "
+        "only='gentle' keeps to what TCP hides from a program that is right",
+    )
+    config.stash[SETTINGS] = Settings(config)
+
+
+# --- fixtures ------------------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    settings = metafunc.config.stash[SETTINGS]
+    if "net" in metafunc.fixturenames and "net" not in _parametrized(metafunc):
+        marked = _marked(metafunc.definition)
+        seeds = settings.seeds()
+        if seeds == [None] and ("seed" in marked or "runs" in marked):
+            first = marked.get("seed") or 0
+            seeds = [first + run for run in range(marked.get("runs", 1))]
+        if settings.replayed is None and seeds != [None]:
+            metafunc.parametrize("net", seeds, indirect=True, ids=[f"seed{seed}" for seed in seeds])
+    if "stage" in metafunc.fixturenames and "stage" not in _parametrized(metafunc):
+        metafunc.parametrize("stage", settings.transports, indirect=True)
+
+
+def _parametrized(metafunc: pytest.Metafunc) -> set[str]:
+    marks = metafunc.definition.iter_markers("parametrize")
+    names = (mark.args[0] for mark in marks if mark.args)
+    return {name.strip() for group in names for name in (group.split(",") if isinstance(group, str) else group)}
+
+
+def _marked(item: pytest.Item) -> dict[str, Any]:
+    mark = item.get_closest_marker("simnet")
+    if mark is None:
+        return {}
+    known = {"seed", "runs", "only", "latency"}
+    if mark.args or set(mark.kwargs) - known:
+        raise pytest.UsageError(f"{item.nodeid}: the simnet marker takes {', '.join(sorted(known))} by name")
+    return dict(mark.kwargs)
 
 
 @pytest.fixture
-def net() -> Iterator[Network]:
-    """A virtual network, calm unless --simnet-seed says otherwise."""
+def net(request: pytest.FixtureRequest) -> Network:
+    """A virtual network: calm, or a storm by --simnet-seed, --simnet-runs or the simnet marker."""
+    from .choices import EVERY, GENTLE, Seeded
     from .virtual import Network
 
-    yield Network()
+    marked = _marked(request.node)
+    options = {"latency": marked["latency"]} if marked.get("latency") is not None else {}
+    replayed = request.config.stash[SETTINGS].replayed
+    if replayed is not None:
+        return Network(replayed.script, **options)
+    seed = getattr(request, "param", None)
+    if seed is None:
+        return Network(**options)
+    if marked.get("only", "every") == "every":
+        return Network(seed=seed, **options)
+    allowed = {"gentle": GENTLE, "every": EVERY}.get(marked["only"], marked["only"])
+    return Network(choices=Seeded(seed, only=allowed), **options)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A server's machine and a client's, virtual or real by --simnet-transport; see `simnet.stage`."""
+    from .stage import RealStage, VirtualStage
+
+    made: Stage = RealStage() if request.param == "real" else VirtualStage()
+    yield made
+    made.close()
+
+
+# --- running -------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """Remember the networks that a test makes, fixtures included."""
+    from .virtual.network import observers
+
+    networks = item.config.stash[SETTINGS].networks
+    networks.clear()
+    observers.append(networks.append)
+    try:
+        return (yield)
+    finally:
+        observers.remove(networks.append)
+        networks.clear()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Replays and the check of determinism call the test in their own way."""
+    from . import pytest_failures
+
+    settings = pyfuncitem.config.stash[SETTINGS]
+    if settings.replayed is not None:
+        pytest_failures.replay(pyfuncitem, settings.replayed, settings.networks)
+        return True
+    if settings.checks_determinism and pytest_failures.is_repeatable(pyfuncitem):
+        pytest_failures.run_twice(pyfuncitem, settings.networks)
+        return True
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A replay runs the one test that it is the record of."""
+    replayed = config.stash[SETTINGS].replayed
+    if replayed is None:
+        return
+    wanted = [item for item in items if _same_test(item.nodeid, str(replayed.test))]
+    if not wanted and not config.getoption("collectonly"):
+        raise pytest.UsageError(f"{replayed.name} is the record of {replayed.test}, which was not collected")
+    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+    items[:] = wanted
+
+
+def _same_test(nodeid: str, recorded: str) -> bool:
+    # A storm's parameter is not part of a replay: its script is.
+    return nodeid == recorded or (recorded.startswith(f"{nodeid}[") and "[seed" in recorded)
+
+
+# --- reports -------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    report = yield
+    settings = item.config.stash[SETTINGS]
+    error = call.excinfo.value if call.excinfo is not None else None
+    if (
+        call.when == "call"
+        and report.failed
+        and isinstance(error, Exception)
+        and isinstance(item, pytest.Function)
+        and settings.networks
+    ):
+        from . import pytest_failures
+
+        text, lines = pytest_failures.explain(item, error, settings)
+        report.sections.append(("simnet", text))
+        # Properties cross from xdist's workers to the terminal.
+        report.user_properties.append(("simnet_reproduce", lines))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One block with the lines that reproduce what failed."""
+    failed = terminalreporter.getreports("failed")
+    blocks = [
+        lines
+        for report in failed
+        for name, lines in getattr(report, "user_properties", ())
+        if name == "simnet_reproduce" and lines
+    ]
+    if blocks:
+        terminalreporter.section("simnet: reproduce")
+        for lines in blocks:
+            for line in lines:
+                terminalreporter.write_line(line)
+
+
+# --- scenarios -----------------------------------------------------------------------------------
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix != ".toml":
+        return None
+    patterns = parent.config.stash[SETTINGS].scenarios
+    if any(file_path.match(pattern) for pattern in patterns):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file: one test."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield ScenarioItem.from_parent(self, name=self.path.stem)
+
+
+class ScenarioItem(pytest.Item):
+    """Run a scenario, and expect of it what its file says."""
+
+    def runtest(self) -> None:
+        from .scenario.load import load
+        from .scenario.run import run_scenario
+
+        scenario = load(self.path)
+        if scenario.test is not None:
+            pytest.skip(f"is the record of {scenario.test}: pytest --simnet-replay={self.path}")
+        times = 1 + self.config.stash[SETTINGS].checks_determinism
+        digests = []
+        for _ in range(times):
+            verdict = run_scenario(scenario)
+            if not verdict.as_expected:
+                raise ScenarioFailed(str(verdict))
+            digests.append(verdict.outcome.network.trace.digest())
+        if len({*digests}) > 1:
+            raise ScenarioFailed(f"is not deterministic: two runs have the digests {' and '.join(digests)}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        from .errors import SimnetError
+
+        if excinfo.errisinstance((ScenarioFailed, SimnetError)):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, f"scenario {self.name}"
+
+
+class ScenarioFailed(Exception):
+    """A scenario did not come to what its file expects; says what it came to."""

@@ -92,7 +92,7 @@ class RealStage(Stage):
             left = limit_ns - clock.monotonic_ns()
             if left <= 0:
                 raise Deadlock(f"not reached within {limit}; channels: {list(self._loop.map.values())}")
-            self._loop.turn(min(left / SECOND_NS, 0.05))
+            self._machine.drive(self._loop, min(left / SECOND_NS, 0.05))
 
     def close(self) -> None:
         for channel in list(self._loop.map.values()):

@@ -8,8 +8,8 @@ an integer number of bits a second.  At the edge people write ``"20ms"``, ``"64K
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from fractions import Fraction
+from functools import lru_cache
 
 from .errors import UsageError
 

@@ -23,7 +23,7 @@ FLOORS = (
     {"dispatcher", "chat", "stage"},
     {"asyncore", "asynchat"},
     {"process", "scenario", "fuzz", "report"},
-    {"pytest_plugin", "cli"},
+    {"pytest_plugin", "pytest_failures", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -34,11 +34,14 @@ WITHIN_A_FLOOR = {
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
+    ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
     ("report", "scenario"): "a report ends with the scenario that replays it",
 }
 
 # Imports that only a type checker follows, (importer, imported), each with its reason.
-FOR_TYPES_ONLY: dict[tuple[str, str], str] = {}
+FOR_TYPES_ONLY: dict[tuple[str, str], str] = {
+    ("pytest_failures", "pytest_plugin"): "what explains a failure is handed the plugin's settings",
+}
 
 NEVER_MEET = {"real", "virtual"}
 

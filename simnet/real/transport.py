@@ -58,7 +58,8 @@ class RealTransport(Transport):
         return _nothing
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
-        loop.turn(timeout)
+        with self:  # handlers make their channels on the machine that they run on
+            loop.turn(timeout)
         return True
 
     def close(self) -> None:

@@ -130,8 +130,6 @@ class _Reader:
         if not table.values.keys() & {"call", "test"} and table.is_given:
             self._mistake(("program", "call"), "missing: say which program runs, as 'module:callable'")
         arguments = table.table("arguments").remaining()
-        if test is not None and arguments:
-            self._mistake(("program", "arguments"), "a test takes its arguments from pytest")
         table.finish()
         return call, test, decode(arguments, ("program", "arguments"), self._mistake)
 

@@ -33,7 +33,7 @@ from ..choices import (
 from ..errors import Deadlock, Livelock, UsageError
 from ..trace import Kind, Trace
 from ..transport import IN, OUT, Turner, enter_context, leave_context
-from ..units import SECOND_NS, duration_ns, rate_bits, seconds, size_bytes
+from ..units import SECOND_NS, duration, duration_ns, rate_bits, seconds, size_bytes
 from .faults import At, Call, On, Rule, names
 from .host import Host
 from .link import Path
@@ -46,8 +46,14 @@ from .tcp_states import State
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
 
+LATENCY_NS = duration_ns("1ms")
+
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
 _COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
+
+
+observers: list[Callable[[Network], object]] = []
+"""Called with every network that is made: how a test runner learns of those that a test makes itself."""
 
 
 class _Alarm:
@@ -116,7 +122,7 @@ class Network:
         self.recording = Recording(choices or _supplier(script, seed))
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.happened: list[Happening] = []
-        self._latency_ns = duration_ns(latency)
+        self.latency_ns = duration_ns(latency)
         self._rules: list[Rule] = []
         self._cuts: list[tuple[Path, ...]] = []
         self._runnable: dict[Turner, Host] = {}
@@ -127,12 +133,25 @@ class Network:
         self.label = "network"
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self.happen, (happening.what, happening.groups)))
+        for observer in observers:
+            observer(self)
 
     def __repr__(self) -> str:
         script, seed = self._given
-        if script:
-            return f"Network(script={script!r})"
-        return f"Network(seed={seed})" if seed is not None else "Network()"
+        words = []
+        if script is not None:
+            words.append(f"script={script!r}")
+        if seed is not None:
+            words.append(f"seed={seed}")
+        if self.latency_ns != LATENCY_NS:
+            words.append(f"latency={duration(self.latency_ns)!r}")
+        return f"Network({', '.join(words)})"
+
+    def again(self) -> Network:
+        """A fresh network with the same choices, before anything was made on it."""
+        script, seed = self._given
+        given = self.recording.inner.again() if script is None and seed is None else None
+        return Network(script, seed=seed, choices=given, latency=self.latency_ns / SECOND_NS)
 
     # --- making it -------------------------------------------------------------------------------
 
@@ -177,7 +196,7 @@ class Network:
         """One direction between two hosts."""
         path = source.paths.get(target.name)
         if path is None:
-            latency_ns = 0 if source is target else self._latency_ns
+            latency_ns = 0 if source is target else self.latency_ns
             path = source.paths[target.name] = Path(source, target, self.schedule, latency_ns)
             down = (not source.is_up) + (not target.is_up)
             if down:
