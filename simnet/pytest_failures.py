@@ -1,0 +1,203 @@
+"""What the pytest plugin makes of a failing test: its smallest run, a scenario file, a report; and replays.
+
+A test function is a program with the network as one of its arguments.  To shrink, measure or replay, it
+is called again with another network: directly, without Hypothesis and without fixtures.  That is possible
+for tests under ``@given`` whose example can be read back, and for those that use no fixture but `net`.
+
+Owns the calling of test functions.  What pytest is told is `pytest_plugin`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from .choices import Script
+from .errors import Diverged, SimnetError
+from .fuzz.falsifying import Example, falsifying_example
+from .fuzz.shrink import Shrunk, minimize
+from .report.failure import failure_report
+from .scenario.model import Expect, Scenario
+from .scenario.replay import compare, log_of, record_of
+from .scenario.run import Outcome, execute
+from .scenario.save import save
+from .units import duration
+from .virtual import Network
+
+if TYPE_CHECKING:
+    from .pytest_plugin import Settings
+
+SHRINK_RUNS_MAX = 150
+SHRINK_SECONDS_MAX = 3.0
+
+
+@attrs.frozen
+class Call:
+    """A way to call a test function with another network: ``execute(call.function, network)``."""
+
+    function: Callable[..., object]
+    parameter: str
+    arguments: dict[str, Any]
+    options: dict[str, Any]
+
+    def __call__(self, network: Network) -> None:
+        # What the test prints was shown when it ran.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            self.function(**self.arguments, **{self.parameter: network})
+
+    def attempt(self, script: Script) -> Outcome:
+        return execute(self, Network(script, **self.options))
+
+
+def explain(item: pytest.Function, error: Exception, settings: Settings) -> tuple[str, list[str]]:
+    """The report of a failure, and the lines that reproduce it."""
+    outcome = Outcome(settings.networks[-1], error)
+    call, script = _callable(item, error, outcome)
+    shrunk = None
+    if call is not None:
+        outcome, shrunk = _shrink(call, script, outcome)
+    scenario = _scenario(item, outcome, call)
+    folder = settings.artifacts / f"{_slug(item.name)}-{outcome.network.trace.digest()[:8]}"
+    lines: list[str] = []
+    if call is not None:
+        path = _shown(folder / "scenario.toml", item.config.invocation_params.dir)
+        lines = [
+            f"reproduce:  pytest '{item.nodeid}' --simnet-replay={path}",
+            f"keep it:    cp {path} scenarios/{_slug(item.name)}.toml",
+        ]
+        text = failure_report(outcome, shrunk=shrunk, replay=lines[0].split(None, 1)[1], keep=lines[1].split(None, 2)[2])
+    else:
+        text = failure_report(outcome)
+    folder.mkdir(parents=True, exist_ok=True)
+    if call is not None:
+        with contextlib.suppress(SimnetError):  # an argument that TOML cannot hold: there is no file then
+            save(scenario, folder / "scenario.toml")
+    (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
+    (folder / "trace.txt").write_text(
+        "\n".join(str(line) for line in log_of(outcome.network.trace)) + "\n", encoding="utf-8"
+    )
+    return text, lines
+
+
+def _callable(item: pytest.Function, error: Exception, outcome: Outcome) -> tuple[Call | None, Script]:
+    """How to run the failing test again, and with which script."""
+    recorded = outcome.network.script()
+    hypothesis = getattr(item.obj, "hypothesis", None)
+    if hypothesis is not None:
+        example = falsifying_example(error)
+        if example is None:
+            return None, recorded
+        return _call_of(item, example), example.script
+    if is_repeatable(item):
+        return Call(item.obj, "net", {}, {"latency": duration(outcome.network.latency_ns)}), recorded
+    return None, recorded
+
+
+def _call_of(item: pytest.Function, example: Example) -> Call:
+    function = item.obj.hypothesis.inner_test
+    if item.instance is not None:
+        function = function.__get__(item.instance)
+    return Call(function, example.network, example.arguments, example.options)
+
+
+def is_repeatable(item: pytest.Function) -> bool:
+    """Whether a test needs nothing but the `net` fixture, and so can be called again."""
+    names = set(item.fixturenames) & set(item.funcargs)
+    return not hasattr(item.obj, "hypothesis") and names - {"request"} == {"net"}
+
+
+def _shrink(call: Call, script: Script, failed: Outcome) -> tuple[Outcome, Shrunk | None]:
+    """The smallest run that fails in the same way; the failed run itself if it does not fail again."""
+    again = call.attempt(script)
+    if again.error is None:
+        return failed, None
+    if not len(script):
+        return again, None
+    shrunk = minimize(
+        script,
+        call.attempt,
+        wanted=again.fingerprint,
+        runs_max=SHRINK_RUNS_MAX,
+        seconds_max=SHRINK_SECONDS_MAX,
+    )
+    return shrunk.outcome, shrunk
+
+
+def _scenario(item: pytest.Function, outcome: Outcome, call: Call | None) -> Scenario:
+    return Scenario(
+        title=f"{item.name} fails",
+        why=f"{type(outcome.error).__name__}: {outcome.error}".split("\n")[0],
+        test=item.nodeid,
+        arguments=call.arguments if call is not None else {},
+        latency=duration(outcome.network.latency_ns),
+        script=outcome.network.script(),
+        expect=Expect("fails", error=type(outcome.error).__name__),
+        record=record_of(outcome),
+    )
+
+
+def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network]) -> None:
+    """Call a test with the script and arguments of its record, and raise Diverged if it leaves the record."""
+    function, arguments = item.obj, {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+    hypothesis = getattr(item.obj, "hypothesis", None)
+    if hypothesis is not None:
+        function = hypothesis.inner_test
+        if item.instance is not None:
+            function = function.__get__(item.instance)
+        parameter = _network_parameter(function, scenario)
+        network = Network(scenario.script, latency=scenario.latency)
+        arguments = {**scenario.arguments, parameter: network}
+    error: Exception | None = None
+    try:
+        function(**arguments)
+    except Exception as raised:
+        error = raised
+    if not networks:
+        raise Diverged(f"{scenario.name}: the test made no network") from error
+    try:
+        compare(scenario, Outcome(networks[-1], error))
+    except Diverged as diverged:
+        if error is None:
+            diverged.add_note("The test passes now.  To keep the scenario as a test, delete its [record].")
+        raise diverged from error
+    if error is not None:
+        raise error
+
+
+def _network_parameter(function: Callable[..., object], scenario: Scenario) -> str:
+    """The one parameter of a test that its record has no argument for."""
+    code = getattr(function, "__code__", None) or getattr(function, "__func__").__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    open_names = [name for name in names if name not in scenario.arguments and name != "self"]
+    if len(open_names) != 1:
+        raise Diverged(f"{scenario.name}: {scenario.test} takes {', '.join(names)}; the record is of another test")
+    return str(open_names[0])
+
+
+def run_twice(item: pytest.Function, networks: Sequence[Network]) -> None:
+    """Call a test twice with equal networks; raise Diverged where the second run leaves the first."""
+    first = item.funcargs["net"]
+    item.obj(net=first)
+    again = first.again()
+    item.obj(net=again)
+    if first.trace.digest() == again.trace.digest():
+        return
+    for number, (one, other) in enumerate(zip(first.trace.events, again.trace.events, strict=False), 1):
+        if one != other:
+            raise Diverged(f"{item.nodeid} is not deterministic: event {number} is {other}, and was {one}")
+    raise Diverged(f"{item.nodeid} is not deterministic: {len(again.trace)} events, and {len(first.trace)} before")
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()
+
+
+def _shown(path: Path, base: Path) -> str:
+    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
