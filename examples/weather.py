@@ -106,8 +106,10 @@ def cut_points(conversation: Conversation) -> range:
     return range(1, len(conversation.request))
 
 
-def check_cut(conversation: Conversation, at: int) -> Network:
-    """The request leaves with one send, and the network cuts the segment after `at` bytes."""
-    net = Network(Script.of([Deviation("#1 client", "segment", 1, "cut", at)]))
-    check(conversation, net, [conversation.request])
-    return net
+def cut(at: int) -> Network:
+    """A network that cuts the first segment of the first client after `at` bytes.
+
+    A request that is sent with one call is one segment there, so that every byte of it can be the last
+    before a pause.
+    """
+    return Network(Script.of([Deviation("#1 client", "segment", 1, "cut", at)]))

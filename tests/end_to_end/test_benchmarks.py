@@ -1,0 +1,42 @@
+"""The benchmarks measure what they say: every contestant moves every message, and ratios are of one round."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import peers
+from benchmarks.__main__ import main, table
+from benchmarks.measure import Row, compare
+from benchmarks.virtual import on_simnet
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_every_message_comes_back_on_both_networks(connections):
+    on_simnet(connections, 4, b"ping", trace=True)
+    peers.over_loopback(connections, 4, b"ping")
+
+
+@pytest.mark.skipif(peers.why_no_simloop() is not None, reason=peers.why_no_simloop() or "")
+def test_every_message_comes_back_on_simloop():
+    peers.on_simloop(3, 4, b"ping")
+
+
+def test_contestants_take_turns_and_the_warm_up_is_not_counted():
+    turns = []
+    contestants = {name: lambda name=name: turns.append(name) for name in ("ours", "theirs")}
+    rows = compare("nothing", contestants, 1, 2, lambda text: None)
+    assert turns == ["ours", "theirs"] * 3
+    assert [len(row.seconds) for row in rows] == [2, 2]
+
+
+def test_a_ratio_is_taken_within_a_round():
+    row = Row("echo", "theirs", seconds=(2.0, 9.0, 4.0), operations=8, ratios=(2.0, 3.0, 2.0))
+    assert (row.per_second, row.microseconds) == (2.0, 500_000.0)
+    assert table([row])[-1].split()[-3:] == ["2.00x", "2.00x", "3.00x"]
+
+
+def test_an_unknown_workload_is_one_clear_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["nonsense"])
+    assert ended.value.code == 2
+    assert "no workload is called 'nonsense'; there are echo, worlds" in capsys.readouterr().err
