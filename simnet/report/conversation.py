@@ -201,10 +201,11 @@ class _Reader:
         row = self.rows[-1] if self.rows else None
         before = row.texts[side] if row is not None else ""
         apart = row is None or row.across or row.times_ns[side] != time_ns or not (before or row.arrow)
-        if row is None or apart or len(before) + len(text) > _BESIDE_MAX:
+        mark = self._pending[side]
+        if row is None or apart or len(before) + len(mark) + len(text) > _BESIDE_MAX:
             self._new(time_ns, side, text, None)
             return
-        mark, self._pending[side] = self._pending[side], ""
+        self._pending[side] = ""
         row.is_marked |= bool(mark)
         text = f"{mark} {text}".strip()
         gap = "" if not before else ": " if before.startswith("t=") and " " not in before else ", "

@@ -181,7 +181,7 @@ def _heading(items: Sequence[Numbered], shrunk: Shrinking | None) -> str:
     what = (
         f"failed with {summary_line(script)}"
         if items
-        else "failed on the calm network, without any deviation"
+        else "failed without any deviation from the calm network"
     )
     if shrunk is None:
         return f"simnet: {what}"
