@@ -251,12 +251,20 @@ class Happening:
         return f"at {duration(self.at_ns)} {self.what} {sides}".rstrip()
 
 
+def _deviations(items: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    return tuple(items)
+
+
+def _happenings(items: Iterable[Happening]) -> tuple[Happening, ...]:
+    return tuple(items)
+
+
 @attrs.frozen(repr=False)
 class Script:
     """Calm, but for what is named here: sparse, readable, written by people or recorded from a run."""
 
-    deviations: tuple[Deviation, ...] = attrs.field(default=(), converter=tuple)
-    happenings: tuple[Happening, ...] = attrs.field(default=(), converter=tuple)
+    deviations: tuple[Deviation, ...] = attrs.field(default=(), converter=_deviations)
+    happenings: tuple[Happening, ...] = attrs.field(default=(), converter=_happenings)
 
     def __repr__(self) -> str:
         lists = (list(self.deviations), list(self.happenings))
@@ -443,7 +451,7 @@ class Seeded(Choices):
     """
 
     def __init__(self, seed: int, only: Collection[tuple[str, str]] = EVERY) -> None:
-        """`only` bounds what may happen, as (operation, outcome): `EVERY` or `GENTLE` or a choice of these."""
+        """`only` bounds what may happen, as (operation, outcome): `EVERY`, `GENTLE` or a choice of these."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.seed, self.only = seed, only

@@ -232,9 +232,9 @@ class Loop:
         try:
             if events & READABLE and wanted & IN:
                 channel.handle_read_event()
-            if events & WRITABLE and wanted & OUT and self.map.get(fd) is channel:
+            if events & WRITABLE and wanted & OUT and self._has(fd, channel):
                 channel.handle_write_event()
-            if events & PRI and self.map.get(fd) is channel:
+            if events & PRI and self._has(fd, channel):
                 channel.handle_expt_event()
         except BlockingIOError:
             # Readiness was spurious (select(2), BUGS): there is nothing to do, and poll will tell again.
@@ -248,6 +248,10 @@ class Loop:
             raise
         except Exception:
             channel.handle_error()
+
+    def _has(self, fd: int, channel: object) -> bool:
+        """Whether `channel` still is in the map: an earlier handler may have closed it."""
+        return self.map.get(fd) is channel
 
     def describe(self, fd: int) -> str | None:
         """The repr of the channel that has this descriptor."""
@@ -270,8 +274,9 @@ def _declares(channel: Any) -> bool:
 
 def loop_for(transport: Transport, map: dict[int, Any] | None = None) -> Loop:
     """The loop that runs `map` on `transport`; without a map, the transport's default loop."""
-    for loop in transport.loops:
-        if loop.map is map or (map is None and loop is transport.loops[0]):
+    loops: list[Loop] = transport.loops
+    for loop in loops:
+        if loop.map is map or (map is None and loop is loops[0]):
             return loop
     return Loop(transport, {} if map is None else map)
 

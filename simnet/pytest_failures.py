@@ -10,6 +10,7 @@ Owns the calling of test functions.  What pytest is told is `pytest_plugin`.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -72,7 +73,9 @@ def explain(item: pytest.Function, error: Exception, settings: Settings) -> tupl
             f"reproduce:  pytest '{item.nodeid}' --simnet-replay={path}",
             f"keep it:    cp {path} scenarios/{_slug(item.name)}.toml",
         ]
-        text = failure_report(outcome, shrunk=shrunk, replay=lines[0].split(None, 1)[1], keep=lines[1].split(None, 2)[2])
+        text = failure_report(
+            outcome, shrunk=shrunk, replay=lines[0].split(None, 1)[1], keep=lines[1].split(None, 2)[2]
+        )
     else:
         text = failure_report(outcome)
     folder.mkdir(parents=True, exist_ok=True)
@@ -173,17 +176,19 @@ def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network
 
 def _network_parameter(function: Callable[..., object], scenario: Scenario) -> str:
     """The one parameter of a test that its record has no argument for."""
-    code = getattr(function, "__code__", None) or getattr(function, "__func__").__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    open_names = [name for name in names if name not in scenario.arguments and name != "self"]
+    names = list(inspect.signature(function).parameters)
+    open_names = [name for name in names if name not in scenario.arguments]
     if len(open_names) != 1:
-        raise Diverged(f"{scenario.name}: {scenario.test} takes {', '.join(names)}; the record is of another test")
+        raise Diverged(
+            f"{scenario.name}: {scenario.test} takes {', '.join(names)}; the record is of another test"
+        )
     return str(open_names[0])
 
 
 def run_twice(item: pytest.Function, networks: Sequence[Network]) -> None:
     """Call a test twice with equal networks; raise Diverged where the second run leaves the first."""
     first = item.funcargs["net"]
+    assert isinstance(first, Network)
     item.obj(net=first)
     again = first.again()
     item.obj(net=again)
@@ -192,7 +197,9 @@ def run_twice(item: pytest.Function, networks: Sequence[Network]) -> None:
     for number, (one, other) in enumerate(zip(first.trace.events, again.trace.events, strict=False), 1):
         if one != other:
             raise Diverged(f"{item.nodeid} is not deterministic: event {number} is {other}, and was {one}")
-    raise Diverged(f"{item.nodeid} is not deterministic: {len(again.trace)} events, and {len(first.trace)} before")
+    raise Diverged(
+        f"{item.nodeid} is not deterministic: {len(again.trace)} events, and {len(first.trace)} before"
+    )
 
 
 def _slug(name: str) -> str:

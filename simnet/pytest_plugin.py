@@ -8,7 +8,8 @@ failure looks like is `report`, what a scenario is, `scenario`, and what is made
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("simnet_runs", "default of --simnet-runs")
     parser.addini("simnet_transport", "default of --simnet-transport")
     parser.addini("simnet_artifacts", "default of --simnet-artifacts")
-    parser.addini(
-        "simnet_scenarios", "files that are scenarios, as patterns", "args", ["scenarios/*.toml"]
-    )
+    parser.addini("simnet_scenarios", "files that are scenarios, as patterns", "args", ["scenarios/*.toml"])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -126,7 +125,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if seeds == [None] and ("seed" in marked or "runs" in marked):
             first = marked.get("seed") or 0
             seeds = [first + run for run in range(marked.get("runs", 1))]
-        if settings.replayed is None and seeds != [None]:
+        if settings.replayed is not None:
+            # The recorded name must exist again; the storm of that number is not asked.
+            seeds = [
+                int(number) for number in re.findall(r"\bseed(\d+)\b", settings.replayed.test or "")
+            ] or [None]
+        if seeds != [None]:
             metafunc.parametrize("net", seeds, indirect=True, ids=[f"seed{seed}" for seed in seeds])
     if "stage" in metafunc.fixturenames and "stage" not in _parametrized(metafunc):
         metafunc.parametrize("stage", settings.transports, indirect=True)
@@ -135,7 +139,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _parametrized(metafunc: pytest.Metafunc) -> set[str]:
     marks = metafunc.definition.iter_markers("parametrize")
     names = (mark.args[0] for mark in marks if mark.args)
-    return {name.strip() for group in names for name in (group.split(",") if isinstance(group, str) else group)}
+    return {
+        name.strip() for group in names for name in (group.split(",") if isinstance(group, str) else group)
+    }
 
 
 def _marked(item: pytest.Item) -> dict[str, Any]:
@@ -182,7 +188,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Remember the networks that a test makes, fixtures included."""
     from .virtual.network import observers
 
@@ -199,13 +205,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Replays and the check of determinism call the test in their own way."""
+    settings = pyfuncitem.config.stash[SETTINGS]
+    if settings.replayed is None and not settings.checks_determinism:
+        return None
     from . import pytest_failures
 
-    settings = pyfuncitem.config.stash[SETTINGS]
     if settings.replayed is not None:
         pytest_failures.replay(pyfuncitem, settings.replayed, settings.networks)
         return True
-    if settings.checks_determinism and pytest_failures.is_repeatable(pyfuncitem):
+    if pytest_failures.is_repeatable(pyfuncitem):
         pytest_failures.run_twice(pyfuncitem, settings.networks)
         return True
     return None
@@ -217,23 +225,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     replayed = config.stash[SETTINGS].replayed
     if replayed is None:
         return
-    wanted = [item for item in items if _same_test(item.nodeid, str(replayed.test))]
+    wanted = [item for item in items if item.nodeid == replayed.test]
     if not wanted and not config.getoption("collectonly"):
         raise pytest.UsageError(f"{replayed.name} is the record of {replayed.test}, which was not collected")
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
 
 
-def _same_test(nodeid: str, recorded: str) -> bool:
-    # A storm's parameter is not part of a replay: its script is.
-    return nodeid == recorded or (recorded.startswith(f"{nodeid}[") and "[seed" in recorded)
-
-
 # --- reports -------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     report = yield
     settings = item.config.stash[SETTINGS]
     error = call.excinfo.value if call.excinfo is not None else None

@@ -1,8 +1,9 @@
 """The falsifying example that Hypothesis printed, as values again.
 
 Hypothesis keeps its smallest failing example to itself; what it tells is a note on the exception, in
-Python's own syntax (its wording has changed once: "Falsifying example", "Failing test case").  Read back, it lets the same run be made once more without Hypothesis: to shrink its
-script further, to measure that every deviation is needed, to keep it as a scenario.
+Python's own syntax, under "Falsifying example" or, of late, "Failing test case".  Read back, it lets the
+same run be made once more without Hypothesis: to shrink its script further, to measure that every
+deviation is needed, to keep it as a scenario.
 
 Owns that reading.  Arguments that are no literals cannot be read, and then there is no example.
 """

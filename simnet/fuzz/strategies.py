@@ -69,7 +69,7 @@ _WINDOWS = st.one_of(st.just(0), st.integers(0, 15), st.integers(0, 255), st.int
 
 
 def _decode(code: int, start: int, kinds: tuple[tuple[str, str], ...]) -> Deviation:
-    """The deviation that 20 bits mean.  Low byte: kind 3 bits, place 2, nth 2, amount 1; then 1, 3, 4, 4 more."""
+    """The deviation that 20 bits mean: kind 3, place 2, nth 2, amount 1, and then 1, 3, 4, 4 more of each."""
     low, high = code & 0xFF, code >> 8
     kind = low & 7 | (high & 1) << 3
     place = low >> 3 & 3 | (high >> 1 & 7) << 2

@@ -7,6 +7,7 @@ import math
 import os
 import select
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..errors import UsageError
 from ..transport import ERR, HUP, IN, NVAL, OUT, PRI, Poller
@@ -32,9 +33,11 @@ class SelectPoller(Poller):
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         watched = self._events.items()
-        sets = [[fd for fd, events in watched if events & wanted] for wanted in (IN, OUT, PRI)]
+        readers, writers, others = (
+            [fd for fd, events in watched if events & wanted] for wanted in (IN, OUT, PRI)
+        )
         try:
-            ready = select.select(*sets, timeout)
+            ready = select.select(readers, writers, others, timeout)
         except InterruptedError:
             return []
         masks: dict[int, int] = {}
@@ -60,10 +63,8 @@ class PollPoller(Poller):
             self.forget(fd)
 
     def forget(self, fd: int) -> None:
-        try:
+        with suppress(KeyError):
             self._poll.unregister(fd)
-        except KeyError:
-            pass
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         try:

@@ -38,9 +38,7 @@ class RealTransport(Transport):
     def __repr__(self) -> str:
         return f"RealTransport(poller={self._kind!r})"
 
-    def socket(
-        self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0
-    ) -> std.socket:
+    def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> std.socket:
         return std.socket(family, type, proto)
 
     def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> Poller:

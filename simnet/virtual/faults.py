@@ -1,4 +1,4 @@
-"""Faults that a test asks for by name: ``net.on("client", "send", nth=2).take(1)``, ``net.at("1.5s").heal()``.
+"""Faults that a test asks for: ``net.on("client", "send", nth=2).take(1)``, ``net.at("3s").heal()``.
 
 A `Rule` watches for operations of a kind at a place and decides some of them; it comes before the
 supplier of the run's choices.  What it decided is recorded like any other deviation, anchored on the

@@ -22,7 +22,7 @@ def netstat(network: Network) -> str:
     recv-q is what waits to be read, send-q what the peer has not read yet; of a listener, recv-q is
     the number of connections that wait to be accepted and send-q its backlog, as on Linux.
     """
-    rows = [_HEADERS]
+    rows: list[tuple[str, ...]] = [_HEADERS]
     for host in network.hosts.values():
         rows.extend(_rows(host))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
@@ -51,7 +51,9 @@ def _rows(host: Host) -> Iterable[tuple[str, ...]]:
 def _queues(end: TcpEnd) -> tuple[str, str]:
     if end.state is State.LISTEN:
         return str(len(end.pending)), str(end.backlog)
-    unread = end.capacity - end.credit - end.owed if end.peer is not None and end.state is not State.CLOSED else 0
+    unread = (
+        end.capacity - end.credit - end.owed if end.peer is not None and end.state is not State.CLOSED else 0
+    )
     return str(end.readable_bytes()), str(unread)
 
 

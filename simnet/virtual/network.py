@@ -221,7 +221,7 @@ class Network:
     # --- faults ----------------------------------------------------------------------------------
 
     def on(self, where: str, op: str, *, nth: int | None = None, containing: bytes | None = None) -> On:
-        """Name operations, to say with a verb what happens to them: ``net.on("client", "send", nth=2).take(1)``.
+        """Name operations, and say with a verb what happens to them: ``on("client", "send", nth=2).take(1)``.
 
         Args:
             where: a host, an end (``"client:1 -> server:80"``), a listener (``"server:80"``) or ``"*"``.
@@ -409,7 +409,9 @@ class Network:
         if limit_ns is not None:
             self.now_ns = max(self.now_ns, limit_ns)
         elif condition is not None:
-            raise Deadlock(f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}")
+            raise Deadlock(
+                f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}"
+            )
         else:
             self._check_quiet()
 
@@ -449,12 +451,11 @@ class Network:
             if limit_ns is not None and time_ns > limit_ns:
                 return False
             target = schedule.heap[0][2] if schedule.heap else None
-            if target.__class__ is _Alarm and schedule.peek()[2] is target:
-                if not target.is_due(time_ns):  # type: ignore[union-attr]
-                    # An alarm that nobody wants any more does not move the clock.
-                    schedule.pop()
-                    target.lapse(time_ns)  # type: ignore[union-attr]
-                    continue
+            if isinstance(target, _Alarm) and schedule.peek()[2] is target and not target.is_due(time_ns):
+                # An alarm that nobody wants any more does not move the clock.
+                schedule.pop()
+                target.lapse(time_ns)
+                continue
             self.now_ns = time_ns
             schedule.deliver(time_ns)
             return True
@@ -512,7 +513,10 @@ class Network:
             self.schedule.plan(alarm.planned_ns, alarm)
 
     def drive(self, host: Host, loop: Turner, timeout: float | None) -> bool:
-        """Let time pass until `loop` made a pass, or `timeout` seconds went by; False if nothing can happen."""
+        """Let time pass until `loop` has a pass to make, or for `timeout` seconds.
+
+        False if nothing can happen any more.
+        """
         limit_ns = None if timeout is None else self.now_ns + duration_ns(timeout)
         self._runnable[loop] = host
         if self._turn(self._runnable.pop(loop), loop):

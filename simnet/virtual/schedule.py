@@ -82,7 +82,9 @@ class Schedule:
             # A lane is emptied in one go, up to what another queue has to come first.
             bound = _LAST
             if heap or len(self.lanes) > 1:
-                bound = min([other[0] for other in (heap, *self.lanes) if other and other is not queue] or [bound])
+                bound = min(
+                    [other[0] for other in (heap, *self.lanes) if other and other is not queue] or [bound]
+                )
             popleft = queue.popleft  # type: ignore[union-attr]
             while queue and queue[0][0] == time_ns and queue[0] < bound:
                 _, _, target, item = popleft()
@@ -90,9 +92,9 @@ class Schedule:
 
     def extract(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
         """Take out every entry that is `wanted`, in order."""
-        taken = []
+        taken: list[Entry] = []
         for queue in (self.heap, *self.lanes):
-            keep = []
+            keep: list[Entry] = []
             for entry in queue:
                 (taken if wanted(entry) else keep).append(entry)
             queue.clear()

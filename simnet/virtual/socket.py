@@ -244,7 +244,7 @@ class VirtualSocket:
             if name.startswith(("SO_", "TCP_", "IP_")) and getattr(std, name) == option
         ]
         return NotImplementedError(
-            f"socket option {option} of level {level} is not simulated ({' or '.join(names) or 'no known name'})"
+            f"socket option {' or '.join(names) or option} (number {option}, level {level}) is not simulated"
         )
 
     def __getattr__(self, name: str) -> NoReturn:
