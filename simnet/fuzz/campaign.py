@@ -133,8 +133,9 @@ class _Campaign:
 
     def report(self) -> None:
         if self._on_progress is not None:
-            self._reported = time.perf_counter()
-            self._on_progress(self.progress())
+            progress = self.progress()
+            self._reported = self._began + progress.seconds
+            self._on_progress(progress)
 
     def fails(self, seed: int) -> bool:
         """Run one seed, fast.  Nothing of a run that passed is kept."""
