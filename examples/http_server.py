@@ -4,7 +4,7 @@
 a test.  It knows keep-alive, pipelining, bodies with a length and in chunks, HEAD, 100-continue and
 half-closed clients.  What it guards against:
 
-* a body without end: `BODY_BYTES_MAX`, then 413;
+* a head or a body without end: `HEAD_BYTES_MAX`, then 431, and `BODY_BYTES_MAX`, then 413;
 * a client that asks and does not read: above `OUTPUT_BYTES_MAX` it is neither read nor parsed further;
 * a client that is silent: after `IDLE_MAX` the connection is closed;
 * an answer that is lost because bytes of the client were still unread (RFC 9112, section 9.6): the
@@ -15,9 +15,10 @@ The time of the ``Date`` field is that of the transport's clock: on a virtual ho
 
 from __future__ import annotations
 
+import argparse
 import socket
-import sys
 from collections.abc import Callable
+from contextlib import suppress
 from email.utils import formatdate
 from enum import Enum, auto
 from typing import Any, TypeAlias
@@ -30,6 +31,7 @@ from simnet import Timer, Transport, current, dispatcher_with_send, loop
 from simnet.transport import Address
 from simnet.units import SECOND_NS, duration_ns
 
+HEAD_BYTES_MAX = 1 << 14
 BODY_BYTES_MAX = 1 << 20
 OUTPUT_BYTES_MAX = 1 << 16
 IDLE_MAX = "5min"
@@ -105,7 +107,7 @@ class Connection(dispatcher_with_send):
         super().__init__(sock, transport=machine)
         self._application = application
         self._clock = machine.clock
-        self._http = h11.Connection(h11.SERVER)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES_MAX)
         self._body = bytearray()
         self._request: h11.Request | None = None
         self._client_is_done = False  # its FIN has come
@@ -164,6 +166,7 @@ class Connection(dispatcher_with_send):
     def _serve(self) -> None:
         """Answer what has come whole, until more is needed or the client does not take its answers."""
         while self.phase is Phase.SERVING and not self._is_congested:
+            waiting = len(self._http.trailing_data[0])
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
@@ -171,7 +174,7 @@ class Connection(dispatcher_with_send):
                 return
             match event:
                 case h11.Request():
-                    self._begin(event)
+                    self._begin(event, waiting - len(self._http.trailing_data[0]))
                 case h11.Data(data=data):
                     self._body += data
                     if len(self._body) > BODY_BYTES_MAX:
@@ -184,11 +187,14 @@ class Connection(dispatcher_with_send):
                 case _:
                     return
 
-    def _begin(self, request: h11.Request) -> None:
+    def _begin(self, request: h11.Request, head_bytes: int) -> None:
         self._request = request
         self._body.clear()
         lengths = [int(value) for name, value in request.headers if name == b"content-length"]
-        if lengths and lengths[0] > BODY_BYTES_MAX:
+        if head_bytes > HEAD_BYTES_MAX:
+            # h11 refuses it only if it did not come whole, and an answer must not depend on that.
+            self._refuse(431)
+        elif lengths and lengths[0] > BODY_BYTES_MAX:
             self._refuse(413)
         elif self._http.they_are_waiting_for_100_continue:
             self._emit(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
@@ -241,9 +247,12 @@ class Connection(dispatcher_with_send):
 
 def main() -> None:
     """Serve on this computer until interrupted."""
-    server = Server(("", int(sys.argv[1]) if len(sys.argv) > 1 else 8080))
+    parser = argparse.ArgumentParser(prog="python -m examples.http_server", description="Serve HTTP.")
+    parser.add_argument("port", type=int, nargs="?", default=8080, help="0 takes a free one; default 8080")
+    server = Server(("", parser.parse_args().port))
     print(f"serving HTTP on port {server.port}", flush=True)
-    loop()
+    with suppress(KeyboardInterrupt):
+        loop()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from examples import http_server, recorded, weather
-from examples.http_server import BODY_BYTES_MAX, OUTPUT_BYTES_MAX, Answer
+from examples.http_server import BODY_BYTES_MAX, HEAD_BYTES_MAX, OUTPUT_BYTES_MAX, Answer
 from examples.recorded import Conversation
 from simnet import Network, Script, parse
 
@@ -136,6 +136,16 @@ def test_a_chunked_body_without_end_is_refused():
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     head = b"POST /echo HTTP/1.1\r\nHost: simnet\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert statuses(ask(head + chunk * (BODY_BYTES_MAX // 0x10000 + 2))) == [413]
+
+
+@pytest.mark.parametrize(("size", "status"), [(HEAD_BYTES_MAX, 200), (HEAD_BYTES_MAX + 1, 431)])
+def test_a_head_is_too_large_or_not_however_it_is_cut(size, status):
+    head = GET.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * (size - len(GET) - 5) + b"\r\n\r\n")
+    assert len(head) == size
+    whole = ask(head)
+    assert statuses(whole) == [status]
+    for at in (1, size // 2, size - 1):
+        weather.check(Conversation("test", head, whole), weather.cut(at), [head])
 
 
 def test_a_head_request_is_answered_without_a_body():
