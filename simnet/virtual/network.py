@@ -325,7 +325,7 @@ class Network:
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
-        host = getattr(place, "host", place)
+        host = place.host if isinstance(place, SegmentEnd) else place
         for rule in self._rules:
             if rule.decides(point.where, host.label, point.op, data):
                 return option_index(point.op, point.size, rule.outcome, rule.amount)

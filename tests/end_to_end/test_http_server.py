@@ -106,6 +106,14 @@ def test_a_reset_of_what_is_left_over_of_an_ended_connection_is_not_made():
     assert len(net.unmet()) == 1
 
 
+def test_a_rule_and_a_script_decide_side_by_side():
+    # Two loops are runnable at one moment, and the network itself asks the rules which goes first.
+    net = Network(Script.of([parse("the 1st segment of #1 client is cut after 3 bytes")]))
+    net.on("client", "send", nth=1).take(9)
+    assert statuses(ask(GET + POST, net)) == [200, 200]
+    assert [each.outcome for each in net.script().deviations] == ["takes", "cut"]
+
+
 def test_the_date_is_that_of_the_virtual_clock():
     assert b"\r\nDate: Sun, 13 Sep 2020 12:26:40 GMT\r\n" in weather.answer(Network(), [GET])
 
