@@ -24,6 +24,7 @@ import random
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 
 import attrs
 
@@ -140,6 +141,7 @@ EVERY = frozenset((op, outcome.name) for op, outcomes in OUTCOMES.items() for ou
 """Every kind of deviation, as (operation, outcome)."""
 
 
+@lru_cache(maxsize=4096)
 def options(op: str, size: int) -> int:
     """How many options a pick at operation `op` has, the calm one included."""
     return 1 + sum(len(outcome.amounts(size)) for outcome in OUTCOMES[op])

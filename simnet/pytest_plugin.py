@@ -9,6 +9,7 @@ failure looks like is `report`, what a scenario is, `scenario`, and what is made
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Settings:
         self.scenarios: list[str] = config.getini("simnet_scenarios")
         replay = config.getoption("simnet_replay")
         self.replayed: Scenario | None = _scenario(replay) if replay else None
-        self.networks: list[Network] = []  # what the running test has made
+        self.networks: deque[Network] = deque(maxlen=4)  # the last that the running test has made
 
     def seeds(self) -> list[int | None]:
         """The seeds to run a test with; None is the calm network."""

@@ -22,7 +22,7 @@ from ..choices import Script
 from ..errors import Diverged, UsageError
 from ..scenario.run import Outcome, Program, execute
 from ..virtual import Network
-from .shrink import Shrunk, minimize, recorded_script
+from .shrink import Shrunk, minimize
 
 MakeNetwork: TypeAlias = Callable[..., Network]
 """Builds the network of one run from ``seed=`` or ``script=``, and ``trace=``; it may add links."""
@@ -163,7 +163,7 @@ class _Campaign:
         return Found(seed, outcome, shrunk, progress)
 
     def _shrink(self, seed: int, outcome: Outcome) -> Shrunk:
-        script = recorded_script(outcome.network, Script())
+        script = outcome.network.script()
         try:
             shrunk = minimize(script, self._replay, wanted=outcome.fingerprint)
         except Diverged as error:

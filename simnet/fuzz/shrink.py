@@ -31,7 +31,6 @@ from ..errors import Diverged
 from ..scenario.run import Outcome
 from ..trace import Kind
 from ..units import SECOND_NS
-from ..virtual import Network
 
 Item: TypeAlias = Deviation | Happening
 
@@ -163,7 +162,7 @@ class _Search:
         return None
 
     def _prefer_recorded(self) -> None:
-        recorded = recorded_script(self.outcome.network, self.script)
+        recorded = self.outcome.network.script()
         if recorded != self.script and len(recorded) <= len(self.script):
             outcome = self._run(recorded)
             if outcome is not None:
@@ -233,17 +232,6 @@ class _Search:
                 without.append(self._rejected[script])
             else:
                 return tuple(without)
-
-
-def recorded_script(network: Network, given: Script) -> Script:
-    """What deviated in a run of `given`, under the names of that run.
-
-    Happenings are those of `given` that took place: what the program itself lets happen would happen
-    twice if it were in the script, too.
-    """
-    recorded = network.script()
-    took_place = [each for each in given.happenings if each in recorded.happenings]
-    return Script.of([*recorded.deviations, *took_place])
 
 
 def _not_again(length: int, wanted: str, outcome: Outcome) -> str:

@@ -132,7 +132,7 @@ class Network:
         self.alias = "#1 network"
         self.label = "network"
         for happening in script.happenings if script is not None else ():
-            self.schedule.plan(happening.at_ns, Call(self.happen, (happening.what, happening.groups)))
+            self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
         for observer in observers:
             observer(self)
 
@@ -245,7 +245,6 @@ class Network:
 
     def happen(self, what: str, groups: tuple[tuple[str, ...], ...]) -> None:
         """Let something befall the network now: a `Happening` without its time."""
-        happening = Happening(self.now_ns, what, groups)
         if what == "partition":
             left, right = ([self._known(name) for name in group] for group in groups)
             paths = [self.path(*pair) for a in left for b in right for pair in ((a, b), (b, a))]
@@ -269,10 +268,13 @@ class Network:
                 for path in paths:
                     path.cut(-1)
                 host.power_on()
-        self.happened.append(happening)
         if self.log is not None:
-            self.log((self.now_ns, Kind.HAPPEN, 0, 0, str(happening)))
+            self.log((self.now_ns, Kind.HAPPEN, 0, 0, str(Happening(self.now_ns, what, groups))))
         self._refit()
+
+    def _happen_as_scripted(self, happening: Happening) -> None:
+        self.happen(happening.what, happening.groups)
+        self.happened.append(happening)
 
     def _cut(self, paths: list[Path], swept: list[Path]) -> None:
         """Close paths, and lose what is under way on the `swept` ones."""
@@ -334,7 +336,10 @@ class Network:
     number = 0  # in the trace, where the network itself is the place of a pick
 
     def script(self) -> Script:
-        """The run so far as the script that repeats it: what deviated, and what befell the network."""
+        """The run so far as the script that repeats it: its deviations, and the given script's happenings.
+
+        What the program itself lets happen is not in it: a replay runs the program again.
+        """
         return Script(self.recording.deviations, self.happened)
 
     def unmet(self) -> tuple[Deviation, ...]:

@@ -14,8 +14,10 @@ behind a lost segment, watched by a script) they are lowered by `BARRED`, so tha
 leaves the fast path, and arithmetic on them stays right.
 
 Simplified, and what a program could notice of it: a sender that is not blocked gets its space back the
-moment the peer reads, one latency early; bytes beyond the peer's window travel and wait there; a lost
-segment comes again after a time-out (RFC 6298: 200 ms on Linux, doubling), never by fast retransmit.
+moment the peer reads, one latency early; who shut down reading still announces its window, where on
+Linux the sender has to probe for it, after 200 ms; bytes beyond the peer's window travel and wait there;
+a lost segment comes again after a time-out (RFC 6298: 200 ms on Linux, doubling), never by fast
+retransmit.
 """
 
 from __future__ import annotations
@@ -115,6 +117,7 @@ class SegmentEnd:
         "fin_seen",
         "free",
         "host",
+        "jitters",
         "label",
         "lane",
         "latency_ns",
@@ -170,12 +173,12 @@ class SegmentEnd:
         self.send_buffer, self.receive_buffer = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
         self.free = self.room = -BARRED
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
-        self.waiting = False  # was told EAGAIN or took less, and waits for a window update
+        self.waiting = False  # has no room left, and waits for a window update
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
         self._retransmitting = False
         self._attempts = 0
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
-        self.sends = self.recvs = self.segments = 0  # for anchors: operations so far
+        self.sends = self.recvs = self.segments = self.jitters = 0  # for anchors: operations so far
         self.watchers: tuple[Registration, ...] = ()
 
     # --- what leaves -----------------------------------------------------------------------------
@@ -224,7 +227,8 @@ class SegmentEnd:
             target.arrive(item)
             return
         if path.jitter_ns and self.watched:
-            jitter = net.choose("jitter", self, self.segments, path.jitter_ns)
+            self.jitters += 1
+            jitter = net.choose("jitter", self, self.jitters, path.jitter_ns)
             delay_ns += jitter[1] if jitter else 0
         size = len(item) if item.__class__ is bytes else 0
         when_ns = path.arrival_ns(net.now_ns, size) if path.is_open else None
@@ -352,7 +356,8 @@ class SegmentEnd:
     def _on_refill(self) -> None:
         """The program has read, and what waited for the window comes in."""
         peer = self.peer
-        assert peer is not None and peer.path is not None
+        assert peer is not None
+        assert peer.path is not None
         if not peer.path.is_open:
             self._later(RTO_FIRST_NS, self, REFILL)
             return
@@ -368,9 +373,12 @@ class SegmentEnd:
         if not tcp_states.allows(self.state, GOT_SYN_ACK):
             self._refuse()
             return
+        was = self.state
         self._change(GOT_SYN_ACK)
         self.note(_ESTABLISHED, 0)
         self.transmit(ACK)
+        if was is SYN_RECEIVED:
+            self._make_good()
         self.wake()
 
     def _on_ack(self) -> None:
@@ -378,8 +386,18 @@ class SegmentEnd:
             self._change(GOT_ACK)
             self.note(_ESTABLISHED, 0)
             self._became_ready()
+            self._make_good()
         elif tcp_states.allows(self.state, GOT_ACK):
             self._change(GOT_ACK)
+
+    def _make_good(self) -> None:
+        """For a shutdown() that came too early, as tcp_rcv_state_process does in SYN_RECEIVED."""
+        if self.send_shut:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Our FIN leaves, behind whatever was sent."""
+        raise NotImplementedError
 
     def _became_ready(self) -> None:
         """The handshake of an end that a listener made is over."""
@@ -509,9 +527,7 @@ class SegmentEnd:
     def refit(self) -> None:
         """Bar or open the fast path for `send` and `arrive`, after anything changed that they ask."""
         state, path, free, room = self.state, self.path, self.free, self.room
-        self.ordinary = state is ESTABLISHED and not (
-            self.send_shut or self.receive_shut or self.so_error
-        )
+        self.ordinary = state is ESTABLISHED and not (self.send_shut or self.receive_shut or self.so_error)
         if free < 0:
             free += BARRED
         if (
