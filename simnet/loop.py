@@ -91,7 +91,7 @@ class Loop:
         self.transport = transport
         self.map = map
         self._wake = transport.waker(self)
-        self.poller: Poller = transport.poller(kind, self._wake)
+        self.poller: Poller = transport.poller(kind, self._wake, self.hand)
         self._events: dict[int, int] = {}  # what the poller was told
         self._known: dict[int, Any] = {}  # who was asked
         self._asked: dict[int, Any] = {}  # who is asked again in every pass
@@ -226,11 +226,20 @@ class Loop:
             self._wake()
         return fired or bool(ready)
 
+    def hand(self, fd: int, events: int) -> bool:
+        """Dispatch one event outside a pass; False if there is more to do in this moment than that."""
+        if self._asked or self._touched:
+            return False
+        channel = self.map.get(fd)
+        if channel is not None:
+            self.dispatch(fd, channel, events)
+        return True
+
     def dispatch(self, fd: int, channel: Any, events: int) -> None:
         """Hand one channel its events: read, write, exceptional."""
         wanted = self._events.get(fd, 0)
         try:
-            if events & READABLE and wanted & IN:
+            if events & IN or (events & READABLE and wanted & IN):
                 channel.handle_read_event()
             if events & WRITABLE and wanted & OUT and self._has(fd, channel):
                 channel.handle_write_event()

@@ -131,11 +131,17 @@ class Transport(ABC):
         """A new Socket."""
 
     @abstractmethod
-    def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> Poller:
+    def poller(
+        self,
+        kind: str | None = None,
+        wake: Callable[[], None] | None = None,
+        hand: Callable[[int, int], bool] | None = None,
+    ) -> Poller:
         """A new Poller; `kind` is ``"select"``, ``"poll"``, ``"epoll"`` or None for the machine's default.
 
         A machine that drives its loops itself calls `wake` when a descriptor becomes ready while
-        none was.
+        none was.  Where a whole pass would be this one event, it may call ``hand(fd, events)`` instead,
+        which returns False if the loop wants the pass.
         """
 
     @abstractmethod

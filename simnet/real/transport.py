@@ -41,7 +41,12 @@ class RealTransport(Transport):
     def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> std.socket:
         return std.socket(family, type, proto)
 
-    def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> Poller:
+    def poller(
+        self,
+        kind: str | None = None,
+        wake: Callable[[], None] | None = None,
+        hand: Callable[[int, int], bool] | None = None,
+    ) -> Poller:
         return make_poller(kind or self._kind)
 
     def getaddrinfo(

@@ -2,7 +2,7 @@
 
 from .load import load, loads
 from .model import Expect, HostSpec, LinkSpec, Record, Scenario
-from .program import find_program
+from .program import check_arguments, find_program
 from .replay import record_of, replay
 from .run import Outcome, Verdict, execute, judge, make_network, run_scenario
 from .save import dumps, save, save_record
@@ -15,6 +15,7 @@ __all__ = [
     "Record",
     "Scenario",
     "Verdict",
+    "check_arguments",
     "dumps",
     "execute",
     "find_program",

@@ -80,7 +80,7 @@ class _Scan:
             self.lines.setdefault(path, line)
             path = (*path, self._counts[path])
         self._table = path
-        self.lines.setdefault(path, line)
+        self._note(path, line)
         while self._kind not in ("newline", "end"):
             self._next()
 
@@ -104,10 +104,14 @@ class _Scan:
     def _pair(self, table: Key) -> None:
         line = self._line
         path = (*table, *self._dotted())
-        for depth in range(len(table) + 1, len(path) + 1):
-            self.lines.setdefault(path[:depth], line)
+        self._note(path, line)
         self._next()  # the equals sign
         self._value(path)
+
+    def _note(self, path: Key, line: int) -> None:
+        """Here is a key, and here begins every table around it that has not begun before."""
+        for depth in range(1, len(path) + 1):
+            self.lines.setdefault(path[:depth], line)
 
     def _value(self, path: Key) -> None:
         if self._token == "[":

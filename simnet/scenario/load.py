@@ -149,9 +149,10 @@ class _Reader:
         links = []
         for table in top.tables("links"):
             between = table.texts("between", required=True)
-            if len(between) != 2 and table.values.get("between"):
-                self._mistake((*table.key, "between"), f"a link is between two hosts, not {len(between)}")
-            for index, name in enumerate(between):
+            count = len(table.values["between"]) if between else 2
+            if count != 2:
+                self._mistake((*table.key, "between"), f"a link is between two hosts, not {count}")
+            for index, name in between:
                 if name not in names:
                     self._mistake((*table.key, "between", index), unknown_host(name, names))
             latency = table.quantity("latency", duration_ns, None)
@@ -160,7 +161,7 @@ class _Reader:
             capacity = cast(str | int, table.quantity("capacity", _whole_bytes, 0))
             table.finish()
             if len(between) == 2:
-                left, right = between
+                (_, left), (_, right) = between
                 links.append(LinkSpec((left, right), latency, jitter, bandwidth, capacity))
         return tuple(links)
 
@@ -172,10 +173,12 @@ class _Reader:
             return Script(), None
         return Script.of(items), seed
 
-    def _sentences(self, sentences: Iterable[str], names: list[str]) -> list[Deviation | Happening]:
+    def _sentences(
+        self, sentences: Iterable[tuple[int, str]], names: list[str]
+    ) -> list[Deviation | Happening]:
         items: list[Deviation | Happening] = []
         first: dict[object, int] = {}
-        for index, sentence in enumerate(sentences):
+        for index, sentence in sentences:
             key: Key = ("faults", index)
             try:
                 item = parse(sentence)
@@ -196,7 +199,6 @@ class _Reader:
     def _expect(self, top: Table, script: Script) -> Expect:
         table = top.table("expect")
         error, says = table.text("error"), table.text("says")
-        unmet = table.texts("unmet")
         outcome = table.text("outcome") or "passes"
         if outcome not in ("passes", "fails"):
             self._mistake(("expect", "outcome"), f"a run 'passes' or 'fails', not {outcome!r}")
@@ -204,12 +206,14 @@ class _Reader:
             for key in ("error", "says"):
                 if key in table.values:
                     self._mistake(("expect", key), 'a run that passes has no error; write outcome = "fails"')
-        for index, sentence in enumerate(unmet):
-            if " ".join(sentence.split()) not in script.sentences():
+        unmet = []
+        for index, sentence in table.texts("unmet"):
+            unmet.append(_normal(sentence))
+            if unmet[-1] not in script.sentences():
                 self._mistake(("expect", "unmet", index), f"is not one of the faults: {sentence!r}")
         table.finish()
         words: Literal["passes", "fails"] = "fails" if outcome == "fails" else "passes"
-        return Expect(words, error, says, tuple(" ".join(sentence.split()) for sentence in unmet))
+        return Expect(words, error, says, tuple(unmet))
 
     def _record(self, top: Table) -> Record | None:
         table = top.table("record")
@@ -223,6 +227,14 @@ class _Reader:
         python, simnet = table.text("python"), table.text("simnet")
         table.finish()
         return Record(digest, events, log, python, simnet)
+
+
+def _normal(sentence: str) -> str:
+    """A fault as `Script.sentences` spells it."""
+    try:
+        return str(parse(sentence))
+    except ValueError:
+        return sentence
 
 
 def _whole_bytes(value: str | int | float) -> int:

@@ -80,6 +80,10 @@ def _prose(text: str) -> str:
     return re.sub(r"\r\n?", "\n", text).strip()
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 @attrs.frozen
 class Scenario:
     """One story, told so that it can be told again.
@@ -89,7 +93,7 @@ class Scenario:
         why: why it matters, and to whom.
         call: the program, as ``"module:callable"`` or ``"path/to/file.py::callable"``.
         test: instead of a program, a pytest test by its node id; pytest runs it.
-        arguments: what the program is given besides the network: plain TOML values and bytes.
+        arguments: what the program or test is given besides the network: plain TOML values and bytes.
         hosts: made in this order before the program starts.
         links: between hosts; `latency` is that of every other pair.
         script: what deviates from the textbook network.
@@ -97,7 +101,7 @@ class Scenario:
         path: the file that it was read from.
     """
 
-    title: str = attrs.field(converter=_prose)
+    title: str = attrs.field(converter=_one_line)
     why: str = attrs.field(default="", converter=_prose)
     call: str | None = None
     test: str | None = None

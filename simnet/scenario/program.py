@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
@@ -38,10 +39,27 @@ def find_program(target: str) -> Callable[..., object]:
     try:
         found = reduce(getattr, name.split("."), module)
     except AttributeError:
-        raise UsageError(f"{target}: there is no {name!r} in {module.__name__}") from None
+        raise UsageError(f"{target}: there is no {name!r} in {file or module.__name__}") from None
     if not callable(found):
         raise UsageError(f"{target}: {name!r} is a {type(found).__name__}, which cannot be called")
     return found
+
+
+def check_arguments(target: str, program: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+    """Raise UsageError if the program cannot be called with a network and these arguments."""
+    try:
+        signature = inspect.signature(program)
+    except (TypeError, ValueError):  # of a callable that does not tell
+        return
+    try:
+        signature.bind(None, **arguments)
+    except TypeError as error:
+        call = f"{target}({', '.join(signature.parameters)})"
+        raise UsageError(f"{call} cannot be called with a network and {_list(arguments)}: {error}") from None
+
+
+def _list(arguments: Mapping[str, Any]) -> str:
+    return f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
 
 
 def _load(target: str, path: Path) -> ModuleType:

@@ -26,10 +26,10 @@ from ..units import seconds
 from .model import Record, Scenario
 from .run import Outcome, Verdict, run_scenario
 
-LOG_LINES = 120
+LOG_LINES = 100
 """How many lines the log of a record has at most."""
 
-_BYTES_SHOWN = 32  # of the data in a line
+_BYTES_SHOWN = 20  # of the data in a line
 _LINE = re.compile(r"\s*(\d+) ([0-9a-f]{8}) (.*)")
 
 
@@ -102,9 +102,10 @@ def words(trace: Trace, event: Event) -> str:
     """One event for people: ``0.041 server:7 -> client:1 send 5 b'hello'``."""
     time_ns, kind, who, n, data = event
     counts = kind in (Kind.SEND, Kind.ARRIVE, Kind.RECV)
+    speaks_for_itself = kind in (Kind.NAME, Kind.DEVIATE, Kind.HAPPEN)
     parts = (
         seconds(time_ns),
-        trace.names[who] if trace.names else "",
+        "" if speaks_for_itself else trace.names[who],
         kind.name.lower(),
         str(n) if n or counts else "",
         data if isinstance(data, str) else _excerpt(data),

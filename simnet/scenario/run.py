@@ -21,7 +21,7 @@ from ..choices import Choices, Script
 from ..errors import UsageError
 from ..virtual import Network
 from .model import Scenario
-from .program import find_program
+from .program import check_arguments, find_program
 
 Program: TypeAlias = Callable[..., object]
 
@@ -109,18 +109,19 @@ def run_scenario(scenario: Scenario) -> Verdict:
     """Run a scenario and compare how it ended with what it expects.
 
     The record of an earlier run is not looked at: the program may have changed since.  Raises UsageError
-    if the program cannot be found, or is a test, which pytest runs.
+    if the program cannot be found or does not take these arguments, or is a test, which pytest runs.
     """
     if scenario.call is None:
         raise UsageError(f"{scenario.name}: {scenario.test} is a test, which pytest runs")
     program = find_program(scenario.call)
+    check_arguments(scenario.call, program, scenario.arguments)
     return judge(scenario, execute(program, make_network(scenario), scenario.arguments))
 
 
 def judge(scenario: Scenario, outcome: Outcome) -> Verdict:
     """Compare how a run ended with what its scenario expects."""
     return Verdict(
-        scenario, outcome, (*_wrong_end(scenario, outcome.error), *_wrong_faults(scenario, outcome))
+        scenario, outcome, (*wrong_end(scenario, outcome.error), *_wrong_faults(scenario, outcome))
     )
 
 
@@ -131,7 +132,8 @@ def unmet(scenario: Scenario, network: Network) -> tuple[str, ...]:
     return tuple(map(str, never))
 
 
-def _wrong_end(scenario: Scenario, error: Exception | None) -> Iterator[str]:
+def wrong_end(scenario: Scenario, error: BaseException | None) -> Iterator[str]:
+    """What is wrong with a run that let this error out, or none."""
     expect = scenario.expect
     if error is None:
         if expect.outcome == "fails":

@@ -72,12 +72,13 @@ class Table:
             return None
         return value
 
-    def texts(self, key: str, required: bool = False) -> tuple[str, ...]:
+    def texts(self, key: str, required: bool = False) -> list[tuple[int, str]]:
+        """The texts of an array, each with its position; what is no text is left out."""
         values = self._checked(key, list, "an array of texts", required) or []
         for index, value in enumerate(values):
             if not isinstance(value, str):
                 self._wrong((*self.key, key, index), "text", value)
-        return tuple(value if isinstance(value, str) else "" for value in values)
+        return [(index, value) for index, value in enumerate(values) if isinstance(value, str)]
 
     def table(self, key: str, required: bool = False) -> Table:
         value = self._checked(key, dict, "a table", required)

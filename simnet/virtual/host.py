@@ -137,10 +137,15 @@ class Host(Transport):
         self.check_descriptor()
         return VirtualSocket(self, TcpEnd(self))
 
-    def poller(self, kind: str | None = None, wake: Callable[[], None] | None = None) -> VirtualPoller:
+    def poller(
+        self,
+        kind: str | None = None,
+        wake: Callable[[], None] | None = None,
+        hand: Callable[[int, int], bool] | None = None,
+    ) -> VirtualPoller:
         if kind not in (None, "select", "poll", "epoll"):
             raise UsageError(f"no poller is called {kind!r}; there are select, poll and epoll")
-        return VirtualPoller(self, wake)
+        return VirtualPoller(self, wake, hand)
 
     def adopt(self, loop: Turner) -> None:
         self.loops.append(loop)
@@ -233,11 +238,11 @@ class Host(Transport):
         """`address` if a socket of this host may be bound to it."""
         return address if address in (ANY, self.address) or _is_loopback(address) else None
 
-    def route(self, address: tuple[str, int]) -> tuple[Host | None, tuple[str, int]]:
-        """Who has an address, and the address that a socket is then connected to."""
+    def route(self, address: tuple[str, int], source: str) -> tuple[Host | None, tuple[str, int]]:
+        """Who has an address, and the address that a socket bound to `source` is then connected to."""
         name, port = address
         if name == ANY:
-            name = LOOPBACK
+            name = LOOPBACK if source == ANY else source
         if _is_loopback(name) or name == self.address:
             return self, (name, port)
         return self.network.host_at(name), (name, port)

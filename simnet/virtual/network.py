@@ -125,7 +125,8 @@ class Network:
         self.latency_ns = duration_ns(latency)
         self._rules: list[Rule] = []
         self._cuts: list[tuple[Path, ...]] = []
-        self._runnable: dict[Turner, Host] = {}
+        self.runnable: dict[Turner, Host] = {}
+        self.is_alone = False  # what arrives just now is all that is due at this moment
         self._alarms: dict[Turner, _Alarm] = {}
         self._ends: list[SegmentEnd] = []
         self._connections = self._listeners = self._turns = 0
@@ -452,35 +453,45 @@ class Network:
     def _advance(self, limit_ns: int | None) -> bool:
         """Go to the next moment at which something is planned, and let all of it arrive."""
         schedule = self.schedule
-        while (time_ns := schedule.next_time()) is not None:
+        first = schedule.first
+        while (queue := first()) is not None:
+            time_ns, _, target, item = queue[0]
             if limit_ns is not None and time_ns > limit_ns:
                 return False
-            target = schedule.heap[0][2] if schedule.heap else None
-            if isinstance(target, _Alarm) and schedule.peek()[2] is target and not target.is_due(time_ns):
+            schedule.drop(queue)
+            if target.__class__ is _Alarm and not target.is_due(time_ns):  # type: ignore[attr-defined]
                 # An alarm that nobody wants any more does not move the clock.
-                schedule.pop()
-                target.lapse(time_ns)
+                target.lapse(time_ns)  # type: ignore[attr-defined]
                 continue
             self.now_ns = time_ns
-            schedule.deliver(time_ns)
+            following = first()
+            if following is None or following[0][0] != time_ns:
+                self.is_alone = True
+                try:
+                    target.arrive(item)
+                finally:
+                    self.is_alone = False
+            else:
+                target.arrive(item)
+                schedule.deliver(time_ns)
             return True
         return False
 
     def waker(self, host: Host, loop: Turner) -> Callable[[], None]:
         """What says that a loop has something to do at this moment."""
-        return partial(self._runnable.__setitem__, loop, host)
+        return partial(self.runnable.__setitem__, loop, host)
 
     def sleep(self, loop: Turner) -> None:
         """A loop is gone."""
-        self._runnable.pop(loop, None)
+        self.runnable.pop(loop, None)
         self._alarms.pop(loop, None)
 
     def _turn_loops(self) -> None:
         """Let every loop that has something to do make passes, until none has at this moment."""
         passes = 0
-        while self._runnable:
+        while self.runnable:
             loop = self._next_loop()
-            host = self._runnable.pop(loop)
+            host = self.runnable.pop(loop)
             if loop in host.loops:  # else the host has crashed, and this is a ghost
                 self._turn(host, loop)
             passes += 1
@@ -490,11 +501,11 @@ class Network:
                 )
 
     def _next_loop(self) -> Turner:
-        if self.is_calm or len(self._runnable) == 1:
-            return next(iter(self._runnable))
+        if self.is_calm or len(self.runnable) == 1:
+            return next(iter(self.runnable))
         self._turns += 1
-        effect = self.choose("turn", self, self._turns, len(self._runnable))
-        return list(self._runnable)[effect[1] - 1 if effect else 0]
+        effect = self.choose("turn", self, self._turns, len(self.runnable))
+        return list(self.runnable)[effect[1] - 1 if effect else 0]
 
     def _turn(self, host: Host, loop: Turner) -> bool:
         """One pass of a loop, with its host as the current transport."""
@@ -505,7 +516,7 @@ class Network:
             leave_context(token)
             if host.is_up:
                 if loop.poller.settle():  # type: ignore[attr-defined]
-                    self._runnable[loop] = host
+                    self.runnable[loop] = host
                 if loop.next_deadline_ns() is not None:
                     self.set_alarm(self._alarms.get(loop) or _Alarm(host, loop))
 
@@ -523,11 +534,11 @@ class Network:
         False if nothing can happen any more.
         """
         limit_ns = None if timeout is None else self.now_ns + duration_ns(timeout)
-        self._runnable[loop] = host
-        if self._turn(self._runnable.pop(loop), loop):
+        self.runnable[loop] = host
+        if self._turn(self.runnable.pop(loop), loop):
             return True
         for _ in self._instants(limit_ns):
-            if loop in self._runnable:
+            if loop in self.runnable:
                 return True
         if limit_ns is not None and self.schedule.next_time() is not None:
             self.now_ns = max(self.now_ns, limit_ns)

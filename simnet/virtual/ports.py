@@ -52,19 +52,26 @@ class Ports:
     def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
         """Bind `holder` to the port, or to an ephemeral one if `port` is 0.
 
-        Raises OSError(EADDRINUSE) as Linux would: two bindings conflict if the addresses overlap,
-        unless both have SO_REUSEADDR and the earlier one does not listen.
+        Raises OSError(EADDRINUSE) as Linux would.
         """
         if port == 0:
             port = self._ephemeral(address, now_ns)
-        elif any(
-            self._overlap(other.local[0], address)
-            and (other.is_listening or not (other.reuse_address and holder.reuse_address))
-            for other in self._others(port, holder, now_ns)
-        ):
+        elif self.conflicts(holder, address, port, now_ns):
             raise OSError(errno.EADDRINUSE, "Address already in use")
         holder.local = (address, port)
         self.share(holder)
+
+    def conflicts(self, holder: Holder, address: str, port: int, now_ns: int) -> bool:
+        """Whether somebody else's binding bars this one (inet_csk_bind_conflict; bind() and listen() ask).
+
+        Two bindings conflict if the addresses overlap, unless both have SO_REUSEADDR and the earlier
+        one does not listen.
+        """
+        return any(
+            self._overlap(other.local[0], address)
+            and (other.is_listening or not (other.reuse_address and holder.reuse_address))
+            for other in self._others(port, holder, now_ns)
+        )
 
     def share(self, holder: Holder) -> None:
         """Note one more holder of a port that it was given, as an accepted connection is."""
@@ -94,13 +101,6 @@ class Ports:
         """Leave TIME_WAIT behind in `holder`'s place."""
         note = _TimeWait(holder.local, holder.reuse_address, now_ns + TIME_WAIT_NS)
         self._waiting.setdefault(holder.local[1], []).append(note)
-
-    def other_listener(self, holder: Holder) -> bool:
-        """Whether another end already listens where `holder` would."""
-        return any(
-            other is not holder and self._overlap(other.local[0], holder.local[0])
-            for other in self._listening.get(holder.local[1], ())
-        )
 
     def listener(self, address: str, port: int) -> Holder | None:
         """The end that takes a SYN for this address: an exact binding before a wildcard one."""

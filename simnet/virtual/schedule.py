@@ -53,20 +53,15 @@ class Schedule:
 
     def next_time(self) -> int | None:
         """When the next entry is due; None if there is none."""
-        queue = self._first()
+        queue = self.first()
         return queue[0][0] if queue else None
 
-    def peek(self) -> Entry:
-        """The next entry, which must exist."""
-        queue = self._first()
-        assert queue, "nothing is planned"
-        return queue[0]
-
-    def pop(self) -> Entry:
-        """Take the next entry, which must exist."""
-        queue = self._first()
-        assert queue, "nothing is planned"
-        return heappop(self.heap) if queue is self.heap else queue.popleft()  # type: ignore[union-attr]
+    def drop(self, queue: list[Entry] | deque[Entry]) -> None:
+        """Take the first entry out of the queue that `first` named."""
+        if queue is self.heap:
+            heappop(self.heap)
+        else:
+            queue.popleft()  # type: ignore[union-attr]
 
     def deliver(self, time_ns: int) -> None:
         """Let everything that is due at `time_ns`, and nothing earlier, arrive at its target.
@@ -74,7 +69,7 @@ class Schedule:
         What is planned meanwhile for the same moment arrives too, after what was planned before.
         """
         heap = self.heap
-        while (queue := self._first()) is not None and queue[0][0] == time_ns:
+        while (queue := self.first()) is not None and queue[0][0] == time_ns:
             if queue is heap:
                 _, _, target, item = heappop(heap)
                 target.arrive(item)
@@ -101,7 +96,7 @@ class Schedule:
             queue.extend(sorted(keep))
         return sorted(taken)
 
-    def _first(self) -> list[Entry] | deque[Entry] | None:
+    def first(self) -> list[Entry] | deque[Entry] | None:
         """The queue whose first entry is next; None if all are empty."""
         best: list[Entry] | deque[Entry] | None = self.heap or None
         for lane in self.lanes:

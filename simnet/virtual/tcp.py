@@ -29,7 +29,6 @@ from .tcp_states import (
     CALLED_LISTEN,
     CAN_SEND,
     CLOSED,
-    ESTABLISHED,
     GOT_SYN,
     LISTEN,
     SENT_FIN,
@@ -108,11 +107,9 @@ class TcpEnd(SegmentEnd):
         state = self.state
         if state is LISTEN:
             return IN if self.pending else 0
-        if state is SYN_SENT or state is SYN_RECEIVED:
-            return 0
-        mask = OUT if self.send_shut or not self.waiting else 0
-        if self.queue is not None:
-            mask |= IN
+        mask = IN if self.queue is not None else 0
+        if state is not SYN_SENT and state is not SYN_RECEIVED and (self.send_shut or not self.waiting):
+            mask |= OUT
         if self.receive_shut:
             mask |= IN | RDHUP
             if self.send_shut:
@@ -143,8 +140,10 @@ class TcpEnd(SegmentEnd):
         try:
             self.host.ports.take(self, local, port, self.net.now_ns)
         except OSError:
+            self.local = (ANY, self.local[1])
             raise self._failed("bind", errno.EADDRINUSE) from None
-        self._port_held, self._port_given, self._address_given = True, port != 0, local != ANY
+        self._port_held, self._port_given = True, port != 0
+        self._address_given |= local != ANY
 
     # --- listening -------------------------------------------------------------------------------
 
@@ -155,7 +154,7 @@ class TcpEnd(SegmentEnd):
             if not self._port_held:
                 self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
                 self._port_held = True
-            elif self.host.ports.other_listener(self):
+            elif self.host.ports.conflicts(self, *self.local, self.net.now_ns):
                 raise self._failed("listen", errno.EADDRINUSE)
             self.net.register_listener(self)
         self.backlog = max(backlog, 0)
@@ -175,6 +174,7 @@ class TcpEnd(SegmentEnd):
         child.path = self.net.path(self.host, opener.host)
         child.reuse_address, child.linger_seconds = self.reuse_address, self.linger_seconds
         child.send_buffer, child.receive_buffer = self.send_buffer, self.receive_buffer
+        child.send_shut, child.receive_shut = self.send_shut, self.receive_shut
         child.calls = CONNECTED
         child._hold_shared_port()
         self.half_open += 1
@@ -244,7 +244,7 @@ class TcpEnd(SegmentEnd):
         if self.calls is CONNECTING:
             self._connect_again()
             return
-        target, remote = self.host.route(address)
+        target, remote = self.host.route(address, self.local[0])
         if target is None:
             raise self._failed("connect", errno.ENETUNREACH)
         if not self._port_held:
@@ -351,7 +351,7 @@ class TcpEnd(SegmentEnd):
         self.sends += 1
         if self.watched:
             taken = self._choose_send(data, taken)
-        if taken < size and taken == self.credit:
+        if taken == self.credit:
             self.waiting = True
         piece = bytes(memoryview(data).cast("B")[:taken])
         self.free -= taken
@@ -388,7 +388,7 @@ class TcpEnd(SegmentEnd):
         if peer.waiting or self._overflow is not None:  # type: ignore[union-attr]
             self.consumed(taken)
         else:
-            peer.free += taken  # type: ignore[union-attr]
+            peer.free += taken
         if self.log is not None:
             self.log((self.net.now_ns, _RECV, self.number, taken, None))
         return data  # type: ignore[return-value]
@@ -407,7 +407,9 @@ class TcpEnd(SegmentEnd):
         known = MSG_IGNORED | MSG_PEEK
         if flags & ~known:
             raise NotImplementedError(f"recv() with flags {flags & ~known:#x} is not simulated")
-        if self.queue is not None and self.state is not LISTEN:
+        if self.state is LISTEN:
+            raise self._failed("recv", errno.ENOTCONN)
+        if self.queue is not None:
             return self._recv_queued(size, flags)
         if self.fin_seen:
             return b""
@@ -415,7 +417,7 @@ class TcpEnd(SegmentEnd):
             raise self._failed("recv", self.take_error())
         if self.receive_shut:
             return b""
-        if self.state in (CLOSED, LISTEN):
+        if self.state is CLOSED:
             raise self._failed("recv", errno.ENOTCONN)
         raise self._failed("recv", errno.EAGAIN)
 

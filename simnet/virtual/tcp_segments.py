@@ -318,7 +318,7 @@ class SegmentEnd:
                 self.log((self.net.now_ns, _ARRIVE, self.number, size, item))
             for registration in self.watchers:
                 if not registration.queued:
-                    registration.wake()
+                    registration.readable()
         else:
             _ON[item](self)
 
