@@ -1,0 +1,13 @@
+"""The command line: run scenarios, replay one to the letter, search for a run that fails.
+
+Exit status: 0 if all is as it should be, 1 if not, 2 if the command line or a file makes no sense, 130
+after Ctrl-C.  What is wrong with a command or a file is said on stderr, without a traceback.
+
+Modules that a command needs are imported when it runs, so that ``--help`` and a mistyped option are
+answered at once.
+"""
+
+from . import scenarios, search
+from .group import main
+
+__all__ = ["main", "scenarios", "search"]

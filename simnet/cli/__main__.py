@@ -1,0 +1,5 @@
+"""``python -m simnet.cli``: the command line with the Python that one means."""
+
+from . import main
+
+main()

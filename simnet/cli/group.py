@@ -1,0 +1,73 @@
+"""What every command has in common: its errors are one line, and its exit status tells whose fault it is.
+
+Owns the group of commands, and how errors are said.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ..errors import Diverged, ScenarioError, UsageError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group of commands whose errors are one line, and whose exit status tells whose fault it is."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            status = result if isinstance(result, int) else 0
+        except click.ClickException as error:
+            status = _complain(_click_words(error), error.exit_code)
+        except ScenarioError as error:
+            status = _complain(scenario_words(error), 2)
+        except UsageError as error:
+            status = _complain(str(error), 2)
+        except Diverged as error:
+            status = _complain(str(error), 1)
+        except click.Abort:
+            status = _complain("interrupted", INTERRUPTED)
+        if not standalone_mode:
+            return status
+        sys.exit(status)
+
+
+def _complain(words: str, status: int) -> int:
+    click.echo(f"simnet: {words}", err=True)
+    return status
+
+
+def _click_words(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see '{context.command_path} --help')" if context is not None else ""
+    return f"{error.format_message().rstrip('.')}{hint}"
+
+
+def scenario_words(error: ScenarioError) -> str:
+    if len(error.mistakes) > 1:
+        return str(error)
+    place, text = error.mistakes[0]
+    return f"{error.path}: {text}" if place == "file" else f"{error.path}: {place}: {text}"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+@click.version_option(package_name="simnet-harness", prog_name="simnet")
+def main() -> None:
+    """Deterministic simulation and testing of network code."""
+    # As `python -m` does it: programs are found from where the command is given.
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
