@@ -1,0 +1,197 @@
+"""The machine on which the body of a test runs: this computer, or a virtual host, behind one surface.
+
+Inside one virtual host traffic has no latency and is delivered before the call returns, as on Linux's
+loopback.  There, though, a busy computer may let a segment wait for a moment; so a test that depends on
+something having arrived says what it waits for, and `eventually` waits, on a real machine, in short bounded
+polls.  Nothing sleeps.
+
+Owns sockets (all are closed at the end) and waiting.  Does not own any expectation.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import select
+import socket as std
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+from simnet import Network, RealTransport
+from simnet.transport import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
+
+EVERYTHING = IN | PRI | OUT | RDHUP
+FIONREAD = 0x541B
+
+_NAMES = {IN: "IN", PRI: "PRI", OUT: "OUT", ERR: "ERR", HUP: "HUP", NVAL: "NVAL", RDHUP: "RDHUP"}
+_programs = itertools.count(os.getpid() * 997)
+
+
+def mask_name(mask: int) -> str:
+    """``IN|OUT|RDHUP``, with ``-`` for nothing."""
+    return "|".join(name for bit, name in _NAMES.items() if mask & bit) or "-"
+
+
+def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call returned, or the name of the errno that it raised."""
+    try:
+        result = call(*arguments)
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return "ok" if result is None else result
+
+
+class Machine:
+    """What real and virtual machines have in common."""
+
+    name: str
+    patience_s: float
+    """How long `eventually` may wait: virtual seconds, or real ones."""
+
+    address: str
+    """A loopback address of this test's own: explicit ports on it collide with nobody's."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self._sockets: list[Any] = []
+        number = next(_programs)
+        self.address = f"127.{number >> 14 & 127 | 64}.{number >> 7 & 127}.{1 + (number & 127)}"
+
+    def close(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+
+    # --- sockets ---------------------------------------------------------------------------------
+
+    def socket(self) -> Any:
+        """A new non-blocking TCP socket, with Nagle's algorithm off."""
+        return self.keep(self.transport.socket(std.AF_INET, std.SOCK_STREAM))
+
+    def keep(self, sock: Any) -> Any:
+        sock.setblocking(False)
+        sock.setsockopt(std.IPPROTO_TCP, std.TCP_NODELAY, 1)
+        self._sockets.append(sock)
+        return sock
+
+    def listener(self, backlog: int = 5) -> Any:
+        """A listener on a port that the kernel chose."""
+        sock = self.socket()
+        sock.bind((self.address, 0))
+        sock.listen(backlog)
+        return sock
+
+    def connecting(self, address: Any) -> Any:
+        """A socket whose connect() was called once."""
+        sock = self.socket()
+        assert sock.connect_ex(address) == errno.EINPROGRESS
+        return sock
+
+    def connected(self, listener: Any) -> Any:
+        """A socket that is connected and that nobody accepted yet; connect() was called once."""
+        sock = self.connecting(listener.getsockname())
+        self.wait_for(sock, OUT)
+        return sock
+
+    def accept(self, listener: Any) -> Any:
+        self.eventually(lambda: self.poll_mask(listener) & IN)
+        return self.keep(listener.accept()[0])
+
+    def pair(self, listener: Any = None) -> tuple[Any, Any]:
+        """Both ends of a connection: the one that opened it, the accepted one."""
+        listener = self.listener() if listener is None else listener
+        opener = self.connected(listener)
+        return opener, self.accept(listener)
+
+    def closed_address(self) -> tuple[str, int]:
+        """An address at which nobody listens."""
+        sock = self.socket()
+        sock.bind((self.address, 0))
+        address = sock.getsockname()
+        sock.close()
+        return address  # type: ignore[no-any-return]
+
+    # --- readiness -------------------------------------------------------------------------------
+
+    def poll_mask(self, sock: Any) -> int:
+        """What poll(2) says of a socket, every event asked for."""
+        poller = self.transport.poller("poll")
+        poller.watch(sock.fileno(), EVERYTHING)
+        ready = poller.poll(0)
+        poller.close()
+        return ready[0][1] if ready else 0
+
+    def mask(self, sock: Any) -> str:
+        return mask_name(self.poll_mask(sock))
+
+    def readable_bytes(self, sock: Any) -> int:
+        """How many bytes a recv() could return at once (FIONREAD in tcp(7))."""
+        raise NotImplementedError
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Let a little time pass."""
+        raise NotImplementedError
+
+    def now_s(self) -> float:
+        return float(self.transport.clock.monotonic_ns() / 1e9)
+
+    def eventually(self, condition: Callable[[], object], within_s: float | None = None) -> bool:
+        """Whether `condition` holds now or within a bounded time."""
+        deadline_s = self.now_s() + (self.patience_s if within_s is None else within_s)
+        while not condition():
+            if self.now_s() >= deadline_s:
+                return False
+            self.pause()
+        return True
+
+    def wait_for(self, sock: Any, mask: int) -> None:
+        """Assert that the poll mask of `sock` is, or becomes, exactly `mask`."""
+        self.eventually(lambda: self.poll_mask(sock) == mask)
+        assert self.mask(sock) == mask_name(mask)
+
+
+class RealMachine(Machine):
+    """This computer."""
+
+    name = "real"
+    patience_s = 2.0
+
+    def __init__(self) -> None:
+        super().__init__(RealTransport(poller="poll"))
+
+    def readable_bytes(self, sock: Any) -> int:
+        try:
+            return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), FIONREAD, b"\0\0\0\0"))[0])
+        except OSError:  # a listener
+            return 0
+
+    def pause(self) -> None:
+        select.select([], [], [], 0.0005)
+
+    def now_s(self) -> float:
+        return time.monotonic()
+
+
+class VirtualMachine(Machine):
+    """A host that is alone on its network."""
+
+    name = "virtual"
+    patience_s = 0.0
+
+    def __init__(self) -> None:
+        self.network = Network()
+        self.host = self.network.host("machine")
+        super().__init__(self.host)
+
+    def readable_bytes(self, sock: Any) -> int:
+        end = self.host.end_of(sock.fileno())
+        return 0 if end is None or end.is_listening else end.readable_bytes()
+
+    def pause(self) -> None:
+        self.network.run(until=self.network.now + 0.01)
