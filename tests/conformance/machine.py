@@ -152,8 +152,12 @@ class Machine:
 
     def wait_for(self, sock: Any, mask: int) -> None:
         """Assert that the poll mask of `sock` is, or becomes, exactly `mask`."""
-        self.eventually(lambda: self.poll_mask(sock) == mask)
+        self.reaches(sock, mask_name(mask))
         assert self.mask(sock) == mask_name(mask)
+
+    def reaches(self, sock: Any, mask: str) -> bool:
+        """Whether the poll mask of `sock` is, or becomes, the one of this name."""
+        return self.eventually(lambda: self.mask(sock) == mask)
 
 
 class RealMachine(Machine):

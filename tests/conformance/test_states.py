@@ -46,9 +46,10 @@ def connect(m: Machine, s: Situation) -> list[Any]:
 
 def getpeername(m: Machine, s: Situation) -> list[Any]:
     name = outcome(s.sock.getpeername)
+    if isinstance(name, str):
+        return [name]
     owners = {"<self>": s.sock, "<peer>": s.peer, "<listener>": s.listener}
-    names = {outcome(sock.getsockname): owner for owner, sock in owners.items() if sock is not None}
-    return [names.get(name, name)]
+    return [{sock.getsockname(): owner for owner, sock in owners.items() if sock is not None}.get(name, name)]
 
 
 def _zero(result: Any) -> Any:
@@ -88,7 +89,7 @@ def test_a_socket_is_as_ready_as_its_state_says(machine: Machine, state: str) ->
     for sock, column in ((situation.sock, "readiness"), (situation.peer, "peer")):
         expected = ROWS[state][column]
         if expected != "?":
-            machine.eventually(lambda sock=sock, expected=expected: machine.mask(sock) == expected)
+            machine.reaches(sock, expected)
             assert machine.mask(sock) == expected, column
 
 
@@ -105,9 +106,8 @@ def _wrong_answers(machine: Machine, state: str) -> list[str]:
     wrong = []
     for probe, ask in PROBES.items():
         situation = BUILDERS[state](machine)
-        readiness = ROWS[state]["readiness"]
-        if readiness != "?":
-            machine.eventually(lambda sock=situation.sock: machine.mask(sock) == readiness)
+        if ROWS[state]["readiness"] != "?":
+            machine.reaches(situation.sock, ROWS[state]["readiness"])
         expected = ROWS[state][probe.removesuffix(" reading")]
         answers = " ".join(str(answer) for answer in ask(machine, situation))
         if answers != expected:
