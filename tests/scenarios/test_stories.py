@@ -1,4 +1,4 @@
-"""The scenarios of this project tell true stories: each has a why, repeats its record and needs its faults."""
+"""The scenarios of this project tell true stories: each has a why and repeats its record."""
 
 from pathlib import Path
 

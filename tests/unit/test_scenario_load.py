@@ -281,3 +281,18 @@ def test_arrays_without_end_are_a_mistake():
     place, words = only_mistake("a = " + "[" * 100_000)
     assert place == "file"
     assert "nested too deeply" in words
+
+
+def test_the_example_of_the_documentation_is_read(request):
+    page = (request.config.rootpath / "docs/reference/scenario-format.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    scenario = loads(example)
+    assert len(scenario.script) == 3
+    assert scenario.expect.outcome == "fails"
+
+
+def test_every_sentence_of_the_documentation_is_read(request):
+    page = (request.config.rootpath / "docs/reference/scenario-format.md").read_text(encoding="utf-8")
+    sentences = page.split("## Faults")[1].split("```text\n")[1].split("```")[0].splitlines()
+    listed = "".join(f'    "{sentence}",\n' for sentence in sentences)
+    assert len(loads(f"{HEAD}faults = [\n{listed}]\n{PROGRAM}").script) == len(sentences) == 5
