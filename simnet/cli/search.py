@@ -191,10 +191,15 @@ class Screen:
         if progress is None:
             return "no run was made"
         rate = progress.runs / progress.seconds if progress.seconds else 0
+        parts = (_counted(progress.behaviours, "behaviour"), _counted(progress.failures, "failure"))
         return (
-            f"{progress.runs:,} run{'s' * (progress.runs != 1)} in {progress.seconds:.1f} s ({rate:,.0f}/s), "
-            f"{progress.behaviours:,} behaviours, {progress.failures} failures, seed {progress.seed}"
+            f"{_counted(progress.runs, 'run')} in {progress.seconds:.1f} s ({rate:,.0f}/s), "
+            f"{', '.join(parts)}, seed {progress.seed}"
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _search(
