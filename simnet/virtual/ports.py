@@ -7,22 +7,29 @@ may have many.
 from __future__ import annotations
 
 import errno
+from collections import deque
 from typing import Protocol
 
 import attrs
 
+from ..units import SECOND_NS
+
 ANY = "0.0.0.0"
-TIME_WAIT_NS = 60 * 1_000_000_000  # TCP_TIMEWAIT_LEN in include/net/tcp.h
+TIME_WAIT_NS = 60 * SECOND_NS  # TCP_TIMEWAIT_LEN in include/net/tcp.h
+REUSED_AFTER_NS = SECOND_NS  # tcp_tw_reuse, which is on for loopback only
 
 
 class Holder(Protocol):
     """What the table needs to know of an end that holds a port."""
 
     local: tuple[str, int]
+    remote: tuple[str, int]
     reuse_address: bool
 
     @property
     def is_listening(self) -> bool: ...
+    @property
+    def is_connection(self) -> bool: ...
 
 
 @attrs.define
@@ -30,9 +37,16 @@ class _TimeWait:
     """A port that remembers its last connection for a while."""
 
     local: tuple[str, int]
+    remote: tuple[str, int]
     reuse_address: bool
     until_ns: int
     is_listening: bool = False
+    is_connection: bool = True
+
+    def bars_pair(self, now_ns: int) -> bool:
+        """Whether the two addresses may not be those of a new connection yet."""
+        loopback = self.remote[0].startswith("127.")
+        return self.until_ns - now_ns > (TIME_WAIT_NS - REUSED_AFTER_NS if loopback else 0)
 
 
 class Ports:
@@ -47,7 +61,7 @@ class Ports:
         # of them at once.
         self._held: dict[int, dict[Holder, None]] = {}
         self._listening: dict[int, dict[Holder, None]] = {}
-        self._waiting: dict[int, list[_TimeWait]] = {}
+        self._waiting: dict[int, deque[_TimeWait]] = {}
 
     def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
         """Bind `holder` to the port, or to an ephemeral one if `port` is 0.
@@ -72,6 +86,14 @@ class Ports:
             and (other.is_listening or not (other.reuse_address and holder.reuse_address))
             for other in self._others(port, holder, now_ns)
         )
+
+    def has_pair(self, holder: Holder, remote: tuple[str, int], now_ns: int) -> bool:
+        """Whether another connection goes from `holder`'s address to `remote` (__inet_check_established)."""
+        local = holder.local
+        for other in self._others(local[1], holder, now_ns):
+            if other.is_connection and (other.local, other.remote) == (local, remote):
+                return not isinstance(other, _TimeWait) or other.bars_pair(now_ns)
+        return False
 
     def share(self, holder: Holder) -> None:
         """Note one more holder of a port that it was given, as an accepted connection is."""
@@ -99,8 +121,9 @@ class Ports:
 
     def linger(self, holder: Holder, now_ns: int) -> None:
         """Leave TIME_WAIT behind in `holder`'s place."""
-        note = _TimeWait(holder.local, holder.reuse_address, now_ns + TIME_WAIT_NS)
-        self._waiting.setdefault(holder.local[1], []).append(note)
+        note = _TimeWait(holder.local, holder.remote, holder.reuse_address, now_ns + TIME_WAIT_NS)
+        self._still_waiting(holder.local[1], now_ns)  # forgets what is over
+        self._waiting.setdefault(holder.local[1], deque()).append(note)
 
     def listener(self, address: str, port: int) -> Holder | None:
         """The end that takes a SYN for this address: an exact binding before a wildcard one."""
@@ -128,11 +151,12 @@ class Ports:
         held = [other for other in self._held.get(port, ()) if other is not holder]
         return [*held, *self._still_waiting(port, now_ns)]
 
-    def _still_waiting(self, port: int, now_ns: int) -> list[_TimeWait]:
+    def _still_waiting(self, port: int, now_ns: int) -> deque[_TimeWait]:
         notes = self._waiting.get(port)
         if notes is None:
-            return []
-        notes[:] = [note for note in notes if note.until_ns > now_ns]
+            return deque()
+        while notes and notes[0].until_ns <= now_ns:
+            notes.popleft()
         if not notes:
             del self._waiting[port]
         return notes

@@ -96,6 +96,10 @@ class TcpEnd(SegmentEnd):
     def is_listening(self) -> bool:
         return self.state is LISTEN
 
+    @property
+    def is_connection(self) -> bool:
+        return self.state is not LISTEN and self.state is not CLOSED
+
     # --- readiness -------------------------------------------------------------------------------
 
     def poll_mask(self) -> int:
@@ -247,6 +251,8 @@ class TcpEnd(SegmentEnd):
         target, remote = self.host.route(address, self.local[0])
         if target is None:
             raise self._failed("connect", errno.ENETUNREACH)
+        if target is not self.host and self.local[0].startswith("127."):
+            raise self._failed("connect", errno.EINVAL)  # a martian source: ip_route_output_key
         if not self._port_held:
             source = self.local[0] if self.local[0] != ANY else self.host.source_address(remote[0])
             try:
@@ -254,8 +260,12 @@ class TcpEnd(SegmentEnd):
             except OSError:
                 raise self._failed("connect", errno.EADDRNOTAVAIL) from None
             self._port_held = True
-        elif self.local[0] == ANY:
-            self.local = (self.host.source_address(remote[0]), self.local[1])
+        else:
+            if self.local[0] == ANY:
+                self.local = (self.host.source_address(remote[0]), self.local[1])
+            if self.host.ports.has_pair(self, remote, self.net.now_ns):
+                self._forget_address()
+                raise self._failed("connect", errno.EADDRNOTAVAIL)
         self._start(target, remote)
         raise OSError(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
 
@@ -311,12 +321,16 @@ class TcpEnd(SegmentEnd):
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = None
-        if not self._address_given:
-            self.local = (ANY, self.local[1])
+        self._forget_address()
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.calls = UNCONNECTED
         self.refit()
         self.wake()
+
+    def _forget_address(self) -> None:
+        """The address that connect() gave goes with the connection (inet_bhash2_reset_saddr)."""
+        if not self._address_given:
+            self.local = (ANY, self.local[1])
 
     # --- data ------------------------------------------------------------------------------------
 
