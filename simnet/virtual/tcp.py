@@ -6,6 +6,9 @@ Linux asks them (tcp_recvmsg_locked and tcp_sendmsg_locked in net/ipv4/tcp.c; in
 inet_shutdown in net/ipv4/af_inet.c); a program can tell.
 
 Owns calls, errors and readiness.  Buffers, segments and timers are `tcp_segments`.
+
+Simplified, and what a program could notice of it: SO_LINGER with a time does not make close() wait; what
+is queued is sent all the same.
 """
 
 from __future__ import annotations
@@ -348,7 +351,7 @@ class TcpEnd(SegmentEnd):
 
     def _send_slowly(self, data: Any, flags: int) -> int:
         if flags & ~MSG_IGNORED:
-            raise NotImplementedError(f"send() with flags {flags & ~MSG_IGNORED:#x} is not simulated")
+            raise _not_simulated("send", flags & ~MSG_IGNORED)
         with memoryview(data) as view:
             size = view.nbytes
         if self.state not in CAN_SEND and not self.so_error:
@@ -420,7 +423,7 @@ class TcpEnd(SegmentEnd):
     def _recv_slowly(self, size: int, flags: int) -> bytes:
         known = MSG_IGNORED | MSG_PEEK
         if flags & ~known:
-            raise NotImplementedError(f"recv() with flags {flags & ~known:#x} is not simulated")
+            raise _not_simulated("recv", flags & ~known)
         if self.state is LISTEN:
             raise self._failed("recv", errno.ENOTCONN)
         if self.queue is not None:
@@ -545,3 +548,8 @@ class TcpEnd(SegmentEnd):
     def _failed(self, call: str, reason: int) -> OSError:
         self.note(_FAIL, reason, call)
         return OSError(reason, os.strerror(reason))
+
+
+def _not_simulated(call: str, flags: int) -> NotImplementedError:
+    names = [name for name in dir(socket) if name.startswith("MSG_") and getattr(socket, name) & flags]
+    return NotImplementedError(f"{call}() with {' or '.join(names) or hex(flags)} is not simulated")
