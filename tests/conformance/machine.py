@@ -14,11 +14,13 @@ import errno
 import fcntl
 import itertools
 import os
+import resource
 import select
 import socket as std
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from simnet import Network, RealTransport
@@ -132,6 +134,10 @@ class Machine:
         """How many bytes a recv() could return at once (FIONREAD in tcp(7))."""
         raise NotImplementedError
 
+    def descriptors_exhausted(self) -> AbstractContextManager[None]:
+        """For as long as it lasts, the process has as many descriptors as it may have."""
+        raise NotImplementedError
+
     # --- waiting ---------------------------------------------------------------------------------
 
     def pause(self) -> None:
@@ -175,6 +181,21 @@ class RealMachine(Machine):
         except OSError:  # a listener
             return 0
 
+    @contextmanager
+    def descriptors_exhausted(self) -> Iterator[None]:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest = max(map(int, os.listdir("/proc/self/fd")))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, limits[1]))
+        spare: list[int] = []
+        try:
+            while (fd := outcome(os.dup, 0)) != "EMFILE":
+                spare.append(fd)
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for fd in spare:
+                os.close(fd)
+
     def pause(self) -> None:
         select.select([], [], [], 0.0005)
 
@@ -196,6 +217,12 @@ class VirtualMachine(Machine):
     def readable_bytes(self, sock: Any) -> int:
         end = self.host.end_of(sock.fileno())
         return 0 if end is None or end.is_listening else end.readable_bytes()
+
+    @contextmanager
+    def descriptors_exhausted(self) -> Iterator[None]:
+        limit, self.host.descriptors_max = self.host.descriptors_max, 0
+        yield
+        self.host.descriptors_max = limit
 
     def pause(self) -> None:
         self.network.run(until=self.network.now + 0.01)

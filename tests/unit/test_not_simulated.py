@@ -1,0 +1,75 @@
+"""What the virtual kernel does not do it says by name: it never quietly lies."""
+
+from __future__ import annotations
+
+import socket as std
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simnet import Network
+
+
+@pytest.fixture
+def host() -> Any:
+    return Network().host("machine")
+
+
+@pytest.fixture
+def sock(host: Any) -> Any:
+    sock = host.socket(std.AF_INET, std.SOCK_STREAM)
+    sock.setblocking(False)
+    return sock
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "name"),
+    [
+        (std.AF_INET6, std.SOCK_STREAM, "AF_INET6"),
+        (std.AF_UNIX, std.SOCK_STREAM, "AF_UNIX"),
+        (std.AF_INET, std.SOCK_DGRAM, "SOCK_DGRAM"),
+        (std.AF_INET, std.SOCK_RAW, "SOCK_RAW"),
+    ],
+)
+def test_another_family_or_type_of_socket_is_named(host: Any, family: int, kind: int, name: str) -> None:
+    with pytest.raises(NotImplementedError, match=name):
+        host.socket(family, kind)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda sock: sock.recv(1, std.MSG_OOB), "recv.*MSG_OOB"),
+        (lambda sock: sock.recv(1, std.MSG_WAITALL), "recv.*MSG_WAITALL"),
+        (lambda sock: sock.send(b"!", std.MSG_OOB), "send.*MSG_OOB"),
+        (lambda sock: sock.getsockopt(std.IPPROTO_TCP, std.TCP_KEEPIDLE), "TCP_KEEPIDLE"),
+        (lambda sock: sock.setsockopt(std.SOL_SOCKET, std.SO_OOBINLINE, 1), "SO_OOBINLINE"),
+        (lambda sock: sock.setsockopt(std.SOL_SOCKET, std.SO_REUSEPORT, 1), "SO_REUSEPORT"),
+        (lambda sock: sock.setsockopt(std.SOL_SOCKET, std.SO_RCVLOWAT, 7), "SO_RCVLOWAT"),
+        (lambda sock: sock.recvfrom(1), "recvfrom"),
+        (lambda sock: sock.recvmsg(1), "recvmsg"),
+        (lambda sock: sock.sendto(b"x", ("127.0.0.1", 1)), "sendto"),
+        (lambda sock: sock.sendmsg([b"x"]), "sendmsg"),
+        (lambda sock: sock.makefile(), "makefile"),
+        (lambda sock: sock.dup(), "dup"),
+        (lambda sock: sock.sendfile(None), "sendfile"),
+    ],
+    ids=lambda value: value.replace(".*", " ") if isinstance(value, str) else "",
+)
+def test_another_call_flag_or_option_is_named(sock: Any, call: Callable[[Any], Any], name: str) -> None:
+    with pytest.raises(NotImplementedError, match=name):
+        call(sock)
+
+
+def test_a_call_that_would_have_to_wait_is_named(host: Any) -> None:
+    sock = host.socket(std.AF_INET, std.SOCK_STREAM)
+    sock.bind(("", 0))
+    sock.listen()
+    with pytest.raises(NotImplementedError, match=r"accept\(\) that has to wait"):
+        sock.accept()
+
+
+def test_a_name_that_no_socket_has_is_an_attribute_error(sock: Any) -> None:
+    with pytest.raises(AttributeError, match="no_such_method"):
+        sock.no_such_method()
