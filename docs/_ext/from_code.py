@@ -1,0 +1,154 @@
+"""Directives whose content is read from the code, so that a page cannot contradict it.
+
+``{outcomes}``          what a network may decide, from `simnet.choices.OUTCOMES`
+``{public-names}``      what `simnet` exports
+``{pytest-options}``    options and ini settings, as the plugin registers them
+``{pytest-marker}``     the marker
+``{simplified}``        every paragraph of a module that begins with "Simplified"
+``{not-simulated}``     the methods of a socket that a virtual one has not
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import simnet
+import simnet.virtual
+from simnet import Deviation, pytest_plugin
+from simnet.choices import GENTLE, OUTCOMES, Outcome
+from simnet.virtual.socket import VirtualSocket
+
+SIMPLIFIED = "Simplified"
+_SIZE = 4  # of an operation, to show the amounts that an outcome has
+
+
+class FromCode(SphinxDirective):
+    """A directive without arguments that is replaced by Markdown."""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes("\n".join(self.markdown()))
+
+    def markdown(self) -> Iterator[str]:
+        raise NotImplementedError
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+class Outcomes(FromCode):
+    def markdown(self) -> Iterator[str]:
+        rows = (self.row(op, outcome) for op, outcomes in OUTCOMES.items() for outcome in outcomes)
+        yield from table(("operation", "outcome", "in a sentence", "amounts", "in `GENTLE`"), rows)
+
+    def row(self, op: str, outcome: Outcome) -> tuple[str, ...]:
+        amounts = outcome.amounts(_SIZE)
+        sentence = Deviation("PLACE", op, 2, outcome.name, amounts[0])
+        gentle = "yes" if (op, outcome.name) in GENTLE else "no"
+        return f"`{op}`", f"`{outcome.name}`", str(sentence), self.amounts(op, outcome), gentle
+
+    def amounts(self, op: str, outcome: Outcome) -> str:
+        amounts = list(outcome.amounts(_SIZE))
+        if amounts == [0]:
+            return ""
+        if amounts != list(outcome.amounts(2 * _SIZE)):
+            return f"{amounts[0]} … {amounts[-1]} of {_SIZE}"
+        return ", ".join(
+            Deviation("PLACE", op, 2, outcome.name, n).effect.rpartition(outcome.words.partition("{")[0])[2]
+            for n in amounts
+        )
+
+
+class PublicNames(FromCode):
+    def markdown(self) -> Iterator[str]:
+        yield from table(("name", "promise", "documented in"), map(self.row, simnet.__all__))
+
+    def row(self, name: str) -> tuple[str, ...]:
+        value = getattr(simnet, name)
+        promise = (inspect.getdoc(value) or "").partition("\n\n")[0].replace("\n", " ")
+        return f"`{name}`", promise, f"`{page_of(value.__module__)}`"
+
+
+def page_of(module: str) -> str:
+    """The module under which a name is documented: packages document what they export."""
+    return ".".join(module.split(".")[:2])
+
+
+class Registered:
+    """Stands in for pytest's parser and configuration, and keeps what the plugin registers."""
+
+    def __init__(self) -> None:
+        self.options: list[tuple[str, ...]] = []
+        self.settings: list[tuple[str, ...]] = []
+        self.markers: list[str] = []
+
+    def getgroup(self, *names: str) -> Registered:
+        return self
+
+    def addoption(self, name: str, metavar: str = "", help: str = "", **rest: Any) -> None:
+        self.options.append((f"`{name}{' ' + metavar if metavar else ''}`", help))
+
+    def addini(self, name: str, help: str, type: str = "string", default: Any = "") -> None:
+        self.settings.append((f"`{name}`", help, f"`{default}`" if default else ""))
+
+    def addinivalue_line(self, name: str, line: str) -> None:
+        self.markers.append(line)
+
+
+class PytestOptions(FromCode):
+    def markdown(self) -> Iterator[str]:
+        found: Any = Registered()
+        pytest_plugin.pytest_addoption(found)
+        yield from table(("option", "meaning"), iter(found.options))
+        yield ""
+        yield from table(("ini setting", "meaning", "default"), iter(found.settings))
+        yield ""
+
+
+class PytestMarker(FromCode):
+    def markdown(self) -> Iterator[str]:
+        found: Any = Registered()
+        with suppress(AttributeError):  # it goes on to read the settings, which are not there
+            pytest_plugin.pytest_configure(found)
+        for line in found.markers:
+            marker, _, meaning = line.partition("): ")
+            yield f"`@pytest.mark.{marker})`\n: {meaning}"
+
+
+class Simplified(FromCode):
+    def markdown(self) -> Iterator[str]:
+        for module in pkgutil.iter_modules(simnet.virtual.__path__, "simnet.virtual."):
+            text = inspect.getdoc(importlib.import_module(module.name)) or ""
+            for paragraph in text.split("\n\n"):
+                if paragraph.startswith(SIMPLIFIED):
+                    what = " ".join(paragraph.partition(": ")[2].split())
+                    yield f"`{module.name}`\n: {what[0].upper()}{what[1:]}\n"
+
+
+class NotSimulated(FromCode):
+    def markdown(self) -> Iterator[str]:
+        missing = set(dir(socket.socket)) - set(dir(VirtualSocket))
+        yield ", ".join(f"`{name}`" for name in sorted(missing) if not name.startswith("_"))
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    app.add_directive("outcomes", Outcomes)
+    app.add_directive("public-names", PublicNames)
+    app.add_directive("pytest-options", PytestOptions)
+    app.add_directive("pytest-marker", PytestMarker)
+    app.add_directive("simplified", Simplified)
+    app.add_directive("not-simulated", NotSimulated)
+    return {"version": simnet.__version__, "parallel_read_safe": True}
