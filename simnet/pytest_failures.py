@@ -13,6 +13,7 @@ import contextlib
 import inspect
 import io
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import attrs
 import pytest
 
 from .choices import Script
-from .errors import Diverged, SimnetError
+from .errors import Diverged, UsageError
 from .fuzz.falsifying import Example, falsifying_example
 from .fuzz.shrink import Shrunk, minimize
 from .report.failure import failure_report
@@ -58,34 +59,41 @@ class Call:
 
 
 def explain(item: pytest.Function, error: Exception, settings: Settings) -> tuple[str, list[str]]:
-    """The report of a failure, and the lines that reproduce it."""
+    """The report of a failure, and the lines that reproduce it.
+
+    Whatever goes wrong on the way is told in the report's place: the test's own error must be seen.
+    """
+    try:
+        return _explain(item, error, settings)
+    except Exception as trouble:
+        place = traceback.extract_tb(trouble.__traceback__)[-1]
+        said = f"{type(trouble).__name__}: {trouble} ({place.filename}:{place.lineno})"
+        return f"this failure could not be examined: {said}", []
+
+
+def _explain(item: pytest.Function, error: Exception, settings: Settings) -> tuple[str, list[str]]:
     outcome = Outcome(settings.networks[-1], error)
     call, script = _callable(item, error, outcome)
     shrunk = None
     if call is not None:
         outcome, shrunk = _shrink(call, script, outcome)
-    scenario = _scenario(item, outcome, call)
     folder = settings.artifacts / f"{_slug(item.name)}-{outcome.network.trace.digest()[:8]}"
-    lines: list[str] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    replay, keep, lines = None, None, []
     if call is not None:
         path = _shown(folder / "scenario.toml", item.config.invocation_params.dir)
-        lines = [
-            f"reproduce:  pytest '{item.nodeid}' --simnet-replay={path}",
-            f"keep it:    cp {path} scenarios/{_slug(item.name)}.toml",
-        ]
-        text = failure_report(
-            outcome, shrunk=shrunk, replay=lines[0].split(None, 1)[1], keep=lines[1].split(None, 2)[2]
-        )
-    else:
-        text = failure_report(outcome)
-    folder.mkdir(parents=True, exist_ok=True)
-    if call is not None:
-        with contextlib.suppress(SimnetError):  # an argument that TOML cannot hold: there is no file then
-            save(scenario, folder / "scenario.toml")
+        try:
+            save(_scenario(item, outcome, call), folder / "scenario.toml")
+        except UsageError as reason:  # an argument that a file cannot hold
+            lines = [f"not kept:   {item.nodeid}: {reason}"]
+        else:
+            replay = f"pytest '{item.nodeid}' --simnet-replay={path}"
+            keep = f"cp {path} scenarios/{_slug(item.name)}.toml"
+            lines = [f"reproduce:  {replay}", f"keep it:    {keep}"]
+    text = failure_report(outcome, shrunk=shrunk, replay=replay, keep=keep)
     (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
-    (folder / "trace.txt").write_text(
-        "\n".join(str(line) for line in log_of(outcome.network.trace)) + "\n", encoding="utf-8"
-    )
+    log = "\n".join(str(line) for line in log_of(outcome.network.trace))
+    (folder / "trace.txt").write_text(log + "\n", encoding="utf-8")
     return text, lines
 
 
@@ -133,12 +141,12 @@ def _shrink(call: Call, script: Script, failed: Outcome) -> tuple[Outcome, Shrun
     return shrunk.outcome, shrunk
 
 
-def _scenario(item: pytest.Function, outcome: Outcome, call: Call | None) -> Scenario:
+def _scenario(item: pytest.Function, outcome: Outcome, call: Call) -> Scenario:
     return Scenario(
         title=f"{item.name} fails",
         why=f"{type(outcome.error).__name__}: {outcome.error}".split("\n")[0],
         test=item.nodeid,
-        arguments=call.arguments if call is not None else {},
+        arguments=call.arguments,
         latency=duration(outcome.network.latency_ns),
         script=outcome.network.script(),
         expect=Expect("fails", error=type(outcome.error).__name__),

@@ -216,7 +216,7 @@ class _Search:
         """The size of the operation that deviated, as far as the run tells."""
         sentence = str(item)
         for _, kind, _, n, data in self.outcome.network.trace.events:
-            if kind is Kind.DEVIATE and data == sentence:
+            if kind == Kind.DEVIATE and data == sentence:
                 return n
         return 0
 

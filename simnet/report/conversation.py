@@ -140,16 +140,16 @@ class _Reader:
 
     def read(self, event: Event) -> None:
         time_ns, kind, who, n, data = event
-        if kind is Kind.HAPPEN:
+        if kind == Kind.HAPPEN:
             self._across(time_ns, str(data))
-        elif kind is Kind.DEVIATE:
+        elif kind == Kind.DEVIATE:
             self._deviate(time_ns, str(data), n)
         elif who in self._sides:
             self._act(time_ns, kind, self._sides[who], n, data)
-        elif who == self._conversation.listener and kind is Kind.FAIL:
+        elif who == self._conversation.listener and kind == Kind.FAIL:
             self._say(time_ns, RIGHT, _failure(data, n))
 
-    def _act(self, time_ns: int, kind: Kind, side: Side, n: int, data: bytes | str | None) -> None:
+    def _act(self, time_ns: int, kind: int, side: Side, n: int, data: bytes | str | None) -> None:
         match kind:
             case Kind.NAME:
                 self._syn_arrives(time_ns, side)

@@ -167,7 +167,7 @@ def numbered(network: Network, script: Script) -> list[Numbered]:
     waiting: dict[str, Deviation | Happening] = {str(item): item for item in script.items()}
     found: list[Numbered] = []
     for time_ns, kind, _, n, data in network.trace.events:
-        if kind is Kind.DEVIATE or kind is Kind.HAPPEN:
+        if kind == Kind.DEVIATE or kind == Kind.HAPPEN:
             item = waiting.pop(str(data), None)
             if item is not None:
                 found.append(Numbered(len(found) + 1, item, time_ns, n))

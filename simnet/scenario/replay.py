@@ -106,7 +106,7 @@ def words(trace: Trace, event: Event) -> str:
     parts = (
         seconds(time_ns),
         "" if speaks_for_itself else trace.names[who],
-        kind.name.lower(),
+        Kind(kind).name.lower(),
         str(n) if n or counts else "",
         data if isinstance(data, str) else _excerpt(data),
     )

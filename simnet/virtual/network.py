@@ -46,6 +46,8 @@ from .tcp_states import State
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
 
+_HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
+
 LATENCY_NS = duration_ns("1ms")
 
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
@@ -270,7 +272,7 @@ class Network:
                     path.cut(-1)
                 host.power_on()
         if self.log is not None:
-            self.log((self.now_ns, Kind.HAPPEN, 0, 0, str(Happening(self.now_ns, what, groups))))
+            self.log((self.now_ns, _HAPPEN, 0, 0, str(Happening(self.now_ns, what, groups))))
         self._refit()
 
     def _happen_as_scripted(self, happening: Happening) -> None:
@@ -323,7 +325,7 @@ class Network:
         else:
             deviation = self.recording.record(point, index)
         if self.log is not None:
-            self.log((self.now_ns, Kind.DEVIATE, place.number, size, str(deviation)))
+            self.log((self.now_ns, _DEVIATE, place.number, size, str(deviation)))
         return option(op, size, index)
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
@@ -430,6 +432,7 @@ class Network:
     def step(self) -> bool:
         """Let the next planned thing happen, and whatever follows from it at once.  False if nothing can."""
         with _collector_paused():
+            self._look_around()
             self._turn_loops()
             if not self._advance(None):
                 return False
@@ -440,8 +443,16 @@ class Network:
         """The sockets of every host, as a table."""
         return netstat(self)
 
+    def _look_around(self) -> None:
+        """Between two runs a test may have changed what some channels answer when they are asked."""
+        for host in self.hosts.values():
+            for loop in host.loops:
+                if loop.asks:
+                    self.runnable[loop] = host
+
     def _instants(self, limit_ns: int | None) -> Iterator[int]:
         """Let one moment after the other happen."""
+        self._look_around()
         instants = 0
         while True:
             self._turn_loops()
@@ -459,9 +470,9 @@ class Network:
             if limit_ns is not None and time_ns > limit_ns:
                 return False
             schedule.drop(queue)
-            if target.__class__ is _Alarm and not target.is_due(time_ns):  # type: ignore[attr-defined]
+            if target.__class__ is _Alarm and not target.is_due(time_ns):
                 # An alarm that nobody wants any more does not move the clock.
-                target.lapse(time_ns)  # type: ignore[attr-defined]
+                target.lapse(time_ns)
                 continue
             self.now_ns = time_ns
             following = first()

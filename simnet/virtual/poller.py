@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..transport import ERR, HUP, NVAL, OUT, IN, Poller, enter_context, leave_context
+from ..transport import ERR, HUP, IN, NVAL, OUT, Poller, enter_context, leave_context
 
 if TYPE_CHECKING:
     from .host import Host
@@ -58,16 +58,24 @@ class Registration:
         That is what a pass of the loop with this one event would do, without the pass.
         """
         poller, network = self.poller, self.end.net
-        if not network.is_alone or network.runnable or poller.hand is None:
+        if not network.is_alone:  # the usual case in a crowd: wake() without the call
+            self.queued = True
+            if not poller.ready and poller.on_ready is not None:
+                poller.on_ready()
+            poller.ready.append(self)
+            return
+        if network.runnable or poller.hand is None:
             self.wake()
             return
+        network.is_alone = False  # what the handler causes on its own host waits until it has returned
         token = enter_context(self.end.host)
+        handed = False
         try:
             handed = poller.hand(self.fd, self.end.poll_mask() & self.events)
-        finally:
+        finally:  # also if the handler ends the run: it may go on, and then what was not read is told again
             leave_context(token)
-        if not self.queued and (not handed or self.end.poll_mask() & self.events):
-            self.wake()
+            if not self.queued and (not handed or self.end.poll_mask() & self.events):
+                self.wake()
 
     def is_fruitless(self) -> bool:
         """Whether the program has done nothing with the end for some passes."""

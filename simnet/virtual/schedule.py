@@ -75,15 +75,15 @@ class Schedule:
                 target.arrive(item)
                 continue
             # A lane is emptied in one go, up to what another queue has to come first.
-            bound = _LAST
-            if heap or len(self.lanes) > 1:
-                bound = min(
-                    [other[0] for other in (heap, *self.lanes) if other and other is not queue] or [bound]
-                )
+            others = [other[0] for other in (heap, *self.lanes) if other and other is not queue]
+            bound = min(others) if others else None
             popleft = queue.popleft  # type: ignore[union-attr]
-            while queue and queue[0][0] == time_ns and queue[0] < bound:
-                _, _, target, item = popleft()
-                target.arrive(item)
+            while queue:
+                head = queue[0]
+                if head[0] != time_ns or (bound is not None and head > bound):
+                    break
+                popleft()
+                head[2].arrive(head[3])
 
     def extract(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
         """Take out every entry that is `wanted`, in order."""
@@ -103,6 +103,3 @@ class Schedule:
             if lane and (best is None or lane[0] < best[0]):
                 best = lane
         return best
-
-
-_LAST: Any = (float("inf"),)

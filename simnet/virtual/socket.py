@@ -7,6 +7,7 @@ end behind it (`tcp.TcpEnd`), which several descriptors may share.
 from __future__ import annotations
 
 import errno
+import operator
 import os
 import socket as std
 import struct
@@ -127,8 +128,7 @@ class VirtualSocket:
         if len(address) != 2:
             raise TypeError("AF_INET address must be a pair (host, port)")
         host, port = address
-        if not isinstance(port, int):
-            raise TypeError(f"{port.__class__.__name__!r} object cannot be interpreted as an integer")
+        port = operator.index(port)
         if not 0 <= port <= 0xFFFF:
             raise OverflowError(f"{call}(): port must be 0-65535.")
         return self._host.resolve(host), port
@@ -136,7 +136,7 @@ class VirtualSocket:
     # Connections
 
     def listen(self, backlog: int = 128, /) -> None:
-        self._end.listen(backlog)
+        self._end.listen(operator.index(backlog))
 
     def accept(self) -> tuple[VirtualSocket, Address]:
         try:
@@ -161,7 +161,7 @@ class VirtualSocket:
         return 0
 
     def shutdown(self, how: int, /) -> None:
-        self._end.shutdown(how)
+        self._end.shutdown(operator.index(how))
 
     # Data
 
@@ -200,6 +200,8 @@ class VirtualSocket:
 
     def getsockopt(self, level: int, option: int, size: int = 0, /) -> Any:
         end = self._end
+        if end is _CLOSED:
+            end.fail()
         if level == SOL_SOCKET:
             if option == SO_ERROR:
                 return end.take_error()

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 MSG_IGNORED = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 MSG_PEEK = int(socket.MSG_PEEK)
 
-_SEND, _RECV, _SHUTDOWN, _CLOSE = Kind.SEND, Kind.RECV, Kind.SHUTDOWN, Kind.CLOSE
-_LISTEN, _CONNECT, _ACCEPT, _FAIL = Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.FAIL
+_SEND, _RECV, _SHUTDOWN, _CLOSE = map(int, (Kind.SEND, Kind.RECV, Kind.SHUTDOWN, Kind.CLOSE))
+_LISTEN, _CONNECT, _ACCEPT, _FAIL = map(int, (Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.FAIL))
 
 
 class Calls(IntEnum):
@@ -209,7 +209,9 @@ class TcpEnd(SegmentEnd):
 
     def _became_ready(self) -> None:
         listener = self.listener
-        assert listener is not None
+        if listener is None:  # a crossing SYN made this connection
+            self.wake()
+            return
         listener.half_open -= 1
         if listener.state is LISTEN:
             listener.pending.append(self)
@@ -274,13 +276,15 @@ class TcpEnd(SegmentEnd):
 
     def _start(self, target: Host, remote: tuple[str, int]) -> None:
         """Send the SYN."""
-        self.remote = remote
+        if self.path is not None:
+            self._leave_ghost()
+        elsewhere, self.remote = remote != self.remote, remote
         self.path = self.net.path(self.host, target)
         self.so_error = 0
         self.calls = CONNECTING
         self.free = self.room = 0
         self._change(CALLED_CONNECT)
-        if not self.label:
+        if elsewhere or not self.label:
             self.net.register_opener(self, target)
         self.note(_CONNECT, remote[1])
         syn = Syn(self, remote[0], remote[1])
@@ -405,10 +409,10 @@ class TcpEnd(SegmentEnd):
         if peer.waiting or self._overflow is not None:  # type: ignore[union-attr]
             self.consumed(taken)
         else:
-            peer.free += taken
+            peer.free += taken  # type: ignore[union-attr]
         if self.log is not None:
             self.log((self.net.now_ns, _RECV, self.number, taken, None))
-        return data  # type: ignore[return-value]
+        return data
 
     def _take(self, size: int) -> bytes:
         queue = self.queue

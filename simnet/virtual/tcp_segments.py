@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .link import Path
     from .network import Network
     from .poller import Registration
+    from .schedule import Entry
 
 BARRED = 1 << 62
 _HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
@@ -65,8 +66,10 @@ RTO_MAX_NS = 120 * SECOND_NS  # TCP_RTO_MAX
 RETRIES_MAX = 15  # tcp_retries2
 SYN_RTO_NS = SECOND_NS  # TCP_TIMEOUT_INIT
 SYN_RETRIES_MAX = 6  # tcp_syn_retries
+SYN_ACK_RETRIES_MAX = 5  # tcp_synack_retries
 
-_ARRIVE, _ESTABLISHED, _FIN, _RESET = Kind.ARRIVE, Kind.ESTABLISHED, Kind.FIN, Kind.RESET
+_ARRIVE, _ESTABLISHED = int(Kind.ARRIVE), int(Kind.ESTABLISHED)
+_FIN, _RESET = int(Kind.FIN), int(Kind.RESET)
 
 
 class Segment(IntEnum):
@@ -241,6 +244,7 @@ class SegmentEnd:
     def _lose(self, item: Any) -> None:
         """A segment got lost: it, and whatever comes after it, waits for a retransmission."""
         if item is RST:
+            self._leave_unheard()
             return
         self._unsent.append(item)
         self.refit()
@@ -250,14 +254,16 @@ class SegmentEnd:
     def lose_in_flight(self, items: list[Any]) -> None:
         """These segments of ours were on a path that was cut; they precede what is still unsent."""
         for item in reversed(items):
-            if item is not RST:
+            if item is RST:
+                self._leave_unheard()
+            else:
                 self._unsent.appendleft(item)
         if self._unsent and not self._retransmitting:
             self._lose(self._unsent.pop())
 
     def _plan_retransmission(self) -> None:
         assert self.path is not None
-        if self.state is SYN_SENT:
+        if self.state in OPENING:
             wait_ns = SYN_RTO_NS << self._attempts
         else:
             wait_ns = min(RTO_FIRST_NS << self._attempts, RTO_MAX_NS) + 2 * self.path.latency_ns
@@ -267,12 +273,11 @@ class SegmentEnd:
 
     def _on_retransmit(self) -> None:
         self._retransmitting = False
-        if not self._unsent or self.state is CLOSED:
+        if not self._unsent:
             return
         assert self.path is not None
-        opening = self.state is SYN_SENT
-        if self._attempts > (SYN_RETRIES_MAX if opening else RETRIES_MAX):
-            self.abort(errno.ETIMEDOUT)
+        if self._attempts > _RETRIES_MAX.get(self.state, RETRIES_MAX):
+            self._give_up()
         elif not self.path.is_open:
             self._plan_retransmission()
         else:
@@ -280,16 +285,30 @@ class SegmentEnd:
             for item in waiting:
                 if self._unsent:
                     self._unsent.append(item)
-                else:
-                    self._launch(item, 0)
-            if not self._unsent and not opening:
-                self._attempts = 0
+                    continue
+                self._launch(item, 0)
+                if not self._unsent and self.state not in OPENING:
+                    self._attempts = 0
             self.refit()
+
+    def _give_up(self) -> None:
+        """Nothing came through for too long.  Who only has something to acknowledge never knows that."""
+        if all(item is ACK or item is WINDOW for item in self._unsent):
+            self._unsent.clear()
+            self._attempts = 0
+        else:
+            self.abort(errno.ETIMEDOUT)
 
     def syn_dropped(self, syn: Syn) -> None:
         """The listener's queue was full: the SYN is ignored, and will be sent again (listen(2))."""
-        if self.state is SYN_SENT and not self._unsent:
+        if self.state is SYN_SENT and syn.opener is self and not self._unsent:
             self._lose(syn)
+
+    def _leave_unheard(self) -> None:
+        """This end is gone, and its peer does not know: if it waits for an answer, it will ask again."""
+        peer = self.peer
+        if peer is not None and peer.peer is self and peer.state is SYN_SENT:
+            peer.syn_dropped(Syn(peer, *peer.remote))
 
     def cut_off(self) -> None:
         """The connection is reset from outside: both ends learn it by a RST."""
@@ -374,6 +393,9 @@ class SegmentEnd:
             self._refuse()
             return
         was = self.state
+        if was is SYN_SENT:
+            self._unsent.clear()  # the SYN, which would have been sent again
+            self._attempts = 0
         self._change(GOT_SYN_ACK)
         self.note(_ESTABLISHED, 0)
         self.transmit(ACK)
@@ -383,6 +405,7 @@ class SegmentEnd:
 
     def _on_ack(self) -> None:
         if self.state is SYN_RECEIVED:
+            self._attempts = 0
             self._change(GOT_ACK)
             self.note(_ESTABLISHED, 0)
             self._became_ready()
@@ -497,8 +520,29 @@ class SegmentEnd:
         self.watchers = ()
         self.queue = self._overflow = None
         self._unsent.clear()
+        self._leave_unheard()
         self.state = CLOSED
         self.refit()
+
+    def _leave_ghost(self) -> None:
+        """Before this end connects anew: what is under way to its last connection finds nobody there."""
+        ghost = type(self)(self.host)
+        ghost.orphan, ghost.label, ghost.alias, ghost.number = True, self.label, self.alias, self.number
+        ghost.local, ghost.remote, ghost.path, ghost.peer = self.local, self.remote, self.path, self.peer
+        if self.peer is not None and self.peer.peer is self:
+            self.peer.peer = ghost
+        self.peer = None
+        self._retransmitting, self._attempts, self._in_order_ns, self.owed = False, 0, 0, 0
+        for time_ns, _, target, item in self.net.schedule.extract(self._is_under_way):
+            if item.__class__ is Syn:
+                self.net.schedule.plan(time_ns, target, Syn(ghost, item.address, item.port))
+            elif item.__class__ is not Timer:
+                self.net.schedule.plan(time_ns, ghost, item)
+
+    def _is_under_way(self, entry: Entry) -> bool:
+        """Whether an entry of the schedule is for this end, or a SYN from it."""
+        _, _, target, item = entry
+        return target is self or (item.__class__ is Syn and item.opener is self)
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -552,7 +596,7 @@ class SegmentEnd:
             if not registration.queued:
                 registration.wake()
 
-    def note(self, kind: Kind, n: int, data: bytes | str | None = None) -> None:
+    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
         """Leave an event in the trace."""
         if self.log is not None:
             self.log((self.net.now_ns, kind, self.number, n, data))
@@ -560,6 +604,11 @@ class SegmentEnd:
 
 CUT_PAUSE_NS = SECOND_NS // 1000
 """How much later the second part of a segment comes that a script has cut in two."""
+
+OPENING = frozenset({SYN_SENT, SYN_RECEIVED})
+"""The states in which what is sent again is a SYN."""
+
+_RETRIES_MAX = {SYN_SENT: SYN_RETRIES_MAX, SYN_RECEIVED: SYN_ACK_RETRIES_MAX}
 
 _ON: dict[Any, Any] = {
     SYN_ACK: SegmentEnd._on_syn_ack,

@@ -170,6 +170,24 @@ def test_reports_cross_from_the_workers_of_xdist(project):
     )
 
 
+def test_a_failure_whose_arguments_no_file_can_hold_is_reported_all_the_same(project):
+    project.makepyfile(
+        test_given="""
+        from hypothesis import given, strategies as st
+        from simnet import Network
+        from simnet.fuzz import GENTLE, networks
+        from lines import ask
+
+        @given(net=networks(GENTLE), nothing=st.none())
+        def test_any_weather(net, nothing):
+            assert ask(net, b"hello") == b"HELLO\\r\\n"
+        """
+    )
+    result = run(project, "test_given.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["simnet: failed with 1 fault*", "not kept: *nothing*"])
+
+
 def test_the_stage_runs_one_body_on_both_transports(project):
     project.makepyfile(
         test_stage="""
