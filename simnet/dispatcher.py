@@ -11,7 +11,11 @@ Classes written for asyncore work with a change of the import.  Where this diffe
   default lets every loop spin.
 * An exception that a handler lets out ends a virtual run and reaches the test, unless the class has a
   `handle_error` of its own.  On the real transport it is printed and the channel is closed, as ever.
-* A `recv` that raises BlockingIOError out of a handler is a spurious event, not an error.
+* A connection that cannot be established is no mistake of the program: handle_error closes the channel,
+  prints only a warning, which is off, and ends no run.
+* EAGAIN out of a handler is a spurious event, not an error.
+* HUP and ERR are told by a read event, as select(2) shows them, and not by a handle_close of their own.
+* After `close` nothing more is called, and no event that was meant for the former owner of a descriptor.
 """
 
 from __future__ import annotations
@@ -46,11 +50,13 @@ class dispatcher:
     declares_interest: ClassVar[bool] = True
     """Whether `readable` and `writable` change their answers only when `touch` is called.
 
-    A class that overrides either is asked in every pass of its loop, unless it sets this to True.
+    A class that overrides either, itself or by a mixin, is asked in every pass of its loop, unless it sets
+    this to True.  So is an instance with a `readable` or `writable` of its own, from the next `touch` on.
     """
 
     ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
     _handles_write: ClassVar[bool] = False
+    _refused = False
 
     connected = False
     accepting = False
@@ -81,10 +87,17 @@ class dispatcher:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = cls.__dict__
-        if "declares_interest" not in own and ("readable" in own or "writable" in own):
-            cls.declares_interest = False
-        if "handle_write" in own or "handle_write_event" in own:
+        # Whatever comes first: a class that says, or one that answers.  Mixins are no subclasses of this.
+        for names in map(vars, cls.__mro__):
+            if "declares_interest" in names:
+                break
+            if "readable" in names or "writable" in names:
+                cls.declares_interest = False
+                break
+        if (
+            cls.handle_write is not dispatcher.handle_write
+            or cls.handle_write_event is not dispatcher.handle_write_event
+        ):
             cls._handles_write = True
 
     def __repr__(self) -> str:
@@ -131,7 +144,8 @@ class dispatcher:
         self.set_socket(sock)
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
-        """Use this socket, and join the map."""
+        """Use this socket, and join the map; the place that a former socket had is given up."""
+        self.del_channel()
         self.socket = sock
         self._fileno = sock.fileno()
         self.add_channel(map)
@@ -170,17 +184,19 @@ class dispatcher:
 
         Raises OSError if it failed at once.  A failure that comes later leads to `handle_error`.
         """
-        self.connected = False
+        self.connected = self._refused = False
         self.connecting = True
         self.touch()
-        reason = self.socket.connect_ex(address)
-        if reason in _IN_PROGRESS:
-            self.addr = address
-        elif reason in (0, errno.EISCONN):
-            self.addr = address
+        try:
+            reason = self.socket.connect_ex(address)
+            if reason not in (0, errno.EISCONN, *_IN_PROGRESS):
+                raise OSError(reason, os.strerror(reason))
+        except OSError:
+            self.connecting, self._refused = False, True
+            raise
+        self.addr = address
+        if reason not in _IN_PROGRESS:
             self.handle_connect_event()
-        else:
-            raise OSError(reason, os.strerror(reason))
 
     def send(self, data: bytes) -> int:
         """Hand bytes to the kernel; return how many it took, which may be fewer, or none."""
@@ -235,25 +251,31 @@ class dispatcher:
         if self.accepting:
             self.handle_accept()
             return
-        if not self.connected and self.connecting:
-            self.handle_connect_event()
-        self.handle_read()
+        if self.connected or not self.connecting or self._connects():
+            self.handle_read()
 
     def handle_write_event(self) -> None:
         """The socket is writable: connecting is over, or there is room."""
         if self.accepting:
             return
-        if not self.connected and self.connecting:
-            self.handle_connect_event()
-        self.handle_write()
+        if self.connected or not self.connecting or self._connects():
+            self.handle_write()
+
+    def _connects(self) -> bool:
+        """Connecting is over; False if the handler was told and has closed the channel."""
+        sock = self.socket
+        self.handle_connect_event()
+        return self._fileno is not None and self.socket is sock
 
     def handle_connect_event(self) -> None:
         """Connecting is over; raises OSError if it failed."""
-        reason = self.socket.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
+        sock = self.socket
+        reason = sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
         if reason:
+            self._refused = True
             raise OSError(reason, os.strerror(reason))
         self.handle_connect()
-        if self._fileno is not None:  # else the handler has closed the channel
+        if self._fileno is not None and self.socket is sock:  # else the handler has closed the channel
             self.connected = True
             self.connecting = False
             self.touch()
@@ -307,14 +329,18 @@ class dispatcher:
         """
         error = sys.exc_info()[1]
         assert error is not None
-        refused = self.connecting and isinstance(error, OSError)
+        refused = self._refused and isinstance(error, OSError)
         if self._transport.ends_on_error and not refused:
             raise error
         place = traceback.extract_tb(error.__traceback__)
         where = "".join(f"[{frame.filename}|{frame.name}|{frame.lineno}]" for frame in place)
         kind = "warning" if refused else "error"
+        try:
+            name = repr(self)
+        except Exception:
+            name = f"<{type(self).__name__}, whose __repr__ fails>"
         self.log_info(
-            f"uncaptured python exception, closing channel {self!r} ({type(error)}:{error} {where})", kind
+            f"uncaptured python exception, closing channel {name} ({type(error)}:{error} {where})", kind
         )
         self.handle_close()
 
@@ -334,12 +360,7 @@ class dispatcher_with_send(dispatcher):
     """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`."""
 
     declares_interest = True
-
-    def __init__(
-        self, sock: Any = None, map: dict[int, Any] | None = None, transport: Transport | None = None
-    ) -> None:
-        self._out_buffer = b""
-        super().__init__(sock, map, transport)
+    _out_buffer = b""
 
     @property
     def out_buffer(self) -> bytes:

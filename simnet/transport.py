@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, Protocol, Self, TypeAlias
 
 Address: TypeAlias = Any
@@ -90,7 +90,7 @@ class Poller(ABC):
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Wait up to `timeout` seconds (None: for ever) and return (fd, events), in the poller's order.
 
-        ERR, HUP and NVAL come unasked.  An interrupted wait returns an empty list.
+        ERR, HUP and NVAL come unasked.  A signal's handler runs meanwhile, and the wait goes on (PEP 475).
         """
 
     @abstractmethod
@@ -103,6 +103,12 @@ class Turner(Protocol):
 
     map: dict[int, Any]
     poller: Poller
+    is_default: bool
+    """Whether channels join it that name no map."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether its next pass may find something that nobody has told it of."""
 
     def turn(self, timeout: float | None) -> bool:
         """Make one pass; True if any handler or timer was called."""
@@ -120,7 +126,7 @@ class Transport(ABC):
     clock: Clock
 
     loops: list[Any]
-    """The loops that run here, the default one first."""
+    """The loops that run here."""
 
     ends_on_error: bool
     """Whether an exception that a handler lets out ends the run and reaches the test (a virtual
@@ -164,23 +170,37 @@ class Transport(ABC):
         """Let time pass for one pass of `loop`.  False when nothing can ever happen to it again."""
 
     def __enter__(self) -> Self:
-        _entered.set((*_entered.get(), _current.set(self)))
+        _entered.set((*_entered.get(), (self, _current.get())))
+        _current.set(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        *outer, token = _entered.get()
-        _entered.set(tuple(outer))
-        _current.reset(token)
+        # Mostly the innermost one; but a generator may leave its `with` while its caller is in another,
+        # or in a context that never entered it.
+        entered = list(_entered.get())
+        places = [place for place, (transport, _) in enumerate(entered) if transport is self]
+        if places:
+            _, outer = entered.pop(places[-1])
+            if places[-1] == len(entered):
+                _current.set(outer)
+            else:
+                entered[places[-1]] = (entered[places[-1]][0], outer)
+            _entered.set(tuple(entered))
 
 
-_current: ContextVar[Transport] = ContextVar("simnet_transport")
-_entered: ContextVar[tuple[Token[Transport], ...]] = ContextVar("simnet_transport_tokens", default=())
+_current: ContextVar[Transport | None] = ContextVar("simnet_transport", default=None)
+_entered: ContextVar[tuple[tuple[Transport, Transport | None], ...]] = ContextVar(
+    "simnet_transports_entered", default=()
+)
+"""Those that were entered and not left, each with what was current before; the innermost last."""
+
 _default: list[Transport] = []
 
 
 def current() -> Transport:
     """The transport in force: that of the innermost ``with``, else the default, this computer."""
-    return _current.get(_default[0])
+    transport = _current.get()
+    return _default[0] if transport is None else transport
 
 
 def set_default(transport: Transport) -> None:

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
     {"errors", "units"},
-    {"transport", "choices", "trace"},
+    {"transport", "channels", "choices", "trace"},
     {"loop", "real", "virtual"},
     {"dispatcher", "chat", "stage"},
     {"asyncore", "asynchat"},

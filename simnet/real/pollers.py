@@ -37,9 +37,11 @@ class SelectPoller(Poller):
             [fd for fd, events in watched if events & wanted] for wanted in (IN, OUT, PRI)
         )
         try:
-            ready = select.select(readers, writers, others, timeout)
-        except InterruptedError:
-            return []
+            ready = select.select(readers, writers, others, _bounded(timeout))
+        except ValueError as error:  # from FD_SETSIZE on
+            raise UsageError(
+                f"select cannot watch descriptor {max(self._events)}: take the poller 'poll' or 'epoll'"
+            ) from error
         masks: dict[int, int] = {}
         for fds, event in zip(ready, (IN, OUT, PRI), strict=True):
             for fd in fds:
@@ -67,10 +69,7 @@ class PollPoller(Poller):
             self._poll.unregister(fd)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        try:
-            ready = self._poll.poll(_milliseconds(timeout))
-        except InterruptedError:
-            return []
+        ready = self._poll.poll(_milliseconds(timeout))
         for fd, events in ready:
             if events & NVAL:
                 raise OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: {fd}")
@@ -109,10 +108,7 @@ class EpollPoller(Poller):
                     raise
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        try:
-            return self._epoll.poll(timeout, max(len(self._watched), 1))
-        except InterruptedError:
-            return []
+        return self._epoll.poll(_bounded(timeout), max(len(self._watched), 1))
 
     def close(self) -> None:
         self._watched.clear()
@@ -126,9 +122,14 @@ def make_poller(kind: str) -> Poller:
     return _KINDS[kind]()
 
 
+def _bounded(timeout: float | None) -> float | None:
+    # The kernel counts milliseconds in an int; a wait that ends early is one that found nothing.
+    return None if timeout is None else min(timeout, 1_000_000.0)
+
+
 def _milliseconds(timeout: float | None) -> float | None:
     # Rounded up, or a timer that is due in half a millisecond would be awaited by spinning.
-    return None if timeout is None else math.ceil(timeout * 1000)
+    return None if timeout is None else math.ceil(min(timeout, 1_000_000.0) * 1000)
 
 
 _KINDS: dict[str, Callable[[], Poller]] = {"select": SelectPoller}

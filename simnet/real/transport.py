@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket as std
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +33,21 @@ class RealTransport(Transport):
 
     def __init__(self, poller: str = "select") -> None:
         self.clock = SystemClock()
-        self.loops = []
         self._kind = poller
+        self._default_loop: Turner | None = None
+        self._loops: list[weakref.ref[Turner]] = []
+
+    @property
+    def loops(self) -> list[Any]:
+        """Its own loop, and those of the maps that programs still hold, in the order of their making.
+
+        A map of one's own is no leak: it goes with its last channel, and takes the sockets along.
+        """
+        return [loop for reference in self._loops if (loop := reference()) is not None]
+
+    @loops.setter
+    def loops(self, loops: list[Any]) -> None:
+        self._loops = [weakref.ref(loop) for loop in loops]
 
     def __repr__(self) -> str:
         return f"RealTransport(poller={self._kind!r})"
@@ -55,7 +69,9 @@ class RealTransport(Transport):
         return std.getaddrinfo(host, port, family, type, proto, flags)
 
     def adopt(self, loop: Turner) -> None:
-        self.loops.append(loop)
+        if loop.is_default:
+            self._default_loop = loop
+        self.loops = [*self.loops, loop]
 
     def waker(self, loop: Turner) -> Callable[[], None]:
         return _nothing
@@ -70,6 +86,7 @@ class RealTransport(Transport):
         for loop in self.loops:
             loop.poller.close()
         self.loops = []
+        self._default_loop = None
 
 
 def _nothing() -> None:
