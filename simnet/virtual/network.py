@@ -191,6 +191,8 @@ class Network:
         for source, target in ((left, right), (right, left)):
             path = self.path(self._known(source), self._known(target))
             if latency is not None:
+                for end in self._ends:
+                    end.keep_order(path)
                 path.set_latency(duration_ns(latency), self.schedule)
             path.shape(duration_ns(jitter), rate_bits(bandwidth), size_bytes(capacity))
         self._refit()

@@ -251,6 +251,11 @@ class SegmentEnd:
         if not self._retransmitting:
             self._plan_retransmission()
 
+    def keep_order(self, path: Path) -> None:
+        """The latency of `path` will change: nothing may overtake what is on it already."""
+        if self.path is path:
+            self._in_order_ns = max(self._in_order_ns, self.net.now_ns + path.latency_ns)
+
     def lose_in_flight(self, items: list[Any]) -> None:
         """These segments of ours were on a path that was cut; they precede what is still unsent."""
         for item in reversed(items):
