@@ -1,7 +1,7 @@
 """A run is its choices: what a network may decide, who decides it, and how a decision is written down.
 
 Wherever a network could do one thing or another it asks for a *pick*: it names the `Point` (which
-connection, which operation, the how-manieth) and the number of options, of which option 0 is the
+connection, which operation, the first or the tenth) and the number of options, of which option 0 is the
 mildest, the one of a textbook network.  Whoever answers makes the run:
 
 * `Calm` answers 0, always;

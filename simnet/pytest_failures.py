@@ -27,6 +27,7 @@ from .fuzz.falsifying import Example, falsifying_example
 from .fuzz.shrink import Shrunk, minimize
 from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
+from .scenario.program import find_program
 from .scenario.replay import compare, log_of, record_of
 from .scenario.run import Outcome, execute
 from .scenario.save import save
@@ -152,6 +153,23 @@ def _scenario(item: pytest.Function, outcome: Outcome, call: Call) -> Scenario:
         expect=Expect("fails", error=type(outcome.error).__name__),
         record=record_of(outcome),
     )
+
+
+def kept_call(scenario: Scenario, root: Path) -> Call | None:
+    """How to run the test of a scenario that was kept, without pytest; None if it needs fixtures."""
+    path, *names = str(scenario.test).partition("[")[0].split("::")
+    function = find_program(f"{root / path}::{names[0]}")
+    for name in names[1:]:
+        function = getattr(function(), name)
+    hypothesis = getattr(function, "hypothesis", None)
+    if hypothesis is not None:
+        owner = getattr(function, "__self__", None)
+        function = hypothesis.inner_test if owner is None else hypothesis.inner_test.__get__(owner)
+    parameters = list(inspect.signature(function).parameters)
+    open_names = [name for name in parameters if name not in scenario.arguments]
+    if len(open_names) != 1:
+        return None
+    return Call(function, open_names[0], dict(scenario.arguments), {"latency": scenario.latency})
 
 
 def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network]) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .scenario.model import Scenario
+    from .scenario.run import Verdict
     from .stage import Stage
     from .virtual import Network
 
@@ -158,7 +159,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 @pytest.fixture
 def net(request: pytest.FixtureRequest) -> Network:
     """A virtual network: calm, or a storm by --simnet-seed, --simnet-runs or the simnet marker."""
-    from .choices import EVERY, GENTLE, Seeded
+    from .choices import EVERY, GENTLE
     from .virtual import Network
 
     marked = _marked(request.node)
@@ -169,10 +170,8 @@ def net(request: pytest.FixtureRequest) -> Network:
     seed = getattr(request, "param", None)
     if seed is None:
         return Network(**options)
-    if marked.get("only", "every") == "every":
-        return Network(seed=seed, **options)
-    allowed = {"gentle": GENTLE, "every": EVERY}.get(marked["only"], marked["only"])
-    return Network(choices=Seeded(seed, only=allowed), **options)
+    only = marked.get("only", "every")
+    return Network(seed=seed, only={"gentle": GENTLE, "every": EVERY}.get(only, only), **options)
 
 
 @pytest.fixture
@@ -297,20 +296,33 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         from .scenario.load import load
-        from .scenario.run import run_scenario
 
         scenario = load(self.path)
-        if scenario.test is not None:
-            pytest.skip(f"is the record of {scenario.test}: pytest --simnet-replay={self.path}")
         times = 1 + self.config.stash[SETTINGS].checks_determinism
         digests = []
         for _ in range(times):
-            verdict = run_scenario(scenario)
+            verdict = self._run(scenario)
             if not verdict.as_expected:
                 raise ScenarioFailed(str(verdict))
             digests.append(verdict.outcome.network.trace.digest())
         if len({*digests}) > 1:
             raise ScenarioFailed(f"is not deterministic: two runs have the digests {' and '.join(digests)}")
+
+    def _run(self, scenario: Scenario) -> Verdict:
+        from .scenario.run import judge, run_scenario
+
+        if scenario.test is None:
+            return run_scenario(scenario)
+        from . import pytest_failures
+
+        call = pytest_failures.kept_call(scenario, self.config.rootpath)
+        if call is None:
+            pytest.skip(f"{scenario.test} needs fixtures: pytest --simnet-replay={self.path}")
+        verdict = judge(scenario, call.attempt(scenario.script))
+        if verdict.outcome.passed and not verdict.as_expected:
+            hint = 'to keep it as a test, write outcome = "passes" and delete [record]'
+            raise ScenarioFailed(f"{verdict}\n  {scenario.test} passes now; {hint}")
+        return verdict
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         from .errors import SimnetError

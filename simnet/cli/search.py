@@ -28,6 +28,7 @@ KEPT = ".simnet/failures"
 """Where a search keeps what it found, and the seed that it is at."""
 
 SECONDS_DEFAULT = 10.0
+PLAIN_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 
 def _seconds(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
@@ -69,6 +70,7 @@ def _whole(least: int) -> Callable[[click.Context, click.Parameter, str | None],
 @click.option(
     "--out", default=KEPT, show_default=True, metavar="DIR", help="The directory for what is found."
 )
+@click.option("--gentle", is_flag=True, help="Only what TCP hides from a program that is right: no resets.")
 @click.option("--shrink/--no-shrink", default=True, help="Whether to look for the deviations that matter.")
 def fuzz(
     target: str,
@@ -77,6 +79,7 @@ def fuzz(
     seed: int | None,
     resume: bool,
     out: str,
+    gentle: bool,
     shrink: bool,
 ) -> int:
     """Run TARGET in one storm after the other until it fails.
@@ -97,7 +100,7 @@ def fuzz(
         seconds = SECONDS_DEFAULT
     scenario = _with_all_hosts(program, scenario)
     with Screen() as screen:
-        found = _search(program, scenario, start, runs, seconds, seed_file, shrink, screen)
+        found = _search(program, scenario, start, runs, seconds, seed_file, gentle, shrink, screen)
     click.echo(screen.summary())
     if found is None:
         return 0
@@ -163,11 +166,12 @@ def _with_all_hosts(program: Callable[..., object], scenario: Scenario) -> Scena
 
 
 class Screen:
-    """Progress on stderr while it is a terminal, and at the end a line about all of it."""
+    """Progress on stderr: a line that changes on a terminal, else a line every few seconds."""
 
     def __init__(self) -> None:
         self.progress: Progress | None = None
         self._status: Any = None
+        self._said_at = 0.0
 
     def __enter__(self) -> Screen:
         if sys.stderr.isatty():
@@ -185,6 +189,9 @@ class Screen:
         self.progress = progress
         if self._status is not None:
             self._status.update(self.summary())
+        elif progress.seconds - self._said_at >= PLAIN_SECONDS:
+            self._said_at = progress.seconds
+            click.echo(self.summary(), err=True)
 
     def summary(self) -> str:
         progress = self.progress
@@ -209,9 +216,11 @@ def _search(
     runs: int | None,
     seconds: float | None,
     seed_file: Path,
+    gentle: bool,
     shrink: bool,
     screen: Screen,
 ) -> Found | None:
+    from ..choices import EVERY, GENTLE
     from ..fuzz.campaign import search
     from ..scenario import make_network
 
@@ -219,7 +228,7 @@ def _search(
         return search(
             program,
             arguments=scenario.arguments,
-            make_network=partial(make_network, scenario),
+            make_network=partial(make_network, scenario, only=GENTLE if gentle else EVERY),
             seeds=count(start),
             runs_max=runs,
             seconds_max=seconds,

@@ -4,8 +4,8 @@ What is drawn is not a decision at a time, nor a seed, but the script of deviati
 moment at which a window opens, and one text whose characters are deviations within it.  So a run
 of any length costs two draws; a burst slides over the run as one number, which is what finds faults that
 belong together; and fewer, simpler characters are a calmer run, so that Hypothesis's own shrinking ends at
-the few deviations that matter.  Each is keyed by what it is (which connection, which end, the
-how-manieth operation), never by its place in a list: to remove one leaves the others as they were.
+the few deviations that matter.  Each is keyed by what it is (which connection, which end,
+which of its operations), never by its place in a list: to remove one leaves the others as they were.
 
 The names of connections are not known before the run, so drawn scripts use their order: ``#1 client``
 is the opener's end of the first connection, ``#2 server`` the other end of the second.

@@ -12,12 +12,12 @@ Owns runs and how they are judged.  Whether a run repeats its record is the busi
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import attrs
 
-from ..choices import Choices, Script
+from ..choices import EVERY, Choices, Script
 from ..errors import UsageError
 from ..virtual import Network
 from .model import Scenario
@@ -58,16 +58,18 @@ def make_network(
     script: Script | None = None,
     seed: int | None = None,
     choices: Choices | None = None,
+    only: Collection[tuple[str, str]] = EVERY,
     trace: bool = True,
 ) -> Network:
     """A fresh network with the hosts and links of a scenario.
 
-    `script`, `seed` or `choices` decide its run instead of what the scenario says.  Raises UsageError if
+    `script`, `seed` (a storm that may do `only` this) or `choices` decide its run instead of what the
+    scenario says.  Raises UsageError if
     a host or a quantity cannot be, which `load` has checked before.
     """
     if script is None and seed is None and choices is None:
         script, seed = (scenario.script, None) if scenario.seed is None else (None, scenario.seed)
-    network = Network(script, seed=seed, choices=choices, latency=scenario.latency, trace=trace)
+    network = Network(script, seed=seed, choices=choices, only=only, latency=scenario.latency, trace=trace)
     for spec in scenario.hosts:
         host = network.host(spec.name)
         if spec.descriptors_max is not None:

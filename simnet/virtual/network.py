@@ -11,12 +11,14 @@ connection does (`tcp`).
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from ..choices import (
+    EVERY,
+    GENTLE,
     Calm,
     Choices,
     Deviation,
@@ -97,6 +99,8 @@ class Network:
         script: deviations from the textbook network; see `simnet.Script`.
         seed: instead of a script, a storm that this number reproduces.
         choices: instead of both, any supplier of picks.
+        only: what a storm may do, as (operation, outcome): `EVERY` kind of deviation, the `GENTLE`
+            ones, or a choice of these.
         latency: of every link that `link` does not say otherwise of.
         trace: False keeps no record: no digest, no report, and a third more speed.
 
@@ -109,19 +113,20 @@ class Network:
         *,
         seed: int | None = None,
         choices: Choices | None = None,
+        only: Collection[tuple[str, str]] = EVERY,
         latency: str | float = "1ms",
         trace: bool = True,
     ) -> None:
         if sum(argument is not None for argument in (script, seed, choices)) > 1:
             raise UsageError("give one of script, seed and choices, not several")
-        self._given: tuple[Script | None, int | None] = (script, seed)
+        self._given = (script, seed, only)
         self.now_ns = 0
         self.hosts: dict[str, Host] = {}
         self._by_address: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
         self.log = self.trace.events.append if trace else None
-        self.recording = Recording(choices or _supplier(script, seed))
+        self.recording = Recording(choices or _supplier(script, seed, only))
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.happened: list[Happening] = []
         self.latency_ns = duration_ns(latency)
@@ -140,21 +145,23 @@ class Network:
             observer(self)
 
     def __repr__(self) -> str:
-        script, seed = self._given
+        script, seed, only = self._given
         words = []
         if script is not None:
             words.append(f"script={script!r}")
         if seed is not None:
             words.append(f"seed={seed}")
+        if only is not EVERY:
+            words.append("only=GENTLE" if only is GENTLE else f"only={sorted(only)}")
         if self.latency_ns != LATENCY_NS:
             words.append(f"latency={duration(self.latency_ns)!r}")
         return f"Network({', '.join(words)})"
 
     def again(self) -> Network:
         """A fresh network with the same choices, before anything was made on it."""
-        script, seed = self._given
+        script, seed, only = self._given
         given = self.recording.inner.again() if script is None and seed is None else None
-        return Network(script, seed=seed, choices=given, latency=self.latency_ns / SECOND_NS)
+        return Network(script, seed=seed, choices=given, only=only, latency=self.latency_ns / SECOND_NS)
 
     # --- making it -------------------------------------------------------------------------------
 
@@ -231,7 +238,7 @@ class Network:
         Args:
             where: a host, an end (``"client:1 -> server:80"``), a listener (``"server:80"``) or ``"*"``.
             op: connect, accept, send, recv or segment.
-            nth: the how-manieth matching operation, from 1 on; without it, every one.
+            nth: which of the matching operations, from 1 on; without it, every one.
             containing: only operations whose bytes contain these.
         """
         return On(self, where, op, nth, containing)
@@ -576,9 +583,9 @@ class Network:
                     )
 
 
-def _supplier(script: Script | None, seed: int | None) -> Choices:
+def _supplier(script: Script | None, seed: int | None, only: Collection[tuple[str, str]]) -> Choices:
     if seed is not None:
-        return Seeded(seed)
+        return Seeded(seed, only)
     return Scripted(script) if script is not None and script.deviations else Calm()
 
 

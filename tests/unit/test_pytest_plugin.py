@@ -250,6 +250,27 @@ def test_scenario_files_are_tests(project):
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+def test_a_kept_failure_is_a_test_that_tells_when_it_is_mended(project):
+    project.makepyfile(test_given=GIVEN)
+    result = run(project, "test_given.py")
+    result.assert_outcomes(failed=2)
+    scenarios = project.mkdir("scenarios")
+    found = sorted((project.path / ".simnet" / "failures").glob("*/scenario.toml"))
+    for path in found:
+        (scenarios / f"{path.parent.name}.toml").write_bytes(path.read_bytes())
+    run(project, "scenarios").assert_outcomes(passed=len(found))
+    project.makepyfile(
+        lines=LINE_SERVER.replace(
+            "data = self.recv(1000)",
+            "self.line = getattr(self, 'line', b'') + self.recv(1000)\n        "
+            "data = self.line if self.line.endswith(b'\\n') else b''",
+        )
+    )
+    result = run(project, "scenarios")
+    result.assert_outcomes(failed=len(found))
+    result.stdout.fnmatch_lines(["*passes now; to keep it as a test*"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
