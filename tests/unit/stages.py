@@ -1,6 +1,8 @@
 """Every kind of stage by name, and a handler that writes down what it is told: for tests that run on both
 transports."""
 
+import socket
+import struct
 from collections.abc import Callable
 from functools import partial
 
@@ -10,12 +12,17 @@ from simnet import dispatcher
 from simnet.real.pollers import _KINDS as REAL_POLLERS
 from simnet.stage import RealStage, Stage, VirtualStage
 
+ABORTIVE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "virtual": VirtualStage,
     **{f"real-{kind}": partial(RealStage, kind) for kind in REAL_POLLERS},
 }
 
 everywhere = pytest.mark.parametrize("stage", STAGES, indirect=True)
+on_this_computer = pytest.mark.parametrize(
+    "stage", [name for name in STAGES if name != "virtual"], indirect=True
+)
 
 
 class Told(dispatcher):
@@ -80,8 +87,11 @@ def connected(stage, client_kind=Told, server_kind=Told):
 
 def reset(channel):
     """Close a channel so that its peer is told by RST."""
-    import socket
-    import struct
-
-    channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    channel.socket.setsockopt(*ABORTIVE)
     channel.close()
+
+
+def reset_socket(sock):
+    """The same with a bare socket."""
+    sock.setsockopt(*ABORTIVE)
+    sock.close()

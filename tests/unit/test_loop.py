@@ -1,0 +1,692 @@
+"""The loop: who is asked and when, maps that programs write to, and timers; on every kind of stage."""
+
+import gc
+import weakref
+
+import pytest
+
+from simnet import Livelock, Network, UsageError, dispatcher, dispatcher_with_send, loop
+from simnet.channels import ChannelMap
+from simnet.loop import Loop, loop_for
+from simnet.stage import VirtualStage
+from tests.unit.stages import STAGES, Told, connect, connected, everywhere, listen, on_this_computer
+
+
+@pytest.fixture
+def stage(request):
+    made = STAGES[request.param]()
+    yield made
+    made.close()
+
+
+def pass_of(stage, transport, **arguments):
+    """One pass of a transport's default loop that does not wait."""
+    with transport:
+        loop(timeout=0, count=1, **arguments)
+
+
+class Asked(Told):
+    """Counts how often its predicates are asked."""
+
+    asked = 0
+    wants_to_read = True
+
+    def readable(self):
+        self.asked += 1
+        return self.wants_to_read
+
+
+# --- who is asked --------------------------------------------------------------------------------
+
+
+@everywhere
+def test_a_thousand_idle_default_channels_are_not_asked_at_all(stage, monkeypatch):
+    calls = []
+    with stage.client:
+        channels = [dispatcher() for _ in range(300)]
+        for channel in channels:
+            channel.create_socket()
+            channel.bind(stage.address)
+            channel.listen(1)
+        pass_of(stage, stage.client)
+        monkeypatch.setattr(dispatcher, "readable", lambda self: calls.append(self) or True)
+        monkeypatch.setattr(dispatcher, "writable", lambda self: calls.append(self) or False)
+        for _ in range(10):
+            pass_of(stage, stage.client)
+    assert calls == []
+    channels[7].touch()
+    pass_of(stage, stage.client)
+    assert calls == [channels[7]] * 2
+
+
+@everywhere
+def test_a_class_that_overrides_a_predicate_is_asked_in_every_pass(stage):
+    with stage.client:
+        channel = Asked()
+        channel.create_socket()
+        channel.bind(stage.address)
+        channel.listen(1)
+    counts = []
+    for _ in range(3):
+        pass_of(stage, stage.client)
+        counts.append(channel.asked)
+    assert counts[0] < counts[1] < counts[2]
+
+
+@everywhere
+def test_a_class_that_declares_its_interest_is_asked_after_touch_only(stage):
+    class Declares(Asked):
+        declares_interest = True
+
+    with stage.client:
+        channel = Declares()
+        channel.create_socket()
+        channel.bind(stage.address)
+        channel.listen(1)
+    for _ in range(3):
+        pass_of(stage, stage.client)
+    assert channel.asked == 1
+    channel.touch()
+    channel.touch()
+    for _ in range(3):
+        pass_of(stage, stage.client)
+    assert channel.asked == 2
+
+
+def test_what_a_class_declares_follows_from_its_most_derived_answer():
+    class Mixin:
+        def writable(self):
+            return True
+
+    class Declaring:
+        declares_interest = True
+
+        def readable(self):
+            return True
+
+    class Overrides(dispatcher):
+        def readable(self):
+            return True
+
+    class Below(Overrides):
+        pass
+
+    class Redeclares(Overrides):
+        declares_interest = True
+
+    class ByMixin(Mixin, dispatcher):
+        pass
+
+    class MixinBehind(dispatcher_with_send, Mixin):
+        pass
+
+    class ByDeclaringMixin(Declaring, dispatcher):
+        pass
+
+    class OverridesAgain(Redeclares):
+        def writable(self):
+            return False
+
+    declares = {
+        cls.__name__: cls.declares_interest
+        for cls in (Overrides, Below, Redeclares, ByMixin, MixinBehind, ByDeclaringMixin, OverridesAgain)
+    }
+    assert declares == {
+        "Overrides": False,
+        "Below": False,
+        "Redeclares": True,
+        "ByMixin": False,
+        "MixinBehind": True,
+        "ByDeclaringMixin": True,
+        "OverridesAgain": False,
+    }
+    assert dispatcher.declares_interest
+    assert dispatcher_with_send.declares_interest
+
+
+@everywhere
+def test_a_predicate_of_an_instance_counts_from_the_next_touch_on(stage):
+    client, served = connected(stage)
+    served.readable = lambda: False
+    served.touch()
+    client.send(b"x")
+    pass_of(stage, stage.server)
+    pass_of(stage, stage.server)
+    assert served.told == []
+    served.readable = lambda: True  # asked in every pass by now
+    stage.run(lambda: served.received == b"x")
+
+
+@everywhere
+def test_a_writable_that_depends_on_another_channels_buffer_is_seen(stage):
+    class Relay(Told):
+        """Writes to its peer what the other relay has read."""
+
+        other = None
+        sent = 0
+
+        def writable(self):
+            return self.other is not None and self.sent < len(self.other.received)
+
+        def handle_write(self):
+            self.sent += self.send(self.other.received[self.sent :])
+
+    listener = listen(stage, Relay)
+    clients = [connect(stage, listener) for _ in range(2)]
+    stage.run(lambda: len(listener.channels) == 2 and all(client.connected for client in clients))
+    left, right = listener.channels
+    left.other, right.other = right, left
+    by_port = {channel.addr[1]: channel for channel in listener.channels}
+    first = by_port[clients[0].socket.getsockname()[1]]
+    clients[0].send(b"to the other side")
+    stage.run(lambda: clients[1].received == b"to the other side")
+    assert first.received == b"to the other side"
+
+
+@everywhere
+def test_a_global_flag_set_between_two_runs_is_seen(stage):
+    allowed = []
+
+    class Gated(Told):
+        def readable(self):
+            return bool(allowed)
+
+    client, served = connected(stage, server_kind=Gated)
+    client.send(b"x")
+    waited = []
+    client.call_later("1ms", waited.append, True)
+    stage.run(lambda: waited)
+    assert served.told == []
+    allowed.append(True)
+    stage.run(lambda: served.received == b"x")
+
+
+@everywhere
+def test_a_flag_set_by_a_timer_is_seen(stage):
+    class Gated(Told):
+        allowed = False
+
+        def readable(self):
+            return self.allowed
+
+    client, served = connected(stage, server_kind=Gated)
+    client.send(b"x")
+    served.call_later("5ms", setattr, served, "allowed", True)
+    stage.run(lambda: served.received == b"x")
+
+
+@everywhere
+def test_a_channel_that_closes_itself_when_asked_is_gone(stage):
+    class Impatient(Told):
+        patience = 2
+
+        def readable(self):
+            self.patience -= 1
+            if self.patience < 0:
+                self.close()
+            return True
+
+    client, served = connected(stage, server_kind=Impatient)
+    served.patience = 0
+    stage.run(lambda: "close" in client.told)
+    assert served not in loop_for(stage.server).map.values()
+    assert served.told == []
+
+
+@everywhere
+def test_a_predicate_that_raises_reaches_the_caller_and_nobody_is_forgotten(stage):
+    class Bug(Exception):
+        pass
+
+    class Broken(Told):
+        declares_interest = True
+
+        def readable(self):
+            if self.broken:
+                raise Bug
+            return True
+
+    Broken.broken = True
+    listener = listen(stage)
+    with stage.server:
+        broken = Broken()
+        broken.create_socket()
+    client = connect(stage, listener)
+    with pytest.raises(Bug):
+        stage.run(lambda: client.connected)
+    Broken.broken = False
+    stage.run(lambda: client.connected and listener.channels)
+
+
+# --- maps ----------------------------------------------------------------------------------------
+
+
+class Duck:
+    """No dispatcher: what a map may hold besides."""
+
+    def __init__(self, sock):
+        self.sock, self.seen = sock, []
+
+    def readable(self):
+        return True
+
+    def writable(self):
+        return False
+
+    def handle_read_event(self):
+        self.seen.append(self.sock.recv(100))
+
+    def handle_write_event(self):
+        self.seen.append("write")
+
+    def handle_expt_event(self):
+        self.seen.append("expt")
+
+    def handle_close(self):
+        self.seen.append("close")
+
+    def handle_error(self):
+        self.seen.append("error")
+
+
+def ducks(stage, count):
+    """Clients, and the bare sockets that serve them, in no map."""
+    listener = listen(stage)
+    clients = [connect(stage, listener) for _ in range(count)]
+    stage.run(lambda: len(listener.channels) == count and all(client.connected for client in clients))
+    by_port = {channel.addr[1]: channel for channel in listener.channels}
+    served = [by_port[client.socket.getsockname()[1]] for client in clients]
+    for channel in served:
+        channel.del_channel()
+    return clients, [channel.socket for channel in served]
+
+
+@everywhere
+@pytest.mark.parametrize("own", [True, False], ids=["own map", "default map"])
+def test_an_object_put_into_a_map_directly_is_served_until_it_is_taken_out(stage, own):
+    (client,), (sock,) = ducks(stage, 1)
+    map = {} if own else loop_for(stage.server).map
+    duck = map[sock.fileno()] = Duck(sock)
+    client.send(b"one")
+    for _ in range(20):
+        if not duck.seen:
+            with stage.server:
+                loop(timeout=0.1, map=map, count=1)
+    assert duck.seen == [b"one"]
+    del map[sock.fileno()]
+    client.send(b"two")
+    for _ in range(3):
+        with stage.server:
+            loop(timeout=0, map=map, count=1)
+    assert duck.seen == [b"one"]
+    sock.close()
+
+
+@everywhere
+def test_a_direct_exchange_that_keeps_the_number_of_channels_is_noticed(stage):
+    clients, (one, two) = ducks(stage, 2)
+    map = {one.fileno(): Duck(one)}
+    with stage.server:
+        loop(timeout=0, map=map, count=1)
+    del map[one.fileno()]
+    duck = map[two.fileno()] = Duck(two)
+    clients[1].send(b"two")
+    for _ in range(20):
+        if not duck.seen:
+            with stage.server:
+                loop(timeout=0.1, map=map, count=1)
+    successor = map[two.fileno()] = Duck(two)
+    clients[1].send(b"again")
+    for _ in range(20):
+        if not successor.seen:
+            with stage.server:
+                loop(timeout=0.1, map=map, count=1)
+    assert (duck.seen, successor.seen) == ([b"two"], [b"again"])
+    one.close()
+    two.close()
+
+
+@everywhere
+def test_a_map_may_be_cleared_by_a_handler(stage):
+    class Clearing(Duck):
+        def handle_read_event(self):
+            super().handle_read_event()
+            map.clear()
+
+    clients, socks = ducks(stage, 3)
+    map = {sock.fileno(): Clearing(sock) for sock in socks}
+    held = list(map.values())
+    for client in clients:
+        client.send(b"x")
+    with stage.server:
+        loop(timeout=1, map=map)
+    assert sorted(len(duck.seen) for duck in held) == [0, 0, 1]
+    for sock in socks:
+        sock.close()
+
+
+def test_every_way_to_write_to_a_default_map_tells_the_loop():
+    calls = []
+
+    class Keeper:
+        def add(self, fd, channel):
+            calls.append(("add", fd))
+            map.put(fd, channel)
+
+        def remove(self, fd):
+            calls.append(("remove", fd))
+            map.drop(fd)
+
+    map = ChannelMap(Keeper())
+    map[3] = "a"
+    map.update({4: "b"})
+    map |= {5: "c"}
+    assert map.setdefault(5, "d") == "c"
+    assert map.setdefault(6, "e") == "e"
+    assert dict(map) == {3: "a", 4: "b", 5: "c", 6: "e"}
+    del map[3]
+    assert map.pop(4) == "b"
+    assert map.pop(4, None) is None
+    assert map.popitem() == (6, "e")
+    map.clear()
+    assert map == {}
+    with pytest.raises(KeyError):
+        map.popitem()
+    with pytest.raises(KeyError):
+        del map[3]
+    assert calls == [
+        *(("add", fd) for fd in (3, 4, 5, 6)),
+        *(("remove", fd) for fd in (3, 4, 6, 5)),
+    ]
+
+
+def test_the_default_loop_is_the_one_without_a_map():
+    host = Network().host("a")
+    given = {}
+    assert loop_for(host, given).map is given
+    default = loop_for(host)
+    assert default.map is not given
+    assert default is loop_for(host)
+    assert default is loop_for(host, default.map)
+    assert loop_for(host, given) is not default
+
+
+# --- timers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def channel(stage):
+    """A channel that nothing happens to."""
+    with stage.client:
+        made = Told()
+        made.create_socket()
+        made.bind(stage.address)
+        made.listen(1)
+    return made
+
+
+@everywhere
+def test_timers_are_called_in_the_order_of_their_deadlines_and_then_of_their_making(stage, channel):
+    called = []
+    now_ns = stage.client.clock.monotonic_ns
+    start_ns = now_ns()
+    for name, delay in [("b", "20ms"), ("a", 0.01), ("c", "20ms"), ("now", 0)]:
+        channel.call_later(delay, lambda name: called.append((name, now_ns() - start_ns)), name)
+    stage.run(lambda: len(called) == 4)
+    assert [name for name, _ in called] == ["now", "a", "b", "c"]
+    for (_, passed_ns), delay_ns in zip(called, (0, 10_000_000, 20_000_000, 20_000_000), strict=True):
+        assert passed_ns >= delay_ns
+        if isinstance(stage, VirtualStage):
+            assert passed_ns == delay_ns
+
+
+@everywhere
+def test_a_timer_ends_a_longer_wait(stage, channel):
+    called = []
+    clock = stage.client.clock
+    channel.call_later("10ms", called.append, 1)
+    start_ns = clock.monotonic_ns()
+    with stage.client:
+        for _ in range(5):
+            if not called:
+                loop(timeout=60, count=1)
+    assert called == [1]
+    assert clock.monotonic_ns() - start_ns < 30_000_000_000
+
+
+@everywhere
+def test_a_timer_that_was_cancelled_is_not_called(stage, channel):
+    called = []
+    timers = [channel.call_later("1ms", called.append, number) for number in range(3)]
+    timers[1].cancel()
+    timers[1].cancel()
+    assert [timer.is_cancelled for timer in timers] == [False, True, False]
+    stage.run(lambda: len(called) == 2)
+    assert called == [0, 2]
+    timers[0].cancel()  # after it was called: nothing to do
+    assert "cancelled" in repr(timers[0])
+
+
+@everywhere
+def test_a_timer_may_cancel_another_that_is_due_with_it(stage, channel):
+    called = []
+    channel.call_later(0, lambda: second.cancel())
+    second = channel.call_later(0, called.append, "second")
+    channel.call_later(0, called.append, "third")
+    stage.run(lambda: called)
+    assert called == ["third"]
+
+
+@everywhere
+def test_a_handler_may_cancel_a_timer(stage):
+    class Reader(Told):
+        def handle_read(self):
+            super().handle_read()
+            self.timeout.cancel()
+
+    client, served = connected(stage, server_kind=Reader)
+    fired = []
+    served.timeout = served.call_later("30s", fired.append, "timeout")
+    client.send(b"x")
+    stage.run(lambda: served.received)
+    assert served.timeout.is_cancelled
+    assert loop_for(stage.server).next_deadline_ns() is None
+    assert fired == []
+
+
+@everywhere
+def test_a_timer_may_close_a_channel(stage):
+    client, served = connected(stage)
+    served.call_later("5ms", served.close)
+    stage.run(lambda: "close" in client.told)
+    assert served.told == []
+
+
+def test_data_and_a_timer_of_the_same_instant_are_told_in_this_order():
+    """Sent at 3 ms over a link of 1 ms: the data is there at 4 ms, when the timer is due."""
+    stage = VirtualStage()
+    client, served = connected(stage)
+    start_ns = stage.network.now_ns
+    served.call_later("4ms", lambda: served.told.append("timer"))
+    client.call_later("3ms", client.send, b"x")
+    stage.run(lambda: len(served.told) == 2)
+    assert served.told == ["read", "timer"]
+    assert stage.network.now_ns == start_ns + 4_000_000
+
+
+def test_a_channel_closed_by_a_timer_does_not_get_the_data_of_a_later_instant():
+    stage = VirtualStage()
+    client, served = connected(stage)
+    served.call_later("3999us", served.close)
+    client.call_later("3ms", client.send, b"x")
+    stage.run(lambda: "close" in client.told)
+    assert served.told == []
+
+
+@everywhere
+def test_a_timer_of_no_delay_made_by_a_timer_waits_for_the_next_pass(stage, channel):
+    called = []
+
+    def again(left):
+        called.append(left)
+        if left:
+            channel.call_later(0, again, left - 1)
+
+    channel.call_later(0, again, 3)
+    if not isinstance(stage, VirtualStage):
+        pass_of(stage, stage.client)
+        assert called == [3]
+    stage.run(lambda: len(called) == 4)
+    assert called == [3, 2, 1, 0]
+
+
+def test_timers_without_delay_and_without_end_are_a_livelock(monkeypatch):
+    monkeypatch.setattr("simnet.virtual.network.PASSES_MAX", 100)
+    stage = VirtualStage()
+    with stage.client:
+        channel = dispatcher()
+
+    def again():
+        channel.call_later(0, again)
+
+    again()
+    with pytest.raises(Livelock):
+        stage.network.run()
+
+
+@everywhere
+def test_what_a_timer_raises_leaves_the_loop_and_the_others_are_called_in_the_next_pass(stage, channel):
+    class Bug(Exception):
+        pass
+
+    def fail():
+        raise Bug
+
+    called = []
+    channel.call_later(0, called.append, 1)
+    channel.call_later(0, fail)
+    channel.call_later(0, called.append, 2)
+    with pytest.raises(Bug):
+        stage.run(lambda: len(called) == 2)
+    assert called == [1]
+    stage.run(lambda: len(called) == 2)
+    assert channel.told == []
+
+
+@everywhere
+def test_a_timer_outlives_its_channel(stage, channel):
+    called = []
+    with stage.client:
+        other = Told()
+        other.create_socket()
+    other.call_later("2ms", called.append, 1)
+    other.close()
+    stage.run(lambda: called)
+
+
+@everywhere
+def test_a_delay_that_means_nothing_is_refused(stage, channel):
+    for delay in ("soon", -1, float("nan")):
+        with pytest.raises(UsageError):
+            channel.call_later(delay, print)
+
+
+@everywhere
+def test_a_timer_of_a_hundred_days_does_not_overflow_the_poller(stage, channel):
+    channel.call_later("2400h", print)
+    called = []
+    channel.call_later("1ms", called.append, 1)
+    stage.run(lambda: called)
+
+
+def test_cancelled_timers_do_not_pile_up():
+    """An idle time-out that is renewed 10 000 times leaves no more than the bound of the purge."""
+    running = loop_for(Network().host("a"))
+    others = [running.call_later("1h", print) for _ in range(10)]
+    for _ in range(10_000):
+        running.call_later("1h", print).cancel()
+    assert len(running._timers) <= 64
+    assert [timer.is_cancelled for timer in others] == [False] * 10
+    assert running.next_deadline_ns() == others[0].deadline_ns
+
+
+@everywhere
+def test_a_timer_lets_go_of_what_it_holds(stage, channel):
+    class Held:
+        pass
+
+    held, called = Held(), []
+    timer = channel.call_later(0, called.append, held)
+    stage.run(lambda: called)
+    called.clear()
+    reference = weakref.ref(held)
+    del held
+    gc.collect()
+    assert reference() is None
+    assert timer.is_cancelled
+
+
+# --- the loop itself -----------------------------------------------------------------------------
+
+
+@on_this_computer  # a virtual network turns its loops itself
+def test_a_turn_tells_whether_anything_was_called(stage):
+    client, served = connected(stage)
+    running = loop_for(stage.server)
+    assert running.turn(0) is False
+    client.send(b"x")
+    assert running.turn(5) is True
+    running.call_later(0, served.touch)
+    assert running.turn(5) is True
+
+
+@everywhere
+def test_a_loop_says_who_owns_a_descriptor(stage, channel):
+    running = loop_for(stage.client)
+    assert running.describe(channel.socket.fileno()) == "Told"
+    assert running.describe(9999) is None
+
+
+def test_no_handler_is_called_within_another_on_the_same_host():
+    """A proxy that got its event without a pass sends to a backend on its own host."""
+    network = Network()
+    stage = VirtualStage(network)
+    order = []
+
+    class Backend(Told):
+        def handle_read(self):
+            order.append("backend")
+            super().handle_read()
+
+    class Proxy(Told):
+        def handle_read(self):
+            super().handle_read()
+            front.send(b"x")
+            order.append("proxy")
+
+    behind = listen(stage, Backend)
+    with stage.server:
+        front = Told()
+        front.create_socket()
+        front.connect(("127.0.0.1", behind.socket.getsockname()[1]))
+    stage.run(lambda: front.connected and behind.channels)
+    client, _ = connected(stage, server_kind=Proxy)
+    client.send(b"x")
+    stage.run(lambda: behind.channels[0].received)
+    assert order == ["proxy", "backend"]
+
+
+def test_closing_a_loop_leaves_its_channels_as_they_are():
+    from simnet import RealTransport
+
+    machine = RealTransport("epoll")
+    with machine:
+        channel = dispatcher()
+        channel.create_socket()
+    running = loop_for(machine)
+    assert isinstance(running, Loop)
+    running.turn(0)
+    running.close()
+    assert channel.socket.fileno() in running.map
+    channel.close()
+    assert running.map == {}
