@@ -10,24 +10,23 @@ from .tcp_states import State
 
 if TYPE_CHECKING:
     from .host import Host
-    from .network import Network
     from .tcp import TcpEnd
 
 _HEADERS = ("host", "fd", "recv-q", "send-q", "local", "remote", "state", "connection", "owner")
 
 
-def netstat(network: Network) -> str:
+def netstat(hosts: Iterable[Host], now_ns: int) -> str:
     """One row a socket; sockets that lost their descriptor have ``-`` for it.
 
     recv-q is what waits to be read, send-q what the peer has not read yet; of a listener, recv-q is
     the number of connections that wait to be accepted and send-q its backlog, as on Linux.
     """
     rows: list[tuple[str, ...]] = [_HEADERS]
-    for host in network.hosts.values():
+    for host in hosts:
         rows.extend(_rows(host))
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADERS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join([f"sockets at t={seconds(network.now_ns)}", *(line.rstrip() for line in lines)])
+    return "\n".join([f"sockets at t={seconds(now_ns)}", *(line.rstrip() for line in lines)])
 
 
 def _rows(host: Host) -> Iterable[tuple[str, ...]]:

@@ -541,7 +541,7 @@ def test_a_timer_of_no_delay_made_by_a_timer_waits_for_the_next_pass(stage, chan
 
 
 def test_timers_without_delay_and_without_end_are_a_livelock(monkeypatch):
-    monkeypatch.setattr("simnet.virtual.network.PASSES_MAX", 100)
+    monkeypatch.setattr("simnet.virtual.engine.PASSES_MAX", 100)
     stage = VirtualStage()
     with stage.client:
         channel = dispatcher()

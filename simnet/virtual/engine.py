@@ -1,0 +1,292 @@
+"""Virtual time: take the earliest planned entry, set the clock, let it arrive.
+
+When nothing more is due at that moment, every host whose channels or timers are ready makes passes of
+its loops; and so on, until nothing is left.  Cost follows what happens, not what exists.
+
+Owns time, the order of what happens, and what is told when nothing can happen any more.  Does not own
+what is planned: hosts, links and faults are the `network`.
+"""
+
+from __future__ import annotations
+
+import gc
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from ..errors import Deadlock, Livelock
+from ..trace import Trace
+from ..transport import IN, OUT, Turner, enter_context, leave_context
+from ..units import SECOND_NS, duration_ns, seconds
+from .host import Host
+from .netstat import netstat
+from .schedule import Schedule
+
+PASSES_MAX = 100_000
+"""Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
+
+_TIDY_EVERY = 64  # moments between two looks at the length of the trace
+_COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
+
+
+class _Alarm:
+    """Wakes a loop when its earliest timer is due."""
+
+    __slots__ = ("host", "loop", "planned_ns", "wake")
+
+    def __init__(self, host: Host, loop: Turner) -> None:
+        self.host, self.loop = host, loop
+        self.wake = host.waker(loop)
+        self.planned_ns = -1
+
+    def is_due(self, time_ns: int) -> bool:
+        """Whether the entry for `time_ns` is still wanted: timers may have been cancelled since."""
+        if self.planned_ns != time_ns or not self.host.is_up:
+            return False
+        deadline_ns = self.loop.next_deadline_ns()
+        return deadline_ns is not None and deadline_ns <= time_ns
+
+    def lapse(self, time_ns: int) -> None:
+        """The entry for `time_ns` is gone: plan the next one."""
+        if self.planned_ns == time_ns:
+            self.planned_ns = -1
+            self.host.network.set_alarm(self)
+
+    def arrive(self, item: object) -> None:
+        now_ns = self.host.network.now_ns
+        if self.is_due(now_ns):
+            self.planned_ns = -1
+            self.wake()
+        else:
+            self.lapse(now_ns)
+
+
+class Engine(ABC):
+    """What runs a network: its clock, its schedule, and the loops that have something to do."""
+
+    label = "network"
+    alias = "#1 network"
+    number = 0  # in the trace, where the network itself is the place of a pick
+
+    def __init__(self, trace: bool) -> None:
+        self.now_ns = 0
+        self.hosts: dict[str, Host] = {}
+        self.schedule = Schedule()
+        self.trace = Trace()
+        self.log = self.trace.events.append if trace else None
+        self.runnable: dict[Turner, Host] = {}
+        self.is_alone = False  # what arrives just now is all that is due at this moment
+        self.is_calm = True  # nobody decides anything but the textbook
+        self._alarms: dict[Turner, _Alarm] = {}
+        self._turns = 0
+
+    @abstractmethod
+    def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
+        """Ask what happens at an operation: None for the textbook, else an outcome and its amount."""
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the network was made."""
+        return self.now_ns / SECOND_NS
+
+    def run(self, until: str | float | Callable[[], object] | None = None) -> None:
+        """Let time pass.
+
+        Args:
+            until: nothing: until nothing can happen any more.  A time (seconds since the start, or text
+                with a unit): until then, and `now` is that time.  A callable: until it returns something
+                true; it is asked after every moment.
+
+        Raises:
+            Deadlock: nothing can happen any more, and `until` was not reached, or a sender waits for room
+                that will never come.
+            Livelock: handlers are called for ever while neither bytes nor time move.
+            Whatever a handler lets out.
+        """
+        condition = until if callable(until) else None
+        limit_ns = duration_ns(until) if isinstance(until, (str, int, float)) else None
+        with _collector_paused():
+            for instants in self._instants(limit_ns):
+                if condition is not None and condition():
+                    return
+                if instants % _TIDY_EVERY == 0:
+                    self._tidy(instants)
+        if limit_ns is not None:
+            self.now_ns = max(self.now_ns, limit_ns)
+        elif condition is not None:
+            raise Deadlock(
+                f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}"
+            )
+        else:
+            self._check_quiet()
+
+    def _tidy(self, instants: int) -> None:
+        """Bound the memory of a long run, at moments that depend on nothing but the run."""
+        self.trace.trim()
+        if instants % _COLLECT_EVERY == 0 and instants:
+            gc.collect(1)
+
+    def step(self) -> bool:
+        """Let the next planned thing happen, and whatever follows from it at once.  False if nothing can."""
+        with _collector_paused():
+            self._look_around()
+            self._turn_loops()
+            if not self._advance(None):
+                return False
+            self._turn_loops()
+        return True
+
+    def netstat(self) -> str:
+        """The sockets of every host, as a table."""
+        return netstat(self.hosts.values(), self.now_ns)
+
+    def _look_around(self) -> None:
+        """Between two runs a test may have changed what some channels answer when they are asked."""
+        for host in self.hosts.values():
+            for loop in host.loops:
+                if loop.asks:
+                    self.runnable[loop] = host
+
+    def _instants(self, limit_ns: int | None) -> Iterator[int]:
+        """Let one moment after the other happen."""
+        self._look_around()
+        instants = 0
+        while True:
+            self._turn_loops()
+            yield instants
+            if not self._advance(limit_ns):
+                return
+            instants += 1
+
+    def _advance(self, limit_ns: int | None) -> bool:
+        """Go to the next moment at which something is planned, and let all of it arrive."""
+        schedule = self.schedule
+        first = schedule.first
+        while (queue := first()) is not None:
+            time_ns, _, target, item = queue[0]
+            if limit_ns is not None and time_ns > limit_ns:
+                return False
+            schedule.drop(queue)
+            if target.__class__ is _Alarm and not target.is_due(time_ns):
+                # An alarm that nobody wants any more does not move the clock.
+                target.lapse(time_ns)
+                continue
+            self.now_ns = time_ns
+            following = first()
+            if following is None or following[0][0] != time_ns:
+                self.is_alone = True
+                try:
+                    target.arrive(item)
+                finally:
+                    self.is_alone = False
+            else:
+                target.arrive(item)
+                schedule.deliver(time_ns)
+            return True
+        return False
+
+    def waker(self, host: Host, loop: Turner) -> Callable[[], None]:
+        """What says that a loop has something to do at this moment."""
+        return partial(self.runnable.__setitem__, loop, host)
+
+    def sleep(self, loop: Turner) -> None:
+        """A loop is gone."""
+        self.runnable.pop(loop, None)
+        self._alarms.pop(loop, None)
+
+    def _turn_loops(self) -> None:
+        """Let every loop that has something to do make passes, until none has at this moment."""
+        passes = 0
+        while self.runnable:
+            loop = self._next_loop()
+            host = self.runnable.pop(loop)
+            if loop in host.loops:  # else the host has crashed, and this is a ghost
+                self._turn(host, loop)
+            passes += 1
+            if passes > PASSES_MAX:
+                raise Livelock(
+                    f"{passes} passes at t={seconds(self.now_ns)}, and time does not move\n{self.netstat()}"
+                )
+
+    def _next_loop(self) -> Turner:
+        if self.is_calm or len(self.runnable) == 1:
+            return next(iter(self.runnable))
+        self._turns += 1
+        effect = self.choose("turn", self, self._turns, len(self.runnable))
+        return list(self.runnable)[effect[1] - 1 if effect else 0]
+
+    def _turn(self, host: Host, loop: Turner) -> bool:
+        """One pass of a loop, with its host as the current transport."""
+        token = enter_context(host)
+        try:
+            return loop.turn(0.0)
+        finally:
+            leave_context(token)
+            if host.is_up:
+                if loop.poller.settle():  # type: ignore[attr-defined]
+                    self.runnable[loop] = host
+                if loop.next_deadline_ns() is not None:
+                    self.set_alarm(self._alarms.get(loop) or _Alarm(host, loop))
+
+    def set_alarm(self, alarm: _Alarm) -> None:
+        """Plan to wake a loop when its earliest timer is due."""
+        self._alarms[alarm.loop] = alarm
+        deadline_ns = alarm.loop.next_deadline_ns()
+        if deadline_ns is not None and (alarm.planned_ns < 0 or deadline_ns < alarm.planned_ns):
+            alarm.planned_ns = max(deadline_ns, self.now_ns)
+            self.schedule.plan(alarm.planned_ns, alarm)
+
+    def drive(self, host: Host, loop: Turner, timeout: float | None) -> bool:
+        """Let time pass until `loop` has a pass to make, or for `timeout` seconds.
+
+        False if nothing can happen any more.
+        """
+        limit_ns = None if timeout is None else self.now_ns + duration_ns(timeout)
+        self.runnable[loop] = host
+        if self._turn(self.runnable.pop(loop), loop):
+            return True
+        for _ in self._instants(limit_ns):
+            if loop in self.runnable:
+                return True
+        if limit_ns is not None and self.schedule.next_time() is not None:
+            self.now_ns = max(self.now_ns, limit_ns)
+            return True
+        return False
+
+    def _check_quiet(self) -> None:
+        """Nothing can happen any more: is that all right?"""
+        for host in self.hosts.values():
+            for loop in host.loops:
+                for fd, events in loop.poller.spinning():  # type: ignore[attr-defined]
+                    if events & IN:
+                        raise Livelock(
+                            f"{host.name}: {loop.describe(fd)} is readable and is never read: "
+                            f"its loop would spin for ever\n{self.netstat()}"
+                        )
+            for fd, end in host.sockets():
+                if fd is not None and end.waiting and any(w.events & OUT for w in end.watchers):
+                    raise Deadlock(
+                        f"{host.name}: {host.owner(fd) or end.label} waits for room that will never come\n"
+                        f"{self.netstat()}"
+                    )
+
+
+def _describe(condition: Callable[[], object]) -> str:
+    name = getattr(condition, "__qualname__", repr(type(condition)))
+    code = getattr(condition, "__code__", None)
+    place = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
+    return f"{name}{place}"
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep cyclic garbage from closing sockets at moments that depend on the interpreter's memory."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
