@@ -87,7 +87,8 @@ class Path:
         if self.bits_per_second:
             starts_ns = max(now_ns, self._busy_until_ns)
             queued_bytes = (starts_ns - now_ns) * self.bits_per_second // (8 * SECOND_NS)
-            if self.capacity_bytes and queued_bytes + size_bytes > self.capacity_bytes:
+            # Into an empty queue every segment fits, or one larger than the queue would never arrive.
+            if self.capacity_bytes and queued_bytes > max(self.capacity_bytes - size_bytes, 0):
                 return None
             leaves_ns = starts_ns + size_bytes * 8 * SECOND_NS // self.bits_per_second
             self._busy_until_ns = leaves_ns

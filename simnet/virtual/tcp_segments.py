@@ -188,10 +188,11 @@ class SegmentEnd:
 
     def transmit(self, item: Any) -> None:
         """Send one segment: bytes, a Segment or a Syn."""
-        if self._unsent:
-            self._unsent.append(item)
-        elif item.__class__ is not bytes:
-            self._launch(item, 0)
+        if item.__class__ is not bytes:
+            if self._unsent:
+                self._unsent.append(item)
+            else:
+                self._launch(item, 0)
         else:
             assert self.path is not None
             for piece in self.path.pieces(item):
@@ -212,7 +213,10 @@ class SegmentEnd:
                 self._launch(data, delay_ns)
             case ("cut", size):
                 self._launch(data[:size], 0)
-                self._launch(data[size:], CUT_PAUSE_NS)
+                if self._unsent:  # the first part found no room in the queue of the link
+                    self._unsent.append(data[size:])
+                else:
+                    self._launch(data[size:], CUT_PAUSE_NS)
             case ("lost", _):
                 self._lose(data)
             case ("reset", _):
