@@ -4,11 +4,11 @@ The same handler classes run on real sockets and on a virtual network whose late
 resets and interleavings are chosen, recorded, replayed and shrunk.
 """
 
-from .choices import Deviation, Happening, Script, parse
 from .dispatcher import dispatcher, dispatcher_with_send
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
 from .loop import ExitNow, Loop, Timer, loop
 from .real import RealTransport
+from .script import Deviation, Happening, Script, parse
 from .transport import Transport, current, set_default
 from .virtual import Host, Network
 

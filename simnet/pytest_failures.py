@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from .choices import Script
 from .errors import Diverged, UsageError
 from .fuzz.falsifying import Example, falsifying_example
 from .fuzz.shrink import Shrunk, minimize
@@ -31,6 +30,7 @@ from .scenario.program import find_program
 from .scenario.replay import compare, log_of, record_of
 from .scenario.run import Outcome, execute
 from .scenario.save import save
+from .script import Script
 from .units import duration
 from .virtual import Network
 

@@ -159,7 +159,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 @pytest.fixture
 def net(request: pytest.FixtureRequest) -> Network:
     """A virtual network: calm, or a storm by --simnet-seed, --simnet-runs or the simnet marker."""
-    from .choices import EVERY, GENTLE
+    from .outcomes import EVERY, GENTLE
     from .virtual import Network
 
     marked = _marked(request.node)

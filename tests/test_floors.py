@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
     {"errors", "units"},
-    {"transport", "channels", "choices", "trace"},
+    {"transport", "channels", "outcomes", "script", "choices", "trace"},
     {"loop", "real", "virtual"},
     {"dispatcher", "chat", "stage"},
     {"asyncore", "asynchat"},
@@ -29,6 +29,9 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 # Imports between rooms of one floor, (importer, imported), each with its reason.
 WITHIN_A_FLOOR = {
+    ("script", "outcomes"): "a deviation is an outcome in words",
+    ("choices", "outcomes"): "a pick is one of an operation's options",
+    ("choices", "script"): "a supplier reads one script and records another",
     ("units", "errors"): "a quantity that cannot be read is a mistake of whoever wrote it",
     ("chat", "dispatcher"): "an async_chat is a dispatcher",
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",

@@ -1,6 +1,6 @@
 """Directives whose content is read from the code, so that a page cannot contradict it.
 
-``{outcomes}``          what a network may decide, from `simnet.choices.OUTCOMES`
+``{outcomes}``          what a network may decide, from `simnet.outcomes.OUTCOMES`
 ``{public-names}``      what `simnet` exports
 ``{pytest-options}``    options and ini settings, as the plugin registers them
 ``{pytest-marker}``     the marker
@@ -25,7 +25,7 @@ from sphinx.util.docutils import SphinxDirective
 import simnet
 import simnet.virtual
 from simnet import Deviation, pytest_plugin
-from simnet.choices import GENTLE, OUTCOMES, Outcome
+from simnet.outcomes import GENTLE, OUTCOMES, Outcome
 from simnet.virtual.socket import VirtualSocket
 
 SIMPLIFIED = "Simplified"

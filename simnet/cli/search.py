@@ -153,8 +153,8 @@ def _with_all_hosts(program: Callable[..., object], scenario: Scenario) -> Scena
     """A file that names hosts names all of them: add those that the program makes itself."""
     import attrs
 
-    from ..choices import Script
     from ..scenario import HostSpec, execute, make_network
+    from ..script import Script
 
     if not scenario.hosts:
         return scenario
@@ -220,8 +220,8 @@ def _search(
     shrink: bool,
     screen: Screen,
 ) -> Found | None:
-    from ..choices import EVERY, GENTLE
     from ..fuzz.campaign import search
+    from ..outcomes import EVERY, GENTLE
     from ..scenario import make_network
 
     try:

@@ -18,9 +18,9 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from ..choices import Script
 from ..errors import Diverged, UsageError
 from ..scenario.run import Outcome, Program, execute
+from ..script import Script
 from ..virtual import Network
 from .shrink import Shrunk, minimize
 

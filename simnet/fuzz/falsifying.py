@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from ..choices import Deviation, Happening, Script
+from ..script import Deviation, Happening, Script
 
 _HEAD = re.compile(r"(?:Falsifying|Failing)(?: explicit)? (?:example|test case): (?=\w+\()")
 _BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening}

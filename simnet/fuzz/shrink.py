@@ -25,10 +25,11 @@ from typing import TypeAlias
 
 import attrs
 
-from ..choices import OUTCOMES, Deviation, Happening, Script
-from ..choices import Outcome as Effect
 from ..errors import Diverged
+from ..outcomes import OUTCOMES
+from ..outcomes import Outcome as Effect
 from ..scenario.run import Outcome
+from ..script import Deviation, Happening, Script
 from ..trace import Kind
 from ..units import SECOND_NS
 

@@ -19,8 +19,9 @@ from typing import Any
 from hypothesis import event
 from hypothesis import strategies as st
 
-from ..choices import EVERY, OUTCOMES, Deviation, Script
 from ..errors import UsageError
+from ..outcomes import EVERY, OUTCOMES
+from ..script import Deviation, Script
 from ..virtual import Network
 
 # One character is 20 bits, from U+10000 on: a range without gaps, in which Hypothesis draws four of

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from ..choices import Deviation, Happening, parse
+from ..script import Deviation, Happening, parse
 from ..trace import Event, Kind, Trace
 from ..units import seconds
 

@@ -21,9 +21,10 @@ from typing import Protocol
 
 import attrs
 
-from ..choices import Deviation, Happening, Script, Seeded
+from ..choices import Seeded
 from ..errors import Deadlock, Livelock, UsageError
 from ..scenario.run import Outcome
+from ..script import Deviation, Happening, Script
 from ..trace import Kind
 from ..units import seconds
 from ..virtual import Network

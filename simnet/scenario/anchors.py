@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..choices import Deviation, Happening
+from ..script import Deviation, Happening
 
 _NAME = r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _END = re.compile(rf"{_NAME}:\d+ -> {_NAME}:\d+")

@@ -17,8 +17,8 @@ from typing import Any, Literal, cast
 
 import attrs
 
-from ..choices import Deviation, Happening, Script, parse
 from ..errors import ScenarioError, UsageError
+from ..script import Deviation, Happening, Script, parse
 from ..units import duration_ns, rate_bits, size_bytes
 from .anchors import unknown_names, wrong_place
 from .lines import Key, lines_of

@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from ..choices import Script
 from ..errors import UsageError
+from ..script import Script
 
 FORMAT = 1
 """The version of the file format that this simnet writes, and the only one that it reads."""

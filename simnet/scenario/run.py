@@ -17,8 +17,10 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from ..choices import EVERY, Choices, Script
+from ..choices import Choices
 from ..errors import UsageError
+from ..outcomes import EVERY
+from ..script import Script
 from ..virtual import Network
 from .model import Scenario
 from .program import check_arguments, find_program

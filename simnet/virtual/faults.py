@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..choices import OUTCOMES
 from ..errors import UsageError
+from ..outcomes import OUTCOMES
 from ..units import duration_ns
 from .buffers import ByteQueue
 

@@ -9,23 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from ..choices import (
-    EVERY,
-    GENTLE,
-    Calm,
-    Choices,
-    Deviation,
-    Happening,
-    Point,
-    Recording,
-    Script,
-    Scripted,
-    Seeded,
-    option,
-    option_index,
-    options,
-)
+from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
+from ..outcomes import EVERY, GENTLE, option, option_index, options
+from ..script import Deviation, Happening, Script
 from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns, rate_bits, size_bytes
 from .engine import Engine

@@ -1,4 +1,4 @@
-"""Programs whose digests are compared between processes.  Run as: programs.py NAME SEED; prints the digest."""
+"""Programs whose digests are compared between processes: ``programs.py NAME SEED`` prints one."""
 
 import sys
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from simnet.choices import Script
 from simnet.scenario import Expect, load, replay, run_scenario
+from simnet.script import Script
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "scenarios").glob("*.toml"))

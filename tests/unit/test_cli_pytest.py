@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from simnet.choices import Deviation, Script
 from simnet.scenario import Expect, Record, Scenario, load, save, save_record
+from simnet.script import Deviation, Script
 
 TEST = """
 from simnet import dispatcher_with_send

@@ -139,7 +139,7 @@ def test_the_marker_makes_storms_and_bounds_them(project):
     project.makepyfile(
         test_marked="""
         import pytest
-        from simnet.choices import GENTLE
+        from simnet.outcomes import GENTLE
 
         @pytest.mark.simnet(runs=3, seed=5, only="gentle", latency="7ms")
         def test_marked(net):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from simnet.choices import Deviation, Happening, Script
 from simnet.errors import ScenarioError
 from simnet.scenario import Expect, HostSpec, LinkSpec, Record, load, loads
+from simnet.script import Deviation, Happening, Script
 
 HEAD = 'format = 1\ntitle = "t"\n'
 PROGRAM = '[program]\ncall = "examples.stories:answer"\n'

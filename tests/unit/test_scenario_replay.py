@@ -82,7 +82,8 @@ def run_of(count, changed=None, data=b"x" * 99):
             network.trace.name(0, "a")
         else:
             event = (number, int(Kind.SEND), 0, number, data)
-            network.trace.events.append((number, int(Kind.RECV), 0, 0, None) if number + 1 == changed else event)
+            other = (number, int(Kind.RECV), 0, 0, None)
+            network.trace.events.append(other if number + 1 == changed else event)
     return Outcome(network, None)
 
 

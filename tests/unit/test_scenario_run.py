@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from simnet import Network, dispatcher_with_send
-from simnet.choices import Calm, Deviation, Happening, Script
+from simnet.choices import Calm
 from simnet.errors import UsageError
 from simnet.scenario import (
     Expect,
@@ -16,6 +16,7 @@ from simnet.scenario import (
     make_network,
     run_scenario,
 )
+from simnet.script import Deviation, Happening, Script
 
 HERE = f"{__file__}::"
 

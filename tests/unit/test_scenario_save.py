@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnet.choices import OUTCOMES, Deviation, Happening, Script
 from simnet.errors import UsageError
+from simnet.outcomes import OUTCOMES
 from simnet.scenario import (
     Expect,
     HostSpec,
@@ -22,6 +22,7 @@ from simnet.scenario import (
     save_record,
 )
 from simnet.scenario.save import with_record
+from simnet.script import Deviation, Happening, Script
 
 TEXT = st.text(max_size=20)
 WORD = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
