@@ -1012,6 +1012,24 @@ def test_add_channel_to_another_map_is_served_there(stage):
     served.close()
 
 
+def test_a_channel_in_another_map_than_its_own_may_change_its_interest(stage):
+    client, served = connected(stage, server_kind=Sender)
+    fd, mine = served.socket.fileno(), {}
+    served.del_channel()
+    served._fileno = fd
+    served.add_channel(mine)
+    with stage.server:
+        loop(timeout=0, map=mine, count=1)
+        served.out_buffer = b"later"
+        for _ in range(20):
+            if served.out_buffer:
+                loop(timeout=0.1, map=mine, count=1)
+    assert served.out_buffer == b""
+    stage.run(lambda: client.received == b"later")
+    served.del_channel(mine)
+    served.close()
+
+
 def test_use_poll_polls_with_poll_and_the_next_call_decides_anew(stage):
     client, served = connected(stage)
     if on_a_virtual(stage):
