@@ -45,7 +45,10 @@ def duration_ns(value: str | float) -> int:
 
     Raises UsageError for anything else, and for negative or non-finite numbers.
     """
-    return _duration_ns(value)
+    try:
+        return _duration_ns(value)
+    except TypeError:  # what no cache can hold is no duration either
+        return _read(value, _DURATIONS, SECOND_NS, "duration", "20ms")
 
 
 @lru_cache(maxsize=1024, typed=True)
