@@ -1,0 +1,129 @@
+"""The table of ports against a plain list of who holds what."""
+
+from __future__ import annotations
+
+import errno
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simnet.virtual.ports import ANY, REUSED_AFTER_NS, TIME_WAIT_NS, Ports
+
+HERE = "10.0.0.1"
+
+
+@attrs.define(eq=False)
+class Holder:
+    reuse_address: bool = False
+    is_listening: bool = False
+    is_connection: bool = False
+    local: tuple[str, int] = (ANY, 0)
+    remote: tuple[str, int] = (ANY, 0)
+
+
+@pytest.mark.parametrize("first", [32768, 5])
+def test_ephemeral_ports_are_all_given_out_once_and_then_there_are_none(first: int) -> None:
+    """ip(7), ip_local_port_range."""
+    ports, holders = Ports(first, first + 3), [Holder() for _ in range(4)]
+    for holder in holders:
+        ports.take(holder, ANY, 0, 0)
+    assert [holder.local[1] for holder in holders] == list(range(first, first + 4))
+    with pytest.raises(OSError, match="in use") as caught:
+        ports.take(Holder(), ANY, 0, 0)
+    assert caught.value.errno == errno.EADDRINUSE
+    ports.release(holders[2])
+    again = Holder()
+    ports.take(again, ANY, 0, 0)
+    assert again.local[1] == first + 2
+
+
+def test_an_ephemeral_port_is_not_used_again_while_others_are_free() -> None:
+    ports, seen = Ports(100, 109), []
+    for _ in range(20):
+        holder = Holder()
+        ports.take(holder, HERE, 0, 0)
+        seen.append(holder.local[1])
+        ports.release(holder)
+    assert seen == [*range(100, 110)] * 2
+
+
+def test_an_ephemeral_port_is_not_one_in_time_wait() -> None:
+    ports, holder = Ports(100, 101), Holder()
+    ports.take(holder, HERE, 0, 0)
+    ports.linger(holder, 0)
+    ports.release(holder)
+    for _ in range(3):
+        other = Holder()
+        ports.take(other, HERE, 0, TIME_WAIT_NS - 1)
+        assert other.local[1] == 101
+        ports.release(other)
+
+
+binding = st.tuples(
+    st.sampled_from([ANY, HERE, "127.0.0.1"]), st.sampled_from([80, 81]), st.booleans(), st.booleans()
+)
+
+
+@given(st.lists(binding, max_size=12))
+def test_two_bindings_conflict_if_they_overlap_unless_both_reuse_and_the_first_does_not_listen(
+    program: list[tuple[str, int, bool, bool]],
+) -> None:
+    """bind(2); inet_csk_bind_conflict.  The model is the sentence."""
+    ports, held = Ports(), list[Holder]()
+    for address, port, reuse, listens in program:
+        holder = Holder(reuse_address=reuse)
+        conflict = any(
+            other.local[1] == port
+            and (other.local[0] == address or ANY in (other.local[0], address))
+            and not (other.reuse_address and reuse and not other.is_listening)
+            for other in held
+        )
+        if conflict:
+            with pytest.raises(OSError, match="in use"):
+                ports.take(holder, address, port, 0)
+            continue
+        ports.take(holder, address, port, 0)
+        holder.is_listening = listens
+        held.append(holder)
+    assert sorted(map(id, ports.holders())) == sorted(map(id, held))
+    for holder in held:
+        ports.release(holder)
+    assert ports.holders() == []
+
+
+def test_a_syn_goes_to_the_exact_listener_before_the_wildcard_one() -> None:
+    ports, wildcard, exact = Ports(), Holder(reuse_address=True), Holder(reuse_address=True)
+    ports.take(wildcard, ANY, 80, 0)
+    ports.take(exact, HERE, 80, 0)
+    for holder in (wildcard, exact):
+        ports.listening(holder)
+    assert ports.listener(HERE, 80) is exact
+    assert ports.listener("127.0.0.1", 80) is wildcard
+    ports.not_listening(exact)
+    assert ports.listener(HERE, 80) is wildcard
+    assert ports.listener(HERE, 81) is None
+
+
+def test_time_wait_bars_a_port_for_60_seconds_and_a_pair_on_loopback_for_one() -> None:
+    """tcp(7), tcp_tw_reuse: on loopback only."""
+    for remote, pair_barred_ns in ((("10.0.0.2", 80), TIME_WAIT_NS), (("127.0.0.1", 80), REUSED_AFTER_NS)):
+        ports, holder = Ports(), Holder(reuse_address=True, local=(HERE, 1000), remote=remote)
+        ports.linger(holder, 0)
+        assert ports.conflicts(Holder(), HERE, 1000, TIME_WAIT_NS - 1)
+        assert not ports.conflicts(Holder(), HERE, 1000, TIME_WAIT_NS)
+        ports.linger(holder, 0)
+        again = Holder(reuse_address=True, local=(HERE, 1000))
+        assert ports.has_pair(again, remote, pair_barred_ns - 1)
+        assert not ports.has_pair(again, remote, pair_barred_ns)
+        assert not ports.has_pair(again, ("10.0.0.3", 80), 0)
+
+
+def test_time_waits_that_are_over_are_forgotten() -> None:
+    """A server that closes first leaves one a connection."""
+    ports, holder = Ports(), Holder(local=(HERE, 80))
+    for second in range(1000):
+        ports.linger(holder, second * 1_000_000_000)
+    assert len(ports.time_waits(1000 * 1_000_000_000)) == 59
+    assert sum(map(len, ports._waiting.values())) == 60
