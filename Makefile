@@ -28,12 +28,15 @@ python = .venv/$(VERSION)/bin/python
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
+# The first Python has Sphinx too: one of its tests builds the documentation.
 test: ## everything: format, lint and types once, then the test suite on every Python found
-	@versions="$$($(FIND) list)" || exit 1; failed=; \
+	@versions="$$($(FIND) list)" || exit 1; failed=; args=; \
 	echo "simnet: testing on Python $$versions"; \
-	$(MAKE) --keep-going static VERSION="$${versions%% *}" || failed=" static checks,"; \
+	$(MAKE) --keep-going static .venv/$${versions%% *}/docs.installed VERSION="$${versions%% *}" \
+	    || failed=" static checks,"; \
 	for version in $$versions; do \
-	    $(MAKE) suite VERSION="$$version" || failed="$$failed Python $$version,"; \
+	    $(MAKE) suite VERSION="$$version" ARGS="$$args" || failed="$$failed Python $$version,"; \
+	    args="-m 'not once'"; \
 	done; \
 	echo "simnet: tested on Python $$versions: $${failed:+FAILED:}$${failed:-passed}" | sed 's/,$$//'; \
 	test -z "$$failed"

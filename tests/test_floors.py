@@ -13,6 +13,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+pytestmark = pytest.mark.once
+
 SOURCE = Path(__file__).parent.parent / "simnet"
 
 # Lowest first. A name is a module of simnet, or a package with everything in it.

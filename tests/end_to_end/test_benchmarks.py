@@ -9,6 +9,8 @@ from benchmarks.__main__ import main, table
 from benchmarks.measure import Row, compare
 from benchmarks.virtual import on_simnet
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("connections", [1, 3])
 def test_every_message_comes_back_on_both_networks(connections):

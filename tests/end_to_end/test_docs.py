@@ -11,6 +11,8 @@ import pytest
 from tests.end_to_end import documents
 from tests.end_to_end.documents import ROOT
 
+pytestmark = pytest.mark.once
+
 DOCS = ROOT / "docs"
 TUTORIAL = DOCS / "tutorial.md"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "_build" not in path.parts)

@@ -9,6 +9,8 @@ import pytest
 from tests.end_to_end import documents
 from tests.end_to_end.documents import ROOT, Untrue
 
+pytestmark = pytest.mark.once
+
 README = ROOT / "README.md"
 
 
