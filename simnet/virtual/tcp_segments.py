@@ -110,6 +110,7 @@ class SegmentEnd:
 
     __slots__ = (
         "__weakref__",
+        "_asked_ns",
         "_attempts",
         "_held_fin",
         "_in_order_ns",
@@ -180,6 +181,7 @@ class SegmentEnd:
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
         self._retransmitting = False
         self._attempts = 0
+        self._asked_ns = 0  # when the last segment without data left
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.segments = self.jitters = 0  # for anchors: operations so far
         self.watchers: tuple[Registration, ...] = ()
@@ -237,7 +239,11 @@ class SegmentEnd:
             self.jitters += 1
             jitter = net.choose("jitter", self, self.jitters, path.jitter_ns)
             delay_ns += jitter[1] if jitter else 0
-        size = len(item) if item.__class__ is bytes else 0
+        if item.__class__ is bytes:
+            size = len(item)
+        else:
+            size = 0
+            self._asked_ns = net.now_ns
         when_ns = path.arrival_ns(net.now_ns, size) if path.is_open else None
         if when_ns is None:
             self._lose(item)
@@ -273,12 +279,14 @@ class SegmentEnd:
     def _plan_retransmission(self) -> None:
         assert self.path is not None
         if self.state in OPENING:
-            wait_ns = SYN_RTO_NS << self._attempts
+            # Counted from when the SYN left, not from when it got lost.
+            when_ns = self._asked_ns + (SYN_RTO_NS << self._attempts)
         else:
             wait_ns = min(RTO_FIRST_NS << self._attempts, RTO_MAX_NS) + 2 * self.path.latency_ns
+            when_ns = self.net.now_ns + wait_ns
         self._attempts += 1
         self._retransmitting = True
-        self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
+        self.net.schedule.plan(when_ns, self, RETRANSMIT)
 
     def _on_retransmit(self) -> None:
         self._retransmitting = False
@@ -288,6 +296,7 @@ class SegmentEnd:
         if self._attempts > _RETRIES_MAX.get(self.state, RETRIES_MAX):
             self._give_up()
         elif not self.path.is_open:
+            self._asked_ns = self.net.now_ns
             self._plan_retransmission()
         else:
             waiting, self._unsent = self._unsent, deque()
