@@ -11,7 +11,7 @@ Owns the choice of connections and the reading of events.  Does not own how rows
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import attrs
@@ -26,6 +26,7 @@ Side: TypeAlias = Literal[0, 1]
 LEFT: Side = 0
 RIGHT: Side = 1
 
+_BEFORE_A_MARK = 2  # rows before a deviation that come before those around the end
 _BESIDE_MAX = 28  # columns of what one end does in one row
 _SHUTDOWNS = ("shutdown reading", "shutdown writing", "shutdown")
 
@@ -304,14 +305,13 @@ def effect(deviation: Deviation, size: int) -> str:
 
 
 def kept(rows: Sequence[Row], at_most: int) -> Iterable[Row | int]:
-    """The marked rows and the last ones, at most so many lines; a number stands for rows left out."""
+    """The marked rows with what is around them, and the last ones; a number stands for rows left out."""
     if len(rows) <= at_most:
         return rows
     if at_most < 3:
         return rows[len(rows) - at_most :]
-    marked = [index for index, row in enumerate(rows) if row.is_marked]
     wanted: list[int] = []
-    for index in [len(rows) - 1, *reversed(marked), *range(len(rows) - 2, -1, -1)]:
+    for index in _by_interest(rows):
         if index not in wanted and _lines(sorted([*wanted, index])) <= at_most:
             wanted.append(index)
     shown: list[Row | int] = []
@@ -322,6 +322,20 @@ def kept(rows: Sequence[Row], at_most: int) -> Iterable[Row | int]:
         shown.append(rows[index])
         previous = index
     return shown
+
+
+def _by_interest(rows: Sequence[Row]) -> Iterator[int]:
+    """The end, the marks, and then by turns what is around the marks and what leads to the end."""
+    last = len(rows) - 1
+    marked = [index for index, row in enumerate(rows) if row.is_marked]
+    yield last
+    yield from reversed(marked)
+    for distance in range(1, len(rows)):
+        yield from (mark + distance for mark in marked if mark + distance <= last)
+        if distance <= _BEFORE_A_MARK:
+            yield from (mark - distance for mark in marked if mark >= distance)
+        if distance <= last:
+            yield last - distance
 
 
 def _lines(indices: Sequence[int]) -> int:

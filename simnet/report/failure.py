@@ -117,7 +117,9 @@ def summary_line(script: Script) -> str:
 
 def _error(error: BaseException, lines_max: int) -> list[str]:
     """Type, message, place, and what it was caused by."""
-    lines = "".join(traceback.format_exception_only(error)).rstrip("\n").split("\n")
+    told = "".join(traceback.format_exception_only(error)).rstrip("\n").split("\n")
+    # Blank lines, and what pytest says about its own options, say nothing of the failure.
+    lines = [line for line in told if line.strip() and "Use -v to get more diff" not in line]
     if len(lines) > lines_max:
         lines = [*lines[: lines_max - 1], f"  … {len(lines) - lines_max + 1} more lines"]
     place = _place(error)
