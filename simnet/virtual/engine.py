@@ -43,7 +43,7 @@ class _Alarm:
 
     def is_due(self, time_ns: int) -> bool:
         """Whether the entry for `time_ns` is still wanted: timers may have been cancelled since."""
-        if self.planned_ns != time_ns or not self.host.is_up:
+        if self.planned_ns != time_ns or self.loop not in self.host.loops:  # the host has crashed since
             return False
         deadline_ns = self.loop.next_deadline_ns()
         return deadline_ns is not None and deadline_ns <= time_ns
@@ -52,7 +52,8 @@ class _Alarm:
         """The entry for `time_ns` is gone: plan the next one."""
         if self.planned_ns == time_ns:
             self.planned_ns = -1
-            self.host.network.set_alarm(self)
+            if self.loop in self.host.loops:
+                self.host.network.set_alarm(self)
 
     def arrive(self, item: object) -> None:
         now_ns = self.host.network.now_ns

@@ -106,10 +106,16 @@ class VirtualSocket:
     def getblocking(self) -> bool:
         return self._timeout != 0.0
 
-    def _would_block(self, call: str, error: OSError) -> NoReturn:
-        if self._timeout == 0.0:
-            raise error
-        raise NotImplementedError(f"{call}() that has to wait is not simulated: make the socket non-blocking")
+    def _check_need_not_wait(self, call: str) -> None:
+        """For use where the kernel said EAGAIN.
+
+        It does not take the error: a frame that holds the exception that holds the frame is a cycle, and
+        keeps this socket open until the garbage collector comes by.
+        """
+        if self._timeout != 0.0:
+            raise NotImplementedError(
+                f"{call}() that has to wait is not simulated: make the socket non-blocking"
+            )
 
     # Names
 
@@ -141,15 +147,17 @@ class VirtualSocket:
     def accept(self) -> tuple[VirtualSocket, Address]:
         try:
             end = self._end.accept()
-        except BlockingIOError as error:
-            self._would_block("accept", error)
+        except BlockingIOError:
+            self._check_need_not_wait("accept")
+            raise
         return VirtualSocket(self._host, end), end.remote
 
     def connect(self, address: Address, /) -> None:
         try:
             self._end.connect(self._address("connect", address))
-        except BlockingIOError as error:
-            self._would_block("connect", error)
+        except BlockingIOError:
+            self._check_need_not_wait("connect")
+            raise
 
     def connect_ex(self, address: Address, /) -> int:
         try:
@@ -168,8 +176,9 @@ class VirtualSocket:
     def send(self, data: Any, flags: int = 0, /) -> int:
         try:
             return self._end.send(data, flags)
-        except BlockingIOError as error:
-            self._would_block("send", error)
+        except BlockingIOError:
+            self._check_need_not_wait("send")
+            raise
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         view = memoryview(data).cast("B")
@@ -183,8 +192,9 @@ class VirtualSocket:
             return b""
         try:
             return self._end.recv(size, flags)
-        except BlockingIOError as error:
-            self._would_block("recv", error)
+        except BlockingIOError:
+            self._check_need_not_wait("recv")
+            raise
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0, /) -> int:
         view = memoryview(buffer).cast("B")
