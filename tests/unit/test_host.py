@@ -1,0 +1,167 @@
+"""A host is a machine: descriptors, programs and names of its own, and a crash that takes them all."""
+
+from __future__ import annotations
+
+import errno
+import socket as std
+from typing import Any
+
+import pytest
+
+from simnet import Network, UsageError, current
+from simnet.loop import loop_for
+
+from .two_hosts import World
+
+
+def test_every_host_numbers_its_own_descriptors_from_3() -> None:
+    net = Network()
+    for name in ("a", "b"):
+        assert [net.host(name).socket().fileno() for _ in "12"] == [3, 3]
+        kept = [net.host(name).socket() for _ in "123"]
+        assert [sock.fileno() for sock in kept] == [3, 4, 5]
+
+
+def test_descriptors_run_out() -> None:
+    """getrlimit(2), RLIMIT_NOFILE: the standard streams count."""
+    host = Network().host("a")
+    host.descriptors_max = 5
+    kept = [host.socket(), host.socket()]
+    with pytest.raises(OSError, match="Too many open files") as caught:
+        host.socket()
+    assert caught.value.errno == errno.EMFILE
+    kept.pop().close()
+    host.socket()
+
+
+def test_a_dropped_socket_closes_its_descriptor() -> None:
+    world = World()
+    opener, accepted = world.pair()
+    del opener
+    world.pass_time(1)
+    accepted.setblocking(False)
+    assert accepted.recv(1) == b""
+
+
+def test_a_host_is_made_once_and_has_an_address_of_its_own() -> None:
+    net = Network()
+    first = net.host("a")
+    assert net.host("a") is first
+    assert [first.address, net.host("b").address] == ["10.0.0.1", "10.0.0.2"]
+    assert repr(first) == "<Host a 10.0.0.1>"
+
+
+def test_addresses_go_on_after_the_first_256_hosts() -> None:
+    net = Network()
+    addresses = [net.host(f"h{number}").address for number in range(1, 601)]
+    assert len(set(addresses)) == 600
+    for number in (1, 255, 256, 600):
+        assert net.host_at(addresses[number - 1]) is net.host(f"h{number}")
+        assert not addresses[number - 1].endswith(".256")
+    assert net.host_at("10.0.9.9") is None
+
+
+def test_a_host_is_the_current_transport_inside_with() -> None:
+    net = Network()
+    outside = current()
+    with net.host("a") as a:
+        assert current() is a
+        with net.host("b") as b:
+            assert current() is b
+        assert current() is a
+    assert current() is outside
+
+
+def test_a_booted_program_runs_again_after_a_restart() -> None:
+    net, booted = Network(), list[Any]()
+    host = net.host("a")
+    host.boot(lambda: booted.append((current(), net.now)))
+    net.at(1).crash("a")
+    net.at(3).restart("a")
+    net.run()
+    assert booted == [(host, 0.0), (host, 3.0)]
+
+
+def test_a_crash_takes_timers_and_descriptors_and_tells_nobody() -> None:
+    net, called = Network(), list[int]()
+    host = net.host("a")
+    sock = host.socket()
+    loop_for(host).call_later(2, called.append, 1)
+    net.at(1).crash("a")
+    net.run()
+    assert called == []
+    assert net.now == 1.0
+    assert host.sockets() == []
+    assert host.loops == []
+    host.restart()
+    assert host.socket().fileno() == 3
+    sock.close()
+
+
+def test_a_socket_of_before_the_crash_closes_nothing_of_after() -> None:
+    """Their numbers may be the same."""
+    host = Network().host("a")
+    old = host.socket()
+    host.crash()
+    host.restart()
+    new = host.socket()
+    assert new.fileno() == old.fileno()
+    old.close()
+    assert host.end_of(new.fileno()) is not None
+    new.bind(("", 80))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", "a/b", "ä", "a->b"])
+def test_a_host_name_is_one_word(name: str) -> None:
+    with pytest.raises(UsageError, match="a host name has letters"):
+        Network().host(name)
+
+
+def test_names_resolve_to_what_the_network_knows() -> None:
+    net = Network()
+    host, other = net.host("a"), net.host("b.example")
+    expected = {
+        "b.example": other.address,
+        b"a": host.address,
+        "localhost": "127.0.0.1",
+        "": "0.0.0.0",
+        "127.1.2.3": "127.1.2.3",
+    }
+    assert {name: host.resolve(name) for name in expected} == expected
+    assert host.getaddrinfo("a", 80) == [
+        (std.AF_INET, std.SOCK_STREAM, std.IPPROTO_TCP, "", (host.address, 80))
+    ]
+    for wrong in (7, None, ["a"]):
+        with pytest.raises(TypeError):
+            host.resolve(wrong)
+    with pytest.raises(std.gaierror):
+        host.getaddrinfo("a", 80, std.AF_INET6)
+
+
+def test_a_poller_on_a_virtual_host_has_the_kinds_of_a_real_one() -> None:
+    host = Network().host("a")
+    for kind in (None, "select", "poll", "epoll"):
+        host.poller(kind).close()
+    with pytest.raises(UsageError, match="no poller is called 'kqueue'"):
+        host.poller("kqueue")
+    poller = host.poller()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        poller.watch(99, 1)
+    poller.forget(99)
+
+
+def test_netstat_lists_the_sockets_of_every_host() -> None:
+    world = World()
+    opener, accepted = world.pair()
+    opener.send(b"hello")
+    world.pass_time(1)
+    lines = world.net.netstat().splitlines()
+    assert lines[0] == f"sockets at t={world.net.now:.3f}"
+    rows = {tuple(line.split()[:4]) for line in lines[2:]}
+    assert ("server", str(accepted.fileno()), "5", "0") in rows
+    assert ("client", str(opener.fileno()), "0", "5") in rows
+    opener.close()
+    accepted.recv(10)
+    accepted.close()
+    world.pass_time(1)
+    assert "TIME_WAIT" in world.net.netstat()
