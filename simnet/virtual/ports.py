@@ -16,7 +16,6 @@ from ..units import SECOND_NS
 
 ANY = "0.0.0.0"
 TIME_WAIT_NS = 60 * SECOND_NS  # TCP_TIMEWAIT_LEN in include/net/tcp.h
-REUSED_AFTER_NS = SECOND_NS  # tcp_tw_reuse, which is on for loopback only
 
 
 class Holder(Protocol):
@@ -37,16 +36,9 @@ class _TimeWait:
     """A port that remembers its last connection for a while."""
 
     local: tuple[str, int]
-    remote: tuple[str, int]
     reuse_address: bool
     until_ns: int
     is_listening: bool = False
-    is_connection: bool = True
-
-    def bars_pair(self, now_ns: int) -> bool:
-        """Whether the two addresses may not be those of a new connection yet."""
-        loopback = self.remote[0].startswith("127.")
-        return self.until_ns - now_ns > (TIME_WAIT_NS - REUSED_AFTER_NS if loopback else 0)
 
 
 class Ports:
@@ -87,13 +79,16 @@ class Ports:
             for other in self._others(port, holder, now_ns)
         )
 
-    def has_pair(self, holder: Holder, remote: tuple[str, int], now_ns: int) -> bool:
-        """Whether another connection goes from `holder`'s address to `remote` (__inet_check_established)."""
-        local = holder.local
-        for other in self._others(local[1], holder, now_ns):
-            if other.is_connection and (other.local, other.remote) == (local, remote):
-                return not isinstance(other, _TimeWait) or other.bars_pair(now_ns)
-        return False
+    def has_pair(self, holder: Holder, remote: tuple[str, int]) -> bool:
+        """Whether another connection goes from `holder`'s address to `remote` (__inet_check_established).
+
+        One in TIME_WAIT does not count: with timestamps a new one is told apart (tcp_twsk_unique).
+        """
+        pair = holder.local, remote
+        return any(
+            other.is_connection and other is not holder and (other.local, other.remote) == pair
+            for other in self._held.get(holder.local[1], ())
+        )
 
     def share(self, holder: Holder) -> None:
         """Note one more holder of a port that it was given, as an accepted connection is."""
@@ -121,7 +116,7 @@ class Ports:
 
     def linger(self, holder: Holder, now_ns: int) -> None:
         """Leave TIME_WAIT behind in `holder`'s place."""
-        note = _TimeWait(holder.local, holder.remote, holder.reuse_address, now_ns + TIME_WAIT_NS)
+        note = _TimeWait(holder.local, holder.reuse_address, now_ns + TIME_WAIT_NS)
         self._still_waiting(holder.local[1], now_ns)  # forgets what is over
         self._waiting.setdefault(holder.local[1], deque()).append(note)
 

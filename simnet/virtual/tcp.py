@@ -268,7 +268,7 @@ class TcpEnd(SegmentEnd):
         else:
             if self.local[0] == ANY:
                 self.local = (self.host.source_address(remote[0]), self.local[1])
-            if self.host.ports.has_pair(self, remote, self.net.now_ns):
+            if self.host.ports.has_pair(self, remote):
                 self._forget_address()
                 raise self._failed("connect", errno.EADDRNOTAVAIL)
         self._start(target, remote)

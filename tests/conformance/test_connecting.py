@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket as std
+from typing import Any
 
 import pytest
 
@@ -239,6 +240,28 @@ def test_two_sockets_cannot_have_the_same_addresses_at_both_ends(machine: Machin
     machine.wait_for(first, OUT)
     assert outcome(second.connect, listener.getsockname()) == "EADDRNOTAVAIL"
     assert outcome(second.connect, other.getsockname()) == "EINPROGRESS"
+    machine.wait_for(second, OUT)
+
+
+def test_the_same_addresses_connect_again_after_the_peer_closed_too_and_not_before(machine: Machine) -> None:
+    """connect(2), EADDRNOTAVAIL in FIN_WAIT_2; in TIME_WAIT timestamps tell both apart (tcp_twsk_unique)."""
+    listener, port = machine.listener(), machine.closed_address()[1]
+
+    def connect() -> tuple[Any, Any]:
+        sock = machine.socket()
+        sock.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, 1)
+        sock.bind((machine.address, port))
+        return sock, outcome(sock.connect, listener.getsockname())
+
+    first, _ = connect()
+    machine.wait_for(first, OUT)
+    peer = machine.accept(listener)
+    first.close()
+    machine.wait_for(peer, IN | OUT | RDHUP)
+    assert connect()[1] == "EADDRNOTAVAIL"
+    peer.close()
+    second, answer = connect()
+    assert answer == "EINPROGRESS"
     machine.wait_for(second, OUT)
 
 

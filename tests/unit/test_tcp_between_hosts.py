@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket as std
-from typing import Any
 
 import pytest
 
@@ -333,32 +332,6 @@ def test_a_port_is_free_again_when_time_wait_is_over() -> None:
     assert outcome(world.socket(world.client).bind, ("", port)) == "EADDRINUSE"
     world.pass_time(0.001)
     assert outcome(world.socket(world.client).bind, ("", port)) == "ok"
-
-
-def test_the_same_addresses_connect_again_when_time_wait_is_over() -> None:
-    """connect(2), EADDRNOTAVAIL; tcp_tw_reuse allows it earlier on loopback only."""
-    world = World()
-    listener = world.listener()
-
-    def connect() -> tuple[Any, Any]:
-        sock = world.socket(world.client)
-        sock.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, 1)
-        sock.bind(("", 1000))
-        return sock, outcome(sock.connect, ("server", 80))
-
-    first, answer = connect()
-    assert answer == "EINPROGRESS"
-    world.until(listener, IN)
-    accepted, _ = listener.accept()
-    first.close()
-    assert connect()[1] == "EADDRNOTAVAIL"  # FIN_WAIT_1
-    world.pass_time(0.040)
-    assert connect()[1] == "EADDRNOTAVAIL"  # FIN_WAIT_2
-    accepted.close()
-    world.pass_time(0.020)
-    assert connect()[1] == "EADDRNOTAVAIL"  # TIME_WAIT
-    world.pass_time(60)
-    assert connect()[1] == "EINPROGRESS"
 
 
 # --- a socket that is used again -----------------------------------------------------------------
