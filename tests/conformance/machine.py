@@ -54,6 +54,9 @@ class Machine:
     patience_s: float
     """How long `eventually` may wait: virtual seconds, or real ones."""
 
+    attempts: int
+    """How often a claim may be tried that the rest of the machine can disturb."""
+
     address: str
     """A loopback address of this test's own: explicit ports on it collide with nobody's."""
 
@@ -171,6 +174,7 @@ class RealMachine(Machine):
 
     name = "real"
     patience_s = 2.0
+    attempts = 3
 
     def __init__(self) -> None:
         super().__init__(RealTransport(poller="poll"))
@@ -208,6 +212,7 @@ class VirtualMachine(Machine):
 
     name = "virtual"
     patience_s = 0.0
+    attempts = 1
 
     def __init__(self) -> None:
         self.network = Network()

@@ -18,6 +18,8 @@ def main(seconds: float = 10, seed: int = 0) -> int:
     programs = 0
     while time.monotonic() < deadline_s:
         for profile in PROFILES:
+            if profile == "full" and seed % 20:  # filling a buffer takes several delayed ACKs
+                continue
             program = generate(seed, profile, 40)
             programs += 1
             if difference(program, seen) is not None:
