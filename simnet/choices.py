@@ -52,6 +52,9 @@ class Choices(ABC):
     def pick(self, label: Point, count: int) -> int:
         """Choose one of `count` options, 0 <= pick < count; 0 is the mildest."""
 
+    def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
+        """Is told of every deviation that happened, also of those that somebody else decided."""
+
     def again(self) -> Choices:
         """A fresh supplier of the same picks, for a second run."""
         raise UsageError(f"{type(self).__name__} cannot supply a second run")
@@ -91,6 +94,10 @@ class Scripted(Choices):
         if index:
             self._met[plan] = None
         return index
+
+    def meet(self, deviation: Deviation) -> None:
+        if self._plan.get((deviation.where, deviation.op, deviation.nth)) == deviation:
+            self._met[deviation] = None
 
     def again(self) -> Scripted:
         return Scripted(self.script)
@@ -174,6 +181,7 @@ class Recording(Choices):
         name, amount = option(label.op, label.size, index)
         deviation = Deviation(label.where, label.op, label.nth, name, amount)
         self.deviations.append(deviation)
+        self.inner.meet(deviation)
         if self.listener is not None:
             self.listener(deviation)
         return deviation

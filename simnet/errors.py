@@ -57,9 +57,5 @@ class Livelock(ProgramError):
     """
 
 
-class PropertyError(ProgramError, AssertionError):
-    """A property that should hold on every network did not."""
-
-
 class Diverged(SimnetError):
     """A replay left its record: it says at which event, what was expected and what came."""

@@ -98,6 +98,7 @@ class Loop:
         self._touched: dict[int, Any] = {}
         self._timers: list[tuple[int, int, Timer]] = []
         self._purge_at = _PURGE_AT
+        self._is_closed = False
         self._sequence = count().__next__
         transport.adopt(self)
 
@@ -218,6 +219,8 @@ class Loop:
         while (deadline_ns := self.next_deadline_ns()) is not None and deadline_ns <= now_ns:
             due.append(heapq.heappop(self._timers))
         for index, (_, _, timer) in enumerate(due):
+            if self._is_closed:
+                break  # by a timer before this one: its host has crashed
             try:
                 timer.fire()
             except BaseException:
@@ -312,9 +315,11 @@ class Loop:
         return bool(self._asked) or not self.is_default
 
     def close(self) -> None:
-        """Release the poller.  Channels stay as they are."""
+        """Release the poller and drop the timers: nothing is called any more.  Channels stay as they are."""
         self.poller.close()
         self._events.clear()
+        self._timers.clear()
+        self._is_closed = True
 
 
 def loop_for(transport: Transport, map: dict[int, Any] | None = None) -> Loop:

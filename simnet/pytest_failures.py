@@ -27,7 +27,7 @@ from .fuzz.shrink import Shrunk, minimize
 from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
 from .scenario.program import find_program
-from .scenario.replay import compare, log_of, record_of
+from .scenario.replay import compare, first_difference, log_of, record_of
 from .scenario.run import Outcome, execute
 from .scenario.save import save
 from .script import Script
@@ -59,7 +59,7 @@ class Call:
         return execute(self, Network(script, **self.options))
 
 
-def explain(item: pytest.Function, error: Exception, settings: Settings) -> tuple[str, list[str]]:
+def explain(item: pytest.Function, error: BaseException, settings: Settings) -> tuple[str, list[str]]:
     """The report of a failure, and the lines that reproduce it.
 
     Whatever goes wrong on the way is told in the report's place: the test's own error must be seen.
@@ -72,33 +72,44 @@ def explain(item: pytest.Function, error: Exception, settings: Settings) -> tupl
         return f"this failure could not be examined: {said}", []
 
 
-def _explain(item: pytest.Function, error: Exception, settings: Settings) -> tuple[str, list[str]]:
-    outcome = Outcome(settings.networks[-1], error)
+def _explain(item: pytest.Function, error: BaseException, settings: Settings) -> tuple[str, list[str]]:
+    own = item.funcargs.get("net")
+    outcome = Outcome(own if isinstance(own, Network) else settings.networks[-1], error)
     call, script = _callable(item, error, outcome)
     shrunk = None
     if call is not None:
         outcome, shrunk = _shrink(call, script, outcome)
     folder = settings.artifacts / f"{_slug(item.name)}-{outcome.network.trace.digest()[:8]}"
-    folder.mkdir(parents=True, exist_ok=True)
     replay, keep, lines = None, None, []
-    if call is not None:
-        path = _shown(folder / "scenario.toml", item.config.invocation_params.dir)
-        try:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if call is not None:
+            _check_repeats(call, outcome)
             save(_scenario(item, outcome, call), folder / "scenario.toml")
-        except UsageError as reason:  # an argument that a file cannot hold
-            lines = [f"not kept:   {item.nodeid}: {reason}"]
-        else:
+            path = _shown(folder / "scenario.toml", item.config.invocation_params.dir)
             replay = f"pytest '{item.nodeid}' --simnet-replay={path}"
             keep = f"cp {path} scenarios/{_slug(item.name)}.toml"
             lines = [f"reproduce:  {replay}", f"keep it:    {keep}"]
+    except (UsageError, Diverged, OSError) as reason:
+        # An argument that a file cannot hold, a program that does not repeat, a disk that is read-only.
+        lines = [f"not kept:   {item.nodeid}: {reason}"]
     text = failure_report(outcome, shrunk=shrunk, replay=replay, keep=keep)
-    (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
-    log = "\n".join(str(line) for line in log_of(outcome.network.trace))
-    (folder / "trace.txt").write_text(log + "\n", encoding="utf-8")
-    return text, lines
+    with contextlib.suppress(OSError):  # said above
+        (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
+        log = "\n".join(str(line) for line in log_of(outcome.network.trace))
+        (folder / "trace.txt").write_text(log + "\n", encoding="utf-8")
+    return "\n".join([text, *lines]) if replay is None else text, lines
 
 
-def _callable(item: pytest.Function, error: Exception, outcome: Outcome) -> tuple[Call | None, Script]:
+def _check_repeats(call: Call, outcome: Outcome) -> None:
+    """Raise Diverged if the run that was reported is another one the next time."""
+    again = call.attempt(outcome.network.script())
+    if again.network.trace.digest() != outcome.network.trace.digest():
+        where = first_difference(outcome.network.trace, again.network.trace)
+        raise Diverged(f"the program does not do the same twice: {where}")
+
+
+def _callable(item: pytest.Function, error: BaseException, outcome: Outcome) -> tuple[Call | None, Script]:
     """How to run the failing test again, and with which script."""
     recorded = outcome.network.script()
     hypothesis = getattr(item.obj, "hypothesis", None)
@@ -126,9 +137,9 @@ def is_repeatable(item: pytest.Function) -> bool:
 
 
 def _shrink(call: Call, script: Script, failed: Outcome) -> tuple[Outcome, Shrunk | None]:
-    """The smallest run that fails in the same way; the failed run itself if it does not fail again."""
+    """The smallest run that fails in the same way; the failed run itself if it does not fail so again."""
     again = call.attempt(script)
-    if again.error is None:
+    if again.fingerprint != failed.fingerprint:
         return failed, None
     if not len(script):
         return again, None
@@ -175,6 +186,7 @@ def kept_call(scenario: Scenario, root: Path) -> Call | None:
 def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network]) -> None:
     """Call a test with the script and arguments of its record, and raise Diverged if it leaves the record."""
     function, arguments = item.obj, {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+    network: object = item.funcargs.get("net")
     hypothesis = getattr(item.obj, "hypothesis", None)
     if hypothesis is not None:
         function = hypothesis.inner_test
@@ -183,15 +195,19 @@ def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network
         parameter = _network_parameter(function, scenario)
         network = Network(scenario.script, latency=scenario.latency)
         arguments = {**scenario.arguments, parameter: network}
-    error: Exception | None = None
+    error: BaseException | None = None
     try:
         function(**arguments)
-    except Exception as raised:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as raised:
         error = raised
-    if not networks:
+    if network is None and networks:
+        network = networks[-1]
+    if not isinstance(network, Network):
         raise Diverged(f"{scenario.name}: the test made no network") from error
     try:
-        compare(scenario, Outcome(networks[-1], error))
+        compare(scenario, Outcome(network, error))
     except Diverged as diverged:
         if error is None:
             diverged.add_note("The test passes now.  To keep the scenario as a test, delete its [record].")
@@ -220,12 +236,7 @@ def run_twice(item: pytest.Function, networks: Sequence[Network]) -> None:
     item.obj(net=again)
     if first.trace.digest() == again.trace.digest():
         return
-    for number, (one, other) in enumerate(zip(first.trace.events, again.trace.events, strict=False), 1):
-        if one != other:
-            raise Diverged(f"{item.nodeid} is not deterministic: event {number} is {other}, and was {one}")
-    raise Diverged(
-        f"{item.nodeid} is not deterministic: {len(again.trace)} events, and {len(first.trace)} before"
-    )
+    raise Diverged(f"{item.nodeid} is not deterministic: {first_difference(first.trace, again.trace)}")
 
 
 def _slug(name: str) -> str:

@@ -40,7 +40,7 @@ class Settings:
         self.checks_determinism: bool = config.getoption("simnet_check_determinism")
         self.scenarios: list[str] = config.getini("simnet_scenarios")
         replay = config.getoption("simnet_replay")
-        self.replayed: Scenario | None = _scenario(replay) if replay else None
+        self.replayed: Scenario | None = _scenario(replay) if replay is not None else None
         self.networks: deque[Network] = deque(maxlen=4)  # the last that the running test has made
 
     def seeds(self) -> list[int | None]:
@@ -153,6 +153,8 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     known = {"seed", "runs", "only", "latency"}
     if mark.args or set(mark.kwargs) - known:
         raise pytest.UsageError(f"{item.nodeid}: the simnet marker takes {', '.join(sorted(known))} by name")
+    for name in {"seed", "runs"} & set(mark.kwargs):
+        _whole(f"{item.nodeid}: the simnet marker's {name}", mark.kwargs[name], name == "runs")
     return dict(mark.kwargs)
 
 
@@ -243,7 +245,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if (
         call.when == "call"
         and report.failed
-        and isinstance(error, Exception)
+        and error is not None
         and isinstance(item, pytest.Function)
         and settings.networks
     ):

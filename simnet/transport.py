@@ -116,6 +116,9 @@ class Turner(Protocol):
     def next_deadline_ns(self) -> int | None:
         """When the earliest timer is due on the machine's monotonic clock, or None."""
 
+    def close(self) -> None:
+        """End for ever: no handler and no timer is called any more."""
+
     def describe(self, fd: int) -> str | None:
         """Who owns descriptor `fd` in this loop, for reports; None if nobody does."""
 

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..errors import Diverged, UsageError
+from ..scenario.replay import first_difference
 from ..scenario.run import Outcome, Program, execute
 from ..script import Script
 from ..virtual import Network
@@ -168,12 +169,12 @@ class _Campaign:
             shrunk = minimize(script, self._replay, wanted=outcome.fingerprint)
         except Diverged as error:
             raise Diverged(f"seed {seed}: {error}") from None
-        digest = shrunk.outcome.network.trace.digest()
-        again = self._replay(shrunk.script).network.trace.digest()
-        if digest != again:
+        first = shrunk.outcome.network.trace
+        again = self._replay(shrunk.script).network.trace
+        if first.digest() != again.digest():
             raise Diverged(
-                f"not deterministic: two runs of {str(shrunk.script)!r} left different traces, "
-                f"{digest} and {again}"
+                f"not deterministic: {shrunk.outcome.fingerprint}, and two runs of the same script part: "
+                f"{first_difference(first, again)}"
             )
         return shrunk
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from hypothesis import event
+from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 
 from ..errors import UsageError
@@ -130,4 +130,5 @@ def _network(script: Script, options: dict[str, Any]) -> Network:
 
 
 def _tell(deviation: Deviation) -> None:
-    event(f"{deviation.op} {deviation.outcome}")
+    if currently_in_test_context():
+        event(f"{deviation.op} {deviation.outcome}")

@@ -113,6 +113,16 @@ def words(trace: Trace, event: Event) -> str:
     return " ".join(part for part in parts if part)
 
 
+def first_difference(one: Trace, other: Trace) -> str:
+    """At which event two runs that should be equal part, in words."""
+    for number, (was, is_) in enumerate(zip(one.events, other.events, strict=False), 1):
+        if was != is_:
+            told, now = words(one, was), words(other, is_)
+            more = "" if told != now else ", with other bytes"
+            return f"event {number} was\n  {told}\nand is\n  {now}{more}"
+    return f"one run has {len(one)} events, the other {len(other)}"
+
+
 def _excerpt(data: bytes | None) -> str:
     if data is None:
         return ""

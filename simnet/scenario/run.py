@@ -33,7 +33,7 @@ class Outcome:
     """How a run ended: the network as it was then, and what the program let out."""
 
     network: Network
-    error: Exception | None
+    error: BaseException | None
 
     @property
     def passed(self) -> bool:
@@ -46,10 +46,15 @@ class Outcome:
 
 
 def execute(program: Program, network: Network, arguments: Mapping[str, Any] | None = None) -> Outcome:
-    """Run `program` on `network`.  Interrupts pass through; every other exception is the outcome."""
+    """Run `program` on `network`.  Interrupts pass through; every other exception is the outcome.
+
+    Also those that are no Exception: pytest's own `fail` and `skip` are such.
+    """
     try:
         program(network, **(arguments or {}))
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
         return Outcome(network, error)
     return Outcome(network, None)
 

@@ -14,9 +14,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
-from ..errors import Deadlock, Livelock
+from ..errors import Deadlock, Livelock, UsageError
 from ..trace import Trace
 from ..transport import IN, OUT, Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
@@ -82,6 +83,7 @@ class Engine(ABC):
         self.is_calm = True  # nobody decides anything but the textbook
         self._alarms: dict[Turner, _Alarm] = {}
         self._turns = 0
+        self._is_passing = False
 
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -104,16 +106,17 @@ class Engine(ABC):
             Deadlock: nothing can happen any more, and `until` was not reached, or a sender waits for room
                 that will never come.
             Livelock: handlers are called for ever while neither bytes nor time move.
+            UsageError: `until` is something else, or a handler called this: time passes already.
             Whatever a handler lets out.
         """
         condition = until if callable(until) else None
-        limit_ns = duration_ns(until) if isinstance(until, (str, int, float)) else None
-        with _collector_paused():
-            for instants in self._instants(limit_ns):
+        if iscoroutinefunction(condition):
+            raise UsageError("until is an async function, and nobody would await it")
+        limit_ns = None if until is None or condition is not None else duration_ns(until)  # type: ignore[arg-type]
+        with self._passing():
+            for _ in self._instants(limit_ns):
                 if condition is not None and condition():
                     return
-                if instants % _TIDY_EVERY == 0:
-                    self._tidy(instants)
         if limit_ns is not None:
             self.now_ns = max(self.now_ns, limit_ns)
         elif condition is not None:
@@ -123,6 +126,22 @@ class Engine(ABC):
         else:
             self._check_quiet()
 
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        """Time passes: once at a time, and without cyclic garbage that closes sockets at moments which
+        depend on the interpreter's memory."""
+        if self._is_passing:
+            raise UsageError("the network runs already: a handler or a timer cannot let time pass")
+        was = gc.isenabled()
+        gc.disable()
+        self._is_passing = True
+        try:
+            yield
+        finally:
+            self._is_passing = False
+            if was:
+                gc.enable()
+
     def _tidy(self, instants: int) -> None:
         """Bound the memory of a long run, at moments that depend on nothing but the run."""
         self.trace.trim()
@@ -131,8 +150,7 @@ class Engine(ABC):
 
     def step(self) -> bool:
         """Let the next planned thing happen, and whatever follows from it at once.  False if nothing can."""
-        with _collector_paused():
-            self._look_around()
+        with self._passing():
             self._turn_loops()
             if not self._advance(None):
                 return False
@@ -156,6 +174,8 @@ class Engine(ABC):
         instants = 0
         while True:
             self._turn_loops()
+            if instants % _TIDY_EVERY == 0:
+                self._tidy(instants)
             yield instants
             if not self._advance(limit_ns):
                 return
@@ -174,6 +194,7 @@ class Engine(ABC):
                 # An alarm that nobody wants any more does not move the clock.
                 target.lapse(time_ns)
                 continue
+            assert time_ns >= self.now_ns, f"{time_ns} after {self.now_ns}"
             self.now_ns = time_ns
             following = first()
             if following is None or following[0][0] != time_ns:
@@ -279,15 +300,3 @@ def _describe(condition: Callable[[], object]) -> str:
     code = getattr(condition, "__code__", None)
     place = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
     return f"{name}{place}"
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep cyclic garbage from closing sockets at moments that depend on the interpreter's memory."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..errors import UsageError
-from ..outcomes import OUTCOMES
+from ..outcomes import OUTCOMES, outcome_of
+from ..script import Deviation
 from ..units import duration_ns
 from .buffers import ByteQueue
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class Rule:
-    """Decides the `nth` matching operation, or each one if `nth` is None, until `times` are used up."""
+    """Decides the `nth` matching operation, or each one if `nth` is None."""
 
     where: str
     op: str
@@ -66,8 +67,8 @@ class On:
         self._head = (where, op, nth, containing)
 
     def take(self, count: int) -> None:
-        """send: the kernel takes `count` bytes.  More than are offered takes all."""
-        self._decide("takes", count)
+        """send: the kernel takes `count` bytes, 1 or more.  More than are offered takes all."""
+        self._decide("takes", _positive(count))
 
     def again(self) -> None:
         """send, recv, accept: EAGAIN, although poll said ready."""
@@ -87,8 +88,8 @@ class On:
         self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
 
     def cut(self, count: int) -> None:
-        """segment: the first `count` bytes arrive alone, the rest a moment later."""
-        self._decide("cut", count)
+        """segment: the first `count` bytes, 1 or more, arrive alone, the rest a moment later."""
+        self._decide("cut", _positive(count))
 
     def lose(self, times: int = 0) -> None:
         """segment: lost, and sent again after a time-out.  connect: `times` SYNs are lost (1 to 3)."""
@@ -110,6 +111,10 @@ class On:
         if outcome not in [known.name for known in OUTCOMES[op]]:
             known = ", ".join(each.name for each in OUTCOMES[op])
             raise UsageError(f"a {op} cannot be {outcome!r}; it has the outcomes {known}")
+        possible = outcome_of(op, outcome).amounts(0)
+        if possible and amount not in possible:
+            known = ", ".join(Deviation(where, op, 1, outcome, each).effect for each in possible)
+            raise UsageError(f"not possible for a {op}: {outcome} {amount}; what is: {known}")
         self._network.add_rule(Rule(where, op, nth, containing, outcome, amount))
 
 
@@ -154,6 +159,12 @@ class Call:
 
     def arrive(self, item: object) -> None:
         self.function(*self.args)
+
+
+def _positive(count: int) -> int:
+    if count < 1:
+        raise UsageError(f"a number of bytes from 1 on is wanted, not {count!r}")
+    return count
 
 
 def names(group: str | Iterable[str]) -> tuple[str, ...]:

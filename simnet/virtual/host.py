@@ -59,7 +59,7 @@ class Host(Transport):
     ends_on_error = True
 
     def __init__(self, network: Network, name: str, number: int, address: str) -> None:
-        if not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
             raise UsageError(f"a host name has letters, digits, '.', '_' and '-', not {name!r}")
         self.network = network
         self.name = self.label = name
@@ -74,6 +74,7 @@ class Host(Transport):
         self.descriptors_max = DESCRIPTORS_MAX
         self.turns = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
+        self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self._ends: dict[int, TcpEnd] = {}
         self._free: list[int] = []
         self._boot: list[Callable[[], object]] = []
@@ -110,7 +111,7 @@ class Host(Transport):
         self.is_up = False
         for loop in self.loops:
             self.network.sleep(loop)
-            loop.poller.close()
+            loop.close()
         self.loops = []
         for _, end in self.sockets():
             end.vanish()
@@ -134,6 +135,8 @@ class Host(Transport):
             raise NotImplementedError(f"sockets of type {_name_of('SOCK_', type)} are not simulated")
         if proto not in (0, std.IPPROTO_TCP):
             raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+        if not self.is_up:
+            raise UsageError(f"host {self.name} is down: no program runs on it")
         self.check_descriptor()
         return VirtualSocket(self, TcpEnd(self))
 
@@ -161,6 +164,11 @@ class Host(Transport):
         self.turns += 1
         effect = self.network.choose("turn", self, self.turns, ready)
         return effect[1] - 1 if effect else 0
+
+    def count_accept(self, listener: str) -> int:
+        """One more accept that a script may name; listeners made again on a port count on."""
+        nth = self._accepts[listener] = self._accepts.get(listener, 0) + 1
+        return nth
 
     # --- descriptors -----------------------------------------------------------------------------
 

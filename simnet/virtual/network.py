@@ -27,6 +27,7 @@ from .tcp_states import State
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
 
 LATENCY_NS = duration_ns("1ms")
+_PRUNE_AT = 256  # ends, before those that are over are looked for
 
 observers: list[Callable[[Network], object]] = []
 """Called with every network that is made: how a test runner learns of those that a test makes itself."""
@@ -59,6 +60,8 @@ class Network(Engine):
     ) -> None:
         if sum(argument is not None for argument in (script, seed, choices)) > 1:
             raise UsageError("give one of script, seed and choices, not several")
+        if script is not None and not isinstance(script, Script):
+            raise UsageError(f"a script is a Script, not {script!r}; Script.of([parse(sentence)]) makes one")
         super().__init__(trace)
         self._given = (script, seed, only)
         self._by_address: dict[str, Host] = {}
@@ -69,6 +72,7 @@ class Network(Engine):
         self._rules: list[Rule] = []
         self._cuts: list[tuple[Path, ...]] = []
         self._ends: list[SegmentEnd] = []
+        self._prune_at = _PRUNE_AT
         self._connections = self._listeners = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
@@ -92,7 +96,14 @@ class Network(Engine):
         """A fresh network with the same choices, before anything was made on it."""
         script, seed, only = self._given
         given = self.recording.inner.again() if script is None and seed is None else None
-        return Network(script, seed=seed, choices=given, only=only, latency=self.latency_ns / SECOND_NS)
+        return Network(
+            script,
+            seed=seed,
+            choices=given,
+            only=only,
+            latency=self.latency_ns / SECOND_NS,
+            trace=self.log is not None,
+        )
 
     # --- making it -------------------------------------------------------------------------------
 
@@ -237,10 +248,15 @@ class Network(Engine):
 
     def _refit(self) -> None:
         """Paths or rules changed: every end finds out anew whether it may take the fast path."""
-        self._ends = [end for end in self._ends if not (end.orphan and end.state is State.CLOSED)]
+        self._prune()
         for end in self._ends:
             end.watched = end.watched or self._is_watched(end.label, end.alias, end.host.name)
             end.refit()
+
+    def _prune(self) -> None:
+        """Forget the ends of connections that are over."""
+        self._ends = [end for end in self._ends if not (end.orphan and end.state is State.CLOSED)]
+        self._prune_at = max(2 * len(self._ends), _PRUNE_AT)
 
     def _is_watched(self, label: str, alias: str, host: str) -> bool:
         return self.recording.watches(label, alias) or any(rule.covers(label, host) for rule in self._rules)
@@ -311,6 +327,8 @@ class Network(Engine):
         if not self.is_calm or self._rules:
             end.watched = self._is_watched(label, alias, end.host.name)
         self._ends.append(end)
+        if len(self._ends) >= self._prune_at:
+            self._prune()
 
     def refuse(self, host: Host, syn: Syn) -> None:
         """Nobody listens: the SYN is answered by a RST."""

@@ -186,10 +186,12 @@ class TcpEnd(SegmentEnd):
         child._hold_shared_port()
         self.half_open += 1
         child._change(GOT_SYN)
-        opener.peer = child
+        former, opener.peer = opener.peer, child
         child.fill_window()
         opener.fill_window()
         self.net.register_acceptor(child, opener)
+        if former is not None and former.label == child.label:
+            child.count_on(former)
         child.transmit(SYN_ACK)
 
     def _hold_shared_port(self) -> None:
@@ -232,7 +234,7 @@ class TcpEnd(SegmentEnd):
             raise self._failed("accept", errno.EAGAIN)
         self.accepts += 1
         if self.watched:
-            effect = self.net.choose("accept", self, self.accepts, 0)
+            effect = self.net.choose("accept", self, self.host.count_accept(self.label), 0)
             if effect is not None:
                 if effect == ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
@@ -278,14 +280,14 @@ class TcpEnd(SegmentEnd):
         """Send the SYN."""
         if self.path is not None:
             self._leave_ghost()
-        elsewhere, self.remote = remote != self.remote, remote
+        self.remote = remote
         self.path = self.net.path(self.host, target)
         self.so_error = 0
         self.calls = CONNECTING
         self.free = self.room = 0
         self._change(CALLED_CONNECT)
-        if elsewhere or not self.label:
-            self.net.register_opener(self, target)
+        self.net.register_opener(self, target)  # anew: what is anchored on a name happens once
+        self.sends = self.recvs = self.beyond = self.jitters = self.connects = 0
         self.note(_CONNECT, remote[1])
         syn = Syn(self, remote[0], remote[1])
         self.connects += 1
@@ -370,6 +372,7 @@ class TcpEnd(SegmentEnd):
             self.waiting = True
             raise self._failed("send", errno.EAGAIN)
         self.sends += 1
+        self.beyond -= 1  # its segments are counted as they are made
         if self.watched:
             taken = self._choose_send(data, taken)
         if taken == self.credit:

@@ -118,6 +118,7 @@ class SegmentEnd:
         "_retransmitting",
         "_unsent",
         "alias",
+        "beyond",
         "fin_seen",
         "free",
         "host",
@@ -140,7 +141,6 @@ class SegmentEnd:
         "recvs",
         "remote",
         "room",
-        "segments",
         "send_buffer",
         "send_shut",
         "sends",
@@ -183,7 +183,8 @@ class SegmentEnd:
         self._attempts = 0
         self._asked_ns = 0  # when the last segment without data left
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
-        self.sends = self.recvs = self.segments = self.jitters = 0  # for anchors: operations so far
+        self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
+        self.beyond = 0  # how many more segments than sends there were: the fast path makes one of each
         self.watchers: tuple[Registration, ...] = ()
 
     # --- what leaves -----------------------------------------------------------------------------
@@ -204,10 +205,10 @@ class SegmentEnd:
         if self._unsent:
             self._unsent.append(data)
             return
-        self.segments += 1
+        self.beyond += 1
         effect = None
         if self.watched:
-            effect = self.net.choose("segment", self, self.segments, len(data), data)
+            effect = self.net.choose("segment", self, self.sends + self.beyond, len(data), data)
         match effect:
             case None:
                 self._launch(data, 0)
@@ -235,9 +236,9 @@ class SegmentEnd:
         if path.source is path.target and not delay_ns and self._in_order_ns <= net.now_ns:
             target.arrive(item)
             return
-        if path.jitter_ns and self.watched:
+        if path.jitter_ns:
             self.jitters += 1
-            jitter = net.choose("jitter", self, self.jitters, path.jitter_ns)
+            jitter = net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
             delay_ns += jitter[1] if jitter else 0
         if item.__class__ is bytes:
             size = len(item)
@@ -281,6 +282,9 @@ class SegmentEnd:
         if self.state in OPENING:
             # Counted from when the SYN left, not from when it got lost.
             when_ns = self._asked_ns + (SYN_RTO_NS << self._attempts)
+            while when_ns <= self.net.now_ns:  # those that were sent meanwhile met the same fate
+                self._attempts += 1
+                when_ns += SYN_RTO_NS << self._attempts
         else:
             wait_ns = min(RTO_FIRST_NS << self._attempts, RTO_MAX_NS) + 2 * self.path.latency_ns
             when_ns = self.net.now_ns + wait_ns
@@ -327,6 +331,11 @@ class SegmentEnd:
         peer = self.peer
         if peer is not None and peer.peer is self and peer.state is SYN_SENT:
             peer.syn_dropped(Syn(peer, *peer.remote))
+
+    def count_on(self, former: SegmentEnd) -> None:
+        """This end stands in for one of the same name that vanished: anchors do not begin anew."""
+        self.sends, self.recvs = former.sends, former.recvs
+        self.beyond, self.jitters = former.beyond, former.jitters
 
     def cut_off(self) -> None:
         """The connection is reset from outside: both ends learn it by a RST."""
