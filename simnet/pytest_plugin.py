@@ -1,7 +1,7 @@
 """The pytest plugin: a network as a fixture, seeds and transports from the command line, scenarios as
 tests, and the failure report.
 
-Nothing of simnet's machinery is imported before a test needs it.  Owns what pytest is told; what a
+Search, scenarios and reports are imported when a test needs them.  Owns what pytest is told; what a
 failure looks like is `report`, what a scenario is, `scenario`, and what is made of a failing test,
 `pytest_failures`.
 """

@@ -266,12 +266,13 @@ class Engine(ABC):
         False if nothing can happen any more.
         """
         limit_ns = None if timeout is None else self.now_ns + duration_ns(timeout)
-        self.runnable[loop] = host
-        if self._turn(self.runnable.pop(loop), loop):
-            return True
-        for _ in self._instants(limit_ns):
-            if loop in self.runnable:
+        with self._passing():
+            self.runnable[loop] = host
+            if self._turn(self.runnable.pop(loop), loop):
                 return True
+            for _ in self._instants(limit_ns):
+                if loop in self.runnable:
+                    return True
         if limit_ns is not None and self.schedule.next_time() is not None:
             self.now_ns = max(self.now_ns, limit_ns)
             return True

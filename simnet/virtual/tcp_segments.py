@@ -17,7 +17,8 @@ Simplified, and what a program could notice of it: a sender that is not blocked 
 moment the peer reads, one latency early; who shut down reading still announces its window, where on
 Linux the sender has to probe for it, after 200 ms; bytes beyond the peer's window travel and wait there;
 a lost segment comes again after a time-out (RFC 6298: 200 ms on Linux, doubling), never by fast
-retransmit.
+retransmit; an end that its program has closed waits for the peer's FIN as long as that takes, where Linux
+gives up after 60 s (tcp_fin_timeout).
 """
 
 from __future__ import annotations
