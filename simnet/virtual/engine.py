@@ -213,7 +213,7 @@ class Engine(ABC):
         """What says that a loop has something to do at this moment."""
         return partial(self.runnable.__setitem__, loop, host)
 
-    def sleep(self, loop: Turner) -> None:
+    def forget(self, loop: Turner) -> None:
         """A loop is gone."""
         self.runnable.pop(loop, None)
         self._alarms.pop(loop, None)

@@ -110,7 +110,7 @@ class Host(Transport):
         """The host's part of a crash."""
         self.is_up = False
         for loop in self.loops:
-            self.network.sleep(loop)
+            self.network.forget(loop)
             loop.close()
         self.loops = []
         for _, end in self.sockets():
