@@ -22,7 +22,7 @@ import attrs
 import pytest
 
 from .errors import Diverged, UsageError
-from .fuzz.falsifying import Example, falsifying_example
+from .fuzz.falsifying import falsifying_example
 from .fuzz.shrink import Shrunk, minimize
 from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
@@ -117,17 +117,25 @@ def _callable(item: pytest.Function, error: BaseException, outcome: Outcome) -> 
         example = falsifying_example(error)
         if example is None:
             return None, recorded
-        return _call_of(item, example), example.script
+        call = Call(_plain(item.obj), example.network, example.arguments, example.options)
+        return call, example.script
     if is_repeatable(item):
         return Call(item.obj, "net", {}, {"latency": duration(outcome.network.latency_ns)}), recorded
     return None, recorded
 
 
-def _call_of(item: pytest.Function, example: Example) -> Call:
-    function = item.obj.hypothesis.inner_test
-    if item.instance is not None:
-        function = function.__get__(item.instance)
-    return Call(function, example.network, example.arguments, example.options)
+def _plain(function: Any) -> Any:
+    """A test function without Hypothesis around it, bound to its instance if it is a method."""
+    hypothesis = getattr(function, "hypothesis", None)
+    if hypothesis is None:
+        return function
+    owner = getattr(function, "__self__", None)
+    return hypothesis.inner_test if owner is None else hypothesis.inner_test.__get__(owner)
+
+
+def _open_parameters(function: Callable[..., object], scenario: Scenario) -> list[str]:
+    """The parameters of a test that its record has no arguments for: one, its network, if all is well."""
+    return [name for name in inspect.signature(function).parameters if name not in scenario.arguments]
 
 
 def is_repeatable(item: pytest.Function) -> bool:
@@ -172,29 +180,21 @@ def kept_call(scenario: Scenario, root: Path) -> Call | None:
     function = find_program(f"{root / path}::{names[0]}")
     for name in names[1:]:
         function = getattr(function(), name)
-    hypothesis = getattr(function, "hypothesis", None)
-    if hypothesis is not None:
-        owner = getattr(function, "__self__", None)
-        function = hypothesis.inner_test if owner is None else hypothesis.inner_test.__get__(owner)
-    parameters = list(inspect.signature(function).parameters)
-    open_names = [name for name in parameters if name not in scenario.arguments]
-    if len(open_names) != 1:
+    function = _plain(function)
+    parameters = _open_parameters(function, scenario)
+    if len(parameters) != 1:
         return None
-    return Call(function, open_names[0], dict(scenario.arguments), {"latency": scenario.latency})
+    return Call(function, parameters[0], dict(scenario.arguments), {"latency": scenario.latency})
 
 
 def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network]) -> None:
     """Call a test with the script and arguments of its record, and raise Diverged if it leaves the record."""
     function, arguments = item.obj, {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     network: object = item.funcargs.get("net")
-    hypothesis = getattr(item.obj, "hypothesis", None)
-    if hypothesis is not None:
-        function = hypothesis.inner_test
-        if item.instance is not None:
-            function = function.__get__(item.instance)
-        parameter = _network_parameter(function, scenario)
+    if hasattr(function, "hypothesis"):
+        function = _plain(function)
         network = Network(scenario.script, latency=scenario.latency)
-        arguments = {**scenario.arguments, parameter: network}
+        arguments = {**scenario.arguments, _network_parameter(function, scenario): network}
     error: BaseException | None = None
     try:
         function(**arguments)
@@ -218,16 +218,14 @@ def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network
 
 def _network_parameter(function: Callable[..., object], scenario: Scenario) -> str:
     """The one parameter of a test that its record has no argument for."""
-    names = list(inspect.signature(function).parameters)
-    open_names = [name for name in names if name not in scenario.arguments]
-    if len(open_names) != 1:
-        raise Diverged(
-            f"{scenario.name}: {scenario.test} takes {', '.join(names)}; the record is of another test"
-        )
-    return str(open_names[0])
+    parameters = _open_parameters(function, scenario)
+    if len(parameters) != 1:
+        names = ", ".join(inspect.signature(function).parameters)
+        raise Diverged(f"{scenario.name}: {scenario.test} takes {names}; the record is of another test")
+    return parameters[0]
 
 
-def run_twice(item: pytest.Function, networks: Sequence[Network]) -> None:
+def run_twice(item: pytest.Function) -> None:
     """Call a test twice with equal networks; raise Diverged where the second run leaves the first."""
     first = item.funcargs["net"]
     assert isinstance(first, Network)

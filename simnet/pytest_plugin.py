@@ -216,7 +216,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         pytest_failures.replay(pyfuncitem, settings.replayed, settings.networks)
         return True
     if pytest_failures.is_repeatable(pyfuncitem):
-        pytest_failures.run_twice(pyfuncitem, settings.networks)
+        pytest_failures.run_twice(pyfuncitem)
         return True
     return None
 

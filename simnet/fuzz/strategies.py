@@ -20,7 +20,7 @@ from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 
 from ..errors import UsageError
-from ..outcomes import EVERY, OUTCOMES
+from ..outcomes import EVERY, outcome_of
 from ..script import Deviation, Script
 from ..virtual import Network
 
@@ -94,7 +94,7 @@ def _amount(op: str, outcome: str, rank: int) -> int:
     A byte count is a position in a stream of unknown length: ranks count from the front (1 2 3 ...); rank 0
     is 0, which wraps to the last position, where a delimiter is likely to be.
     """
-    amounts = next(o for o in OUTCOMES[op] if o.name == outcome).amounts(0)
+    amounts = outcome_of(op, outcome).amounts(0)
     return amounts[rank % len(amounts)] if amounts else rank
 
 
