@@ -19,7 +19,7 @@ from ..errors import UsageError
 from ..outcomes import OUTCOMES, outcome_of
 from ..script import Deviation
 from ..units import duration_ns
-from .buffers import ByteQueue
+from .kernel.buffers import ByteQueue
 
 if TYPE_CHECKING:
     from .network import Network

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..transport import Address, Transport, Turner
 from .poller import VirtualPoller
-from .ports import ANY, Ports
+from .kernel.ports import ANY, Ports
 from .socket import VirtualSocket
-from .tcp import TcpEnd
+from .kernel.tcp import TcpEnd
 
 if TYPE_CHECKING:
     from .link import Path
     from .network import Network
-    from .tcp_segments import Syn
+    from .kernel.tcp_segments import Syn
 
 EPOCH_NS = 1_600_000_000 * 1_000_000_000
 """What the clock on the wall says when a network starts: 2020-09-13 12:26:40 UTC."""

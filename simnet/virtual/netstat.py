@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..units import seconds
-from .tcp_states import State
+from .kernel.tcp_states import State
 
 if TYPE_CHECKING:
     from .host import Host
-    from .tcp import TcpEnd
+    from .kernel.tcp import TcpEnd
 
 _HEADERS = ("host", "fd", "recv-q", "send-q", "local", "remote", "state", "connection", "owner")
 

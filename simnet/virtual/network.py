@@ -20,9 +20,9 @@ from .faults import At, Call, On, Rule, names
 from .host import Host
 from .link import Path
 from .schedule import Entry
-from .tcp import TcpEnd
-from .tcp_segments import Segment, SegmentEnd, Syn, Timer
-from .tcp_states import State
+from .kernel.tcp import TcpEnd
+from .kernel.tcp_segments import Segment, SegmentEnd, Syn, Timer
+from .kernel.tcp_states import State
 
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
 

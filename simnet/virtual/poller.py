@@ -21,7 +21,7 @@ from ..transport import ERR, HUP, IN, NVAL, OUT, Poller, enter_context, leave_co
 
 if TYPE_CHECKING:
     from .host import Host
-    from .tcp import TcpEnd
+    from .kernel.tcp import TcpEnd
 
 ALWAYS = ERR | HUP | NVAL
 """What poll(2) reports whether it is asked for or not."""

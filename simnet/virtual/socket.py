@@ -17,7 +17,7 @@ from ..transport import Address
 
 if TYPE_CHECKING:
     from .host import Host
-    from .tcp import TcpEnd
+    from .kernel.tcp import TcpEnd
 
 
 class _Closed:

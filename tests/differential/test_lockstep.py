@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simnet.virtual.tcp import TcpEnd
+from simnet.virtual.kernel.tcp import TcpEnd
 
 from .lockstep import difference, shrink
 from .program import ARGUMENTS, PROFILES, Call, generate

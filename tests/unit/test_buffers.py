@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnet.virtual.buffers import ByteQueue
+from simnet.virtual.kernel.buffers import ByteQueue
 
 steps = st.lists(
     st.one_of(

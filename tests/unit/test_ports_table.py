@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnet.virtual.ports import ANY, TIME_WAIT_NS, Ports
+from simnet.virtual.kernel.ports import ANY, TIME_WAIT_NS, Ports
 
 HERE = "10.0.0.1"
 

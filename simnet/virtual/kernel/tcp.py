@@ -20,8 +20,8 @@ from collections import deque
 from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any
 
-from ..trace import Kind
-from ..transport import ERR, HUP, IN, OUT, RDHUP
+from ...trace import Kind
+from ...transport import ERR, HUP, IN, OUT, RDHUP
 from . import tcp_states
 from .buffers import ByteQueue
 from .ports import ANY
@@ -41,7 +41,7 @@ from .tcp_states import (
 )
 
 if TYPE_CHECKING:
-    from .host import Host
+    from ..host import Host
 
 # As plain integers: arithmetic on enumerations of flags costs microseconds.
 MSG_IGNORED = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))

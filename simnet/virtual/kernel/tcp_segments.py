@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..trace import Kind
-from ..units import SECOND_NS
+from ...trace import Kind
+from ...units import SECOND_NS
 from . import tcp_states
 from .buffers import ByteQueue
 from .tcp_states import (
@@ -52,11 +52,11 @@ from .tcp_states import (
 )
 
 if TYPE_CHECKING:
-    from .host import Host
-    from .link import Path
-    from .network import Network
-    from .poller import Registration
-    from .schedule import Entry
+    from ..host import Host
+    from ..link import Path
+    from ..network import Network
+    from ..poller import Registration
+    from ..schedule import Entry
 
 BARRED = 1 << 62
 _HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller

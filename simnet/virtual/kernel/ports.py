@@ -12,7 +12,7 @@ from typing import Protocol
 
 import attrs
 
-from ..units import SECOND_NS
+from ...units import SECOND_NS
 
 ANY = "0.0.0.0"
 TIME_WAIT_NS = 60 * SECOND_NS  # TCP_TIMEWAIT_LEN in include/net/tcp.h

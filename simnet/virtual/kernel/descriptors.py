@@ -1,0 +1,93 @@
+"""The descriptors of a host: small numbers, the lowest free one first, and the file behind each.
+
+Owns numbers and limits.  What a file does is the business of its kind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from heapq import heappop, heappush
+
+from .file import File
+
+DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
+FIRST = 3  # 0, 1 and 2 are the standard streams
+
+
+class Descriptors:
+    """The table of one host, from one start of it to the next."""
+
+    __slots__ = ("_files", "_free", "_inheritable", "_next", "is_gone", "limit", "system_limit")
+
+    def __init__(self, limit: int = DESCRIPTORS_MAX, system_limit: int | None = None) -> None:
+        self.limit = limit
+        self.system_limit = system_limit
+        self.is_gone = False  # the host has crashed: to close a descriptor of it means nothing
+        self._files: dict[int, File] = {}
+        self._free: list[int] = []  # below _next
+        self._next = FIRST
+        self._inheritable: set[int] = set()
+
+    def check(self) -> None:
+        """Raise OSError(EMFILE) if the process has no descriptor left, ENFILE if the host has no file left."""
+        if len(self._files) + FIRST >= self.limit:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        if self.system_limit is not None and len(self._files) >= self.system_limit:
+            raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    def open(self, file: File) -> int:
+        """The lowest free descriptor, as POSIX demands."""
+        if self._free:
+            fd = heappop(self._free)
+        else:
+            fd, self._next = self._next, self._next + 1
+        self._files[fd] = file
+        file.references += 1
+        return fd
+
+    def duplicate(self, fd: int) -> int:
+        """One more descriptor of the file behind `fd` (dup(2))."""
+        file = self.of(fd)
+        self.check()
+        return self.open(file)
+
+    def close(self, fd: int) -> None:
+        """close(2)."""
+        file = self._files.pop(fd, None)
+        if file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        self._inheritable.discard(fd)
+        heappush(self._free, fd)
+        file.drop()
+
+    def get(self, fd: int) -> File | None:
+        """The file behind `fd`."""
+        return self._files.get(fd)
+
+    def of(self, fd: int) -> File:
+        """The file behind `fd`, or OSError(EBADF)."""
+        file = self._files.get(fd)
+        if file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return file
+
+    def items(self) -> list[tuple[int, File]]:
+        """Descriptors and files, in order of descriptors."""
+        return sorted(self._files.items())
+
+    def is_inheritable(self, fd: int) -> bool:
+        """Whether a program that is executed would get it: Python opens none that is (PEP 446)."""
+        self.of(fd)
+        return fd in self._inheritable
+
+    def set_inheritable(self, fd: int, flag: bool) -> None:
+        self.of(fd)
+        (self._inheritable.add if flag else self._inheritable.discard)(fd)
+
+    def vanish(self) -> None:
+        """The host crashed."""
+        for _, file in self.items():
+            file.vanish()
+        self._files.clear()
+        self.is_gone = True

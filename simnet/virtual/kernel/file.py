@@ -1,0 +1,93 @@
+"""What descriptors refer to: an open file description (open(2)), of whatever kind.
+
+Several descriptors, and messages on their way, may refer to one `File`; with the last of them it is closed.
+Whoever wants to know of its readiness is among its `watchers`, and is told when it may have changed.
+
+Owns the life of a file and its watchers.  What can be read or written is the business of each kind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ..host import Host
+    from ..network import Network
+
+
+class Watcher(Protocol):
+    """Who is told that the readiness of a file may have changed: a poller's registration, an epoll's item."""
+
+    events: int
+    """The poll mask that is of interest."""
+
+    queued: bool
+    """Whether it knows already, and need not be told again."""
+
+    def wake(self) -> None:
+        """The file's readiness may have changed."""
+
+    def readable(self) -> None:
+        """Data has come."""
+
+
+class File(ABC):
+    """An open file description on a host."""
+
+    __slots__ = ("__weakref__", "host", "is_nonblocking", "net", "references", "watchers")
+
+    label = ""
+    """How a report calls it; a connection has a name of its own."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.net: Network = host.network
+        self.references = 0  # descriptors, and messages that carry one (unix(7), SCM_RIGHTS)
+        self.is_nonblocking = False  # O_NONBLOCK: shared by all descriptors (fcntl(2))
+        self.watchers: tuple[Watcher, ...] = ()
+
+    @abstractmethod
+    def poll_mask(self) -> int:
+        """What poll(2) would say, with every event asked for."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """The last reference is gone."""
+
+    @abstractmethod
+    def vanish(self) -> None:
+        """The host crashed: the file is gone, and nobody is told."""
+
+    @property
+    def touched(self) -> int:
+        """How often a program has done anything with this file: a number that grows."""
+        return 0
+
+    @property
+    def state_name(self) -> str:
+        """The state as netstat(8) would name it."""
+        return type(self).__name__
+
+    def readable_bytes(self) -> int:
+        """How many bytes could be read at once (FIONREAD in tcp(7))."""
+        return 0
+
+    def hold(self) -> None:
+        """One more descriptor or message refers to this file."""
+        self.references += 1
+
+    def drop(self) -> None:
+        """A descriptor or message that refers to this file is gone."""
+        self.references -= 1
+        if not self.references:
+            self.close()
+
+    def wake(self) -> None:
+        """Readiness may have changed."""
+        for watcher in self.watchers:
+            if not watcher.queued:
+                watcher.wake()
+
+    def note(self, kind: int, n: int, data: Any = None) -> None:  # noqa: B027  (most have no place in the trace)
+        """Leave an event in the trace."""
