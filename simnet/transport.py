@@ -131,6 +131,10 @@ class Transport(ABC):
     loops: list[Any]
     """The loops that run here."""
 
+    modules: Any
+    """The machine in the shape that existing code expects: an object with the attributes `socket`, `select`,
+    `selectors`, `time`, `os` and `fcntl`, each with the surface of the standard module of that name."""
+
     ends_on_error: bool
     """Whether an exception that a handler lets out ends the run and reaches the test (a virtual
     machine), or is logged and closes the channel, as asyncore documents (a real one)."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..transport import Address, Poller, Transport, Turner
+from .modules import MODULES
 from .pollers import make_poller
 
 
@@ -30,6 +31,7 @@ class RealTransport(Transport):
     """
 
     ends_on_error = False
+    modules = MODULES
 
     def __init__(self, poller: str = "select") -> None:
         self.clock = SystemClock()

@@ -246,7 +246,7 @@ def _sockets(network: Network, error: BaseException) -> list[str]:
     if isinstance(error, (Deadlock, Livelock)):
         return []
     rows = [
-        (host.name, f"fd {fd}", end.state.name, end.label, host.owner(fd), _queued(end.readable_bytes()))
+        (host.name, f"fd {fd}", end.state_name, end.label, host.owner(fd), _queued(end.queues()[0]))
         for host in network.hosts.values()
         for fd, end in host.sockets()
         if fd is not None

@@ -126,6 +126,28 @@ class Engine(ABC):
         else:
             self._check_quiet()
 
+    def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
+        """Let time pass until `condition` is true, at the latest until `deadline_ns`; whether it is true.
+
+        Raises:
+            Deadlock: nothing can happen any more, and there is no deadline.
+            NotImplementedError: a handler or a timer runs just now, and time passes only without it.
+        """
+        if condition():
+            return True
+        if self._is_passing:
+            raise NotImplementedError(
+                f"{call}() that has to wait inside a handler is not simulated: make the socket non-blocking"
+            )
+        with self._passing():
+            for _ in self._instants(deadline_ns):
+                if condition():
+                    return True
+        if deadline_ns is None:
+            raise Deadlock(f"{call}() waits, and nothing can happen any more\n{self.netstat()}")
+        self.now_ns = max(self.now_ns, deadline_ns)
+        return False
+
     @contextmanager
     def _passing(self) -> Iterator[None]:
         """Time passes: once at a time, and without cyclic garbage that closes sockets at moments which
@@ -289,7 +311,7 @@ class Engine(ABC):
                             f"its loop would spin for ever\n{self.netstat()}"
                         )
             for fd, end in host.sockets():
-                if fd is not None and end.waiting and any(w.events & OUT for w in end.watchers):
+                if fd is not None and end.is_blocked and any(w.events & OUT for w in end.watchers):
                     raise Deadlock(
                         f"{host.name}: {host.owner(fd) or end.label} waits for room that will never come\n"
                         f"{self.netstat()}"

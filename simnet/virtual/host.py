@@ -5,33 +5,34 @@ Owns what one machine owns.  Does not own time or traffic: that is the `Network`
 
 from __future__ import annotations
 
-import errno
 import ipaddress
-import os
+import operator
 import re
 import socket as std
 from collections.abc import Callable
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..transport import Address, Transport, Turner
-from .poller import VirtualPoller
+from ..units import SECOND_NS
+from .kernel.descriptors import Descriptors
+from .kernel.file import File
+from .kernel.kinds import make_end
 from .kernel.ports import ANY, Ports
-from .socket import VirtualSocket
 from .kernel.tcp import TcpEnd
+from .modules import Modules
+from .poller import VirtualPoller
+from .socket import VirtualSocket
 
 if TYPE_CHECKING:
+    from .kernel.tcp_segments import Syn
     from .link import Path
     from .network import Network
-    from .kernel.tcp_segments import Syn
 
 EPOCH_NS = 1_600_000_000 * 1_000_000_000
 """What the clock on the wall says when a network starts: 2020-09-13 12:26:40 UTC."""
 
 LOOPBACK = "127.0.0.1"
-DESCRIPTORS_MAX = 1024
-_FIRST_DESCRIPTOR = 3  # 0, 1 and 2 are the standard streams
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
@@ -71,12 +72,11 @@ class Host(Transport):
         self.loops: list[Turner] = []
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
-        self.descriptors_max = DESCRIPTORS_MAX
         self.turns = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
-        self._ends: dict[int, TcpEnd] = {}
-        self._free: list[int] = []
+        self.descriptors = Descriptors()
+        self._modules: Modules | None = None
         self._boot: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:
@@ -115,8 +115,8 @@ class Host(Transport):
         self.loops = []
         for _, end in self.sockets():
             end.vanish()
-        self._ends.clear()
-        self._free.clear()
+        self.descriptors.vanish()
+        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
         self.ports = Ports(self.ports.first, self.ports.last)
 
     def power_on(self) -> None:
@@ -129,16 +129,15 @@ class Host(Transport):
     # --- transport -------------------------------------------------------------------------------
 
     def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> VirtualSocket:
-        if family != std.AF_INET:
-            raise NotImplementedError(f"sockets of family {_name_of('AF_', family)} are not simulated")
-        if type != std.SOCK_STREAM:
-            raise NotImplementedError(f"sockets of type {_name_of('SOCK_', type)} are not simulated")
-        if proto not in (0, std.IPPROTO_TCP):
-            raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
         if not self.is_up:
             raise UsageError(f"host {self.name} is down: no program runs on it")
-        self.check_descriptor()
-        return VirtualSocket(self, TcpEnd(self))
+        return VirtualSocket(self, make_end(self, family, type, proto), proto=proto)
+
+    @property
+    def modules(self) -> Modules:
+        if self._modules is None:
+            self._modules = Modules(self)
+        return self._modules
 
     def poller(
         self,
@@ -172,31 +171,19 @@ class Host(Transport):
 
     # --- descriptors -----------------------------------------------------------------------------
 
-    def check_descriptor(self) -> None:
-        """Raise OSError(EMFILE) if there is no descriptor left."""
-        if len(self._ends) + _FIRST_DESCRIPTOR >= self.descriptors_max:
-            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    @property
+    def descriptors_max(self) -> int:
+        """How many descriptors a program has, the three standard streams included (RLIMIT_NOFILE)."""
+        return self.descriptors.limit
 
-    def open_descriptor(self, end: TcpEnd) -> int:
-        """The lowest free descriptor, as POSIX demands."""
-        fd = heappop(self._free) if self._free else len(self._ends) + _FIRST_DESCRIPTOR
-        self._ends[fd] = end
-        return fd
+    @descriptors_max.setter
+    def descriptors_max(self, limit: int) -> None:
+        self.descriptors.limit = limit
 
-    def close_descriptor(self, fd: int, end: TcpEnd) -> None:
-        """Close `fd`, if it still is what it was: a crash may have come between."""
-        if self._ends.get(fd) is end:
-            del self._ends[fd]
-            heappush(self._free, fd)
-            end.close()
-
-    def end_of(self, fd: int) -> TcpEnd | None:
-        return self._ends.get(fd)
-
-    def sockets(self) -> list[tuple[int | None, TcpEnd]]:
+    def sockets(self) -> list[tuple[int | None, File]]:
         """Descriptors in order and what is behind them; then what holds a port without a descriptor:
         connections that wait to be accepted, and those whose program has closed them."""
-        sockets: list[tuple[int | None, TcpEnd]] = [(fd, self._ends[fd]) for fd in sorted(self._ends)]
+        sockets: list[tuple[int | None, File]] = [*self.descriptors.items()]
         for end in self.ports.holders():
             if isinstance(end, TcpEnd) and (end.orphan or end.listener is not None):
                 sockets.append((None, end))
@@ -206,7 +193,33 @@ class Host(Transport):
         """Who uses a descriptor: what its loop says of it."""
         return next((text for loop in self.loops if (text := loop.describe(fd))), "")
 
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def deadline_ns(self, timeout: float | None) -> int | None:
+        """When a wait of `timeout` seconds that begins now is over; None if it never is."""
+        return None if timeout is None else self.network.now_ns + round(timeout * SECOND_NS)
+
+    def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
+        """Let time pass until `condition` is true, or until the deadline; whether it is true.
+
+        What every call that has to wait does, outside of handlers.  Raises NotImplementedError inside one,
+        and Deadlock if nothing can happen any more and there is no deadline.
+        """
+        return self.network.wait(call, condition, deadline_ns)
+
     # --- names and routes ------------------------------------------------------------------------
+
+    def given_address(self, call: str, address: Address) -> tuple[str, int]:
+        """What a program passes to connect() and bind(), as the kernel is told it."""
+        if not isinstance(address, tuple):
+            raise TypeError(f"{call}(): AF_INET address must be tuple, not {address.__class__.__name__}")
+        if len(address) != 2:
+            raise TypeError("AF_INET address must be a pair (host, port)")
+        host, port = address
+        port = operator.index(port)
+        if not 0 <= port <= 0xFFFF:
+            raise OverflowError(f"{call}(): port must be 0-65535.")
+        return self.resolve(host), port
 
     def resolve(self, name: Any) -> str:
         """The IPv4 address of a name, as connect() and bind() look it up."""
@@ -274,8 +287,3 @@ class Host(Transport):
 
 def _is_loopback(address: str) -> bool:
     return address.startswith("127.")
-
-
-def _name_of(prefix: str, number: int) -> str:
-    names = [name for name in dir(std) if name.startswith(prefix) and getattr(std, name) == number]
-    return names[0] if names else str(int(number))

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..units import seconds
-from .kernel.tcp_states import State
 
 if TYPE_CHECKING:
     from .host import Host
-    from .kernel.tcp import TcpEnd
 
 _HEADERS = ("host", "fd", "recv-q", "send-q", "local", "remote", "state", "connection", "owner")
 
@@ -32,28 +30,20 @@ def netstat(hosts: Iterable[Host], now_ns: int) -> str:
 def _rows(host: Host) -> Iterable[tuple[str, ...]]:
     if not host.is_up:
         yield (host.name, "-", "", "", "", "", "DOWN", "", "")
-    for fd, end in host.sockets():
+    for fd, file in host.sockets():
+        received, unsent = file.queues()
         yield (
             host.name,
             "-" if fd is None else str(fd),
-            *_queues(end),
-            _address(end.local),
-            _address(end.remote) if end.state not in (State.LISTEN, State.CLOSED) else "*",
-            end.state.name + (" (waits for room)" if end.waiting else ""),
-            end.label,
+            str(received),
+            str(unsent),
+            *file.names(),
+            file.state_name + (" (waits for room)" if file.is_blocked else ""),
+            file.label,
             "" if fd is None else host.owner(fd),
         )
     for local in host.ports.time_waits(host.network.now_ns):
         yield (host.name, "-", "0", "0", _address(local), "*", "TIME_WAIT", "", "")
-
-
-def _queues(end: TcpEnd) -> tuple[str, str]:
-    if end.state is State.LISTEN:
-        return str(len(end.pending)), str(end.backlog)
-    unread = (
-        end.capacity - end.credit - end.owed if end.peer is not None and end.state is not State.CLOSED else 0
-    )
-    return str(end.readable_bytes()), str(unread)
 
 
 def _address(address: tuple[str, int]) -> str:

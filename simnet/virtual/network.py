@@ -18,11 +18,11 @@ from ..units import SECOND_NS, duration, duration_ns, rate_bits, size_bytes
 from .engine import Engine
 from .faults import At, Call, On, Rule, names
 from .host import Host
-from .link import Path
-from .schedule import Entry
 from .kernel.tcp import TcpEnd
 from .kernel.tcp_segments import Segment, SegmentEnd, Syn, Timer
 from .kernel.tcp_states import State
+from .link import Path
+from .schedule import Entry
 
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..transport import ERR, HUP, IN, NVAL, OUT, Poller, enter_context, leave_context
 
 if TYPE_CHECKING:
     from .host import Host
-    from .kernel.tcp import TcpEnd
+    from .kernel.file import File
 
 ALWAYS = ERR | HUP | NVAL
 """What poll(2) reports whether it is asked for or not."""
@@ -35,7 +35,7 @@ class Registration:
 
     __slots__ = ("_fruitless", "_touched", "end", "events", "fd", "poller", "queued")
 
-    def __init__(self, poller: VirtualPoller, fd: int, end: TcpEnd, events: int) -> None:
+    def __init__(self, poller: VirtualPoller, fd: int, end: File, events: int) -> None:
         self.poller = poller
         self.fd = fd
         self.end = end
@@ -80,7 +80,7 @@ class Registration:
     def is_fruitless(self) -> bool:
         """Whether the program has done nothing with the end for some passes."""
         end = self.end
-        touched = end.sends + end.recvs + end.accepts
+        touched = end.touched
         if touched != self._touched:
             self._touched, self._fruitless = touched, 0
         self._fruitless += 1
@@ -107,7 +107,7 @@ class VirtualPoller(Poller):
 
     def watch(self, fd: int, events: int) -> None:
         registration = self._registered.get(fd)
-        end = self._host.end_of(fd)
+        end = self._host.descriptors.get(fd)
         if end is None:
             self.forget(fd)
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -139,7 +139,7 @@ class VirtualPoller(Poller):
             self._idle.clear()
         events, keep = [], []
         for registration in self.ready:
-            end = registration.end
+            end: Any = registration.end
             if end.ordinary:  # most are: poll_mask() without the call
                 mask = (IN if end.queue is not None else 0) | (0 if end.waiting else OUT)
             else:
@@ -164,7 +164,7 @@ class VirtualPoller(Poller):
         """
         keep: list[Registration] = []
         for registration in self.ready:
-            end = registration.end
+            end: Any = registration.end
             if end.ordinary and end.queue is None and not registration.events & OUT:
                 registration.queued = False  # the usual case: it was read, and nothing else is wanted
             elif not end.poll_mask() & registration.events:

@@ -1,7 +1,8 @@
 """The socket object that a program on a virtual host holds: the surface of `socket.socket`.
 
-Owns descriptors, time-outs and the translation of arguments.  What a call does is the business of the
-end behind it (`tcp.TcpEnd`), which several descriptors may share.
+Owns what Python adds to the kernel's sockets: descriptors, time-outs and waiting, buffers to receive into,
+file objects.  What a call does is the business of the end behind it (`kernel.sock.SocketEnd`), which several
+descriptors may share.  Arguments, errors and results are those of CPython's Modules/socketmodule.c.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ import operator
 import os
 import socket as std
 import struct
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from ..transport import Address
+from ..transport import ERR, HUP, IN, OUT, Address
+from .kernel.sock import Message, SocketEnd
 
 if TYPE_CHECKING:
     from .host import Host
-    from .kernel.tcp import TcpEnd
+    from .kernel.descriptors import Descriptors
+
+_DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
+_SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
 
 
 class _Closed:
@@ -29,38 +35,48 @@ class _Closed:
 
         return fail
 
+    def given(self, call: str, address: Any) -> Any:
+        return address
+
 
 _CLOSED: Any = _Closed()
 
-SOL_SOCKET = std.SOL_SOCKET
-SO_ERROR, SO_TYPE, SO_ACCEPTCONN = std.SO_ERROR, std.SO_TYPE, std.SO_ACCEPTCONN
-SO_REUSEADDR, SO_LINGER = std.SO_REUSEADDR, std.SO_LINGER
-SO_SNDBUF, SO_RCVBUF = std.SO_SNDBUF, std.SO_RCVBUF
-SEND_BUFFER_MIN, RECEIVE_BUFFER_MIN = 2304, 1152  # half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF
-
 
 class VirtualSocket:
-    """A stream socket on a virtual host.  Methods and errors are those of `socket.socket` on Linux.
+    """A socket on a virtual host.  Methods and errors are those of `socket.socket` on Linux.
 
-    Calls that would have to wait are made on non-blocking sockets; on a blocking one they raise
-    NotImplementedError.  So do options, flags and families that are not simulated, by name.
+    A call that has to wait lets time pass on the network until it need not.  Inside a handler time passes
+    already, and there such a call raises NotImplementedError: make the socket non-blocking.
     """
 
-    __slots__ = ("__weakref__", "_end", "_fd", "_host", "_timeout")
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_descriptors",
+        "_end",
+        "_fd",
+        "_host",
+        "_io_refs",
+        "_timeout",
+        "family",
+        "proto",
+        "type",
+    )
 
-    family = std.AF_INET
-    type = std.SOCK_STREAM
-    proto = 0
-
-    def __init__(self, host: Host, end: TcpEnd) -> None:
+    def __init__(self, host: Host, end: SocketEnd, fd: int | None = None, proto: int = 0) -> None:
+        """Of `end`, under a new descriptor, or under one that the program has already."""
         self._host = host
+        self._descriptors: Descriptors = host.descriptors
         self._end = end
         self._timeout: float | None = None
-        self._fd = host.open_descriptor(end)
+        self._io_refs = 0  # file objects that use this socket
+        self._closed = False
+        self.family, self.type, self.proto = end.family, end.kind, proto
+        self._fd = host.descriptors.open(end) if fd is None else fd
 
-    # Life
+    # --- life ------------------------------------------------------------------------------------
 
-    def __enter__(self) -> VirtualSocket:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -69,58 +85,111 @@ class VirtualSocket:
     def __del__(self) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
         if getattr(self, "_fd", -1) >= 0:
-            self.close()
+            self._real_close()
 
     def __repr__(self) -> str:
-        state = f"{self._end.state.name} {self._end.label}" if self._fd >= 0 else "closed"
-        return f"<VirtualSocket fd={self._fd} {self._host.name} {state.rstrip()}>"
+        state = f"{self._end.state_name} {self._end.label}" if self._fd >= 0 else "closed"
+        return f"<{type(self).__name__} fd={self._fd} {self._host.name} {state.rstrip()}>"
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     def fileno(self) -> int:
         return self._fd
 
     def close(self) -> None:
-        (fd, self._fd), (end, self._end) = (self._fd, -1), (self._end, _CLOSED)
-        if fd >= 0:
-            self._host.close_descriptor(fd, end)
+        """Give the descriptor back, once no file object made of this socket uses it."""
+        self._closed = True
+        if self._io_refs <= 0:
+            self._real_close()
+
+    def _real_close(self) -> None:
+        (fd, self._fd), self._end = (self._fd, -1), _CLOSED
+        if fd >= 0 and not self._descriptors.is_gone:
+            self._descriptors.close(fd)
 
     def detach(self) -> int:
+        """Forget the descriptor without closing it; the program has it now."""
+        self._closed = True
         fd, self._fd = self._fd, -1
         self._end = _CLOSED
         return fd
 
-    # Modes
+    def dup(self) -> Self:
+        """Another socket of the same end, with a descriptor of its own; it is not inheritable."""
+        self._open("dup")
+        twin = self._sibling(self._descriptors.duplicate(self._fd))
+        twin.settimeout(self._timeout)
+        return twin
+
+    def _sibling(self, fd: int) -> Self:
+        """A socket like this one, of the end behind another descriptor."""
+        end = self._descriptors.of(fd)
+        assert isinstance(end, SocketEnd)
+        return type(self)(self._host, end, fd, self.proto)
+
+    def get_inheritable(self) -> bool:
+        return self._descriptors.is_inheritable(self._fd)
+
+    def set_inheritable(self, inheritable: bool, /) -> None:
+        self._descriptors.set_inheritable(self._fd, inheritable)
+
+    def _open(self, call: str) -> SocketEnd:
+        """The end; EBADF if this socket is closed."""
+        if self._fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._end
+
+    # --- waiting ---------------------------------------------------------------------------------
 
     def setblocking(self, flag: bool, /) -> None:
         self.settimeout(None if flag else 0.0)
 
     def settimeout(self, value: float | None, /) -> None:
-        if self._fd < 0:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        if value is not None and value < 0:
-            raise ValueError("Timeout value out of range")
-        self._timeout = None if value is None else float(value)
+        if value is not None:
+            value = float(value)
+            if value < 0:
+                raise ValueError("Timeout value out of range")
+        self._open("settimeout").is_nonblocking = value is not None
+        self._timeout = value
 
     def gettimeout(self) -> float | None:
+        return self._timeout
+
+    @property
+    def timeout(self) -> float | None:
         return self._timeout
 
     def getblocking(self) -> bool:
         return self._timeout != 0.0
 
-    def _check_need_not_wait(self, call: str) -> None:
-        """For use where the kernel said EAGAIN.
+    def _patiently(self, call: str, events: int, flags: int, system_call: Callable[[], Any]) -> Any:
+        """Make a call that the kernel answered with EAGAIN again, when the socket is ready for it.
 
-        It does not take the error: a frame that holds the exception that holds the frame is a cycle, and
-        keeps this socket open until the garbage collector comes by.
+        Where the program does not want to wait, EAGAIN is raised anew.  No frame here keeps an exception: one
+        that holds the frame that holds the socket would keep it open until the garbage collector comes by.
         """
-        if self._timeout != 0.0:
-            raise NotImplementedError(
-                f"{call}() that has to wait is not simulated: make the socket non-blocking"
-            )
+        if self._timeout == 0.0 or flags & _DONTWAIT:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        deadline_ns = self._host.deadline_ns(self._timeout)
+        while True:
+            self._wait(call, events, deadline_ns)
+            try:
+                return system_call()
+            except BlockingIOError:
+                pass
 
-    # Names
+    def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
+        """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
+        end, wanted = self._end, events | ERR | HUP
+        if not self._host.wait(call, lambda: end.poll_mask() & wanted, deadline_ns):
+            raise TimeoutError("timed out")
+
+    # --- names -----------------------------------------------------------------------------------
 
     def bind(self, address: Address, /) -> None:
-        self._end.bind(self._address("bind", address))
+        end = self._end
+        end.bind(end.given("bind", address))
 
     def getsockname(self) -> Address:
         return self._end.getsockname()
@@ -128,141 +197,255 @@ class VirtualSocket:
     def getpeername(self) -> Address:
         return self._end.getpeername()
 
-    def _address(self, call: str, address: Address) -> tuple[str, int]:
-        if not isinstance(address, tuple):
-            raise TypeError(f"{call}(): AF_INET address must be tuple, not {address.__class__.__name__}")
-        if len(address) != 2:
-            raise TypeError("AF_INET address must be a pair (host, port)")
-        host, port = address
-        port = operator.index(port)
-        if not 0 <= port <= 0xFFFF:
-            raise OverflowError(f"{call}(): port must be 0-65535.")
-        return self._host.resolve(host), port
-
-    # Connections
+    # --- connections -----------------------------------------------------------------------------
 
     def listen(self, backlog: int = 128, /) -> None:
-        self._end.listen(operator.index(backlog))
+        self._end.listen(max(operator.index(backlog), 0))
 
-    def accept(self) -> tuple[VirtualSocket, Address]:
+    def _accept(self) -> tuple[int, Address]:
         try:
-            end = self._end.accept()
+            end, address = self._end.accept()
         except BlockingIOError:
-            self._check_need_not_wait("accept")
-            raise
-        return VirtualSocket(self._host, end), end.remote
+            end = None
+        if end is None:
+            end, address = self._patiently("accept", IN, 0, self._end.accept)
+        return self._descriptors.open(end), address
+
+    def accept(self) -> tuple[Self, Address]:
+        fd, address = self._accept()
+        return self._sibling(fd), address
 
     def connect(self, address: Address, /) -> None:
-        try:
-            self._end.connect(self._address("connect", address))
-        except BlockingIOError:
-            self._check_need_not_wait("connect")
-            raise
+        end = self._end
+        reason = self._connect(end, end.given("connect", address))
+        if reason:
+            raise OSError(reason, os.strerror(reason))
 
     def connect_ex(self, address: Address, /) -> int:
-        try:
-            self.connect(address)
-        except OSError as error:
-            if isinstance(error, std.gaierror) or error.errno is None:
-                raise
-            return error.errno
-        return 0
+        end = self._end
+        return self._connect(end, end.given("connect", address))
+
+    def _connect(self, end: SocketEnd, address: Any) -> int:
+        """The errno of an attempt, 0 if it succeeded; it may wait."""
+        reason = _attempt(end, address)
+        waits = reason == errno.EINPROGRESS or (reason == errno.EALREADY and self._timeout is None)
+        if self._timeout == 0.0 or not waits:
+            if reason == errno.EAGAIN and self._timeout is None:  # unix(7): a full backlog is waited for
+                return self._connect_when_there_is_room(end, address)
+            return reason
+        self._wait("connect", OUT, self._host.deadline_ns(self._timeout))
+        if self._timeout is None:  # the kernel waited, and has told of the outcome itself
+            return _attempt(end, address)
+        return int(end.getsockopt(*_SO_ERROR))
+
+    def _connect_when_there_is_room(self, end: SocketEnd, address: Any) -> int:
+        outcome = errno.EAGAIN
+
+        def is_settled() -> bool:
+            nonlocal outcome
+            outcome = _attempt(end, address)
+            return outcome != errno.EAGAIN
+
+        self._host.wait("connect", is_settled, None)
+        return outcome
 
     def shutdown(self, how: int, /) -> None:
         self._end.shutdown(operator.index(how))
 
-    # Data
+    # --- sending ---------------------------------------------------------------------------------
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         try:
             return self._end.send(data, flags)
         except BlockingIOError:
-            self._check_need_not_wait("send")
-            raise
+            pass
+        return self._patiently("send", OUT, flags, lambda: self._end.send(data, flags))  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        view = memoryview(data).cast("B")
-        while view:
-            view = view[self.send(bytes(view), flags) :]
+        with memoryview(data) as whole, whole.cast("B") as view:
+            if not view:
+                self.send(b"", flags)
+            deadline_ns = self._host.deadline_ns(self._timeout)
+            sent = 0
+            while sent < len(view):
+                if deadline_ns is not None and self._timeout and self._host.network.now_ns > deadline_ns:
+                    raise TimeoutError("timed out")
+                sent += self.send(bytes(view[sent:]), flags)
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """sendto(data, address) or sendto(data, flags, address)."""
+        if len(rest) not in (1, 2):
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(rest)} given)")
+        flags = operator.index(rest[0]) if len(rest) == 2 else 0
+        return self._send_message("sendto", _bytes_of(data), flags, rest[-1], [])
+
+    def sendmsg(
+        self,
+        buffers: Iterable[Any],
+        ancdata: Iterable[tuple[int, int, Any]] = (),
+        flags: int = 0,
+        address: Address = None,
+        /,
+    ) -> int:
+        data = b"".join(_bytes_of(buffer) for buffer in buffers)
+        control = [(operator.index(level), operator.index(kind), item) for level, kind, item in ancdata]
+        return self._send_message("sendmsg", data, flags, address, control)
+
+    def _send_message(
+        self, call: str, data: bytes, flags: int, address: Address, control: list[tuple[int, int, Any]]
+    ) -> int:
+        end = self._open(call)
+        target = None if address is None else end.given(call, address)
+        try:
+            return end.send_message(data, flags, target, control)
+        except BlockingIOError:
+            pass
+        return self._patiently(  # type: ignore[no-any-return]
+            call, OUT, flags, lambda: end.send_message(data, flags, target, control)
+        )
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file object until its end, by send(): a virtual descriptor means nothing to sendfile(2)."""
+        return std.socket._sendfile_use_send(self, file, offset, count)  # type: ignore[attr-defined,no-any-return]
+
+    _check_sendfile_params = std.socket._check_sendfile_params  # type: ignore[attr-defined]
+
+    # --- receiving -------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         if size <= 0:
             if size < 0:
                 raise ValueError("negative buffersize in recv")
             return b""
+        if flags and flags & _TRUNC:
+            message = self._receive("recv", size, flags)
+            return message.data.ljust(message.length, b"\0")
         try:
             return self._end.recv(size, flags)
         except BlockingIOError:
-            self._check_need_not_wait("recv")
-            raise
+            pass
+        return self._patiently("recv", IN, flags, lambda: self._end.recv(size, flags))  # type: ignore[no-any-return]
 
-    def recv_into(self, buffer: Any, size: int = 0, flags: int = 0, /) -> int:
-        view = memoryview(buffer).cast("B")
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        with memoryview(buffer) as whole, whole.cast("B") as view:
+            size = _room("recv_into", view, nbytes)
+            if not size:
+                return 0
+            if flags & _TRUNC:
+                message = self._receive("recv_into", size, flags)
+                view[: len(message.data)] = message.data
+                return message.length
+            data = self.recv(size, flags)
+            view[: len(data)] = data
+            return len(data)
+
+    def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Address]:
         if size < 0:
-            raise ValueError("negative buffersize in recv_into")
-        if size > len(view):
-            raise ValueError("buffer too small for requested bytes")
-        data = self.recv(size or len(view), flags)
-        view[: len(data)] = data
-        return len(data)
+            raise ValueError("negative buffersize in recvfrom")
+        message = self._receive("recvfrom", size, flags)
+        return message.data.ljust(message.length, b"\0"), message.address
 
-    # Options
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address]:
+        with memoryview(buffer) as whole, whole.cast("B") as view:
+            message = self._receive("recvfrom_into", _room("recvfrom_into", view, nbytes), flags)
+            view[: len(message.data)] = message.data
+            return message.length, message.address
 
-    def getsockopt(self, level: int, option: int, size: int = 0, /) -> Any:
+    def recvmsg(
+        self, size: int, ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Address]:
+        if size < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        if not 0 <= ancbufsize <= 0x7FFFFFFF:
+            raise ValueError("invalid ancillary data buffer length")
+        message = self._receive("recvmsg", size, flags, ancbufsize)
+        return message.data, message.control, message.flags, message.address
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[tuple[int, int, bytes]], int, Address]:
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        if any(view.readonly for view in views):
+            raise TypeError("recvmsg_into() argument 1 must be an iterable of buffers to write to")
+        if not 0 <= ancbufsize <= 0x7FFFFFFF:
+            raise ValueError("invalid ancillary data buffer length")
+        message = self._receive("recvmsg_into", sum(map(len, views)), flags, ancbufsize)
+        at = 0
+        for view in views:
+            piece = message.data[at : at + len(view)]
+            view[: len(piece)] = piece
+            at += len(piece)
+        return message.length, message.control, message.flags, message.address
+
+    def _receive(self, call: str, size: int, flags: int, control_size: int = 0) -> Message:
         end = self._end
-        if end is _CLOSED:
-            end.fail()
-        if level == SOL_SOCKET:
-            if option == SO_ERROR:
-                return end.take_error()
-            if option == SO_REUSEADDR:
-                return int(end.reuse_address)
-            if option == SO_LINGER:
-                linger = end.linger_seconds
-                return struct.pack("ii", linger is not None, linger or 0)[: size or 8]
-            if option == SO_TYPE:
-                return int(self.type)
-            if option == SO_ACCEPTCONN:
-                return int(end.is_listening)
-            # The kernel doubles what it is told, for its own bookkeeping (socket(7)).
-            if option == SO_SNDBUF:
-                return 2 * end.send_buffer
-            if option == SO_RCVBUF:
-                return 2 * end.receive_buffer
-        raise self._unknown_option(level, option)
-
-    def setsockopt(self, level: int, option: int, value: Any, size: int | None = None, /) -> None:
-        end = self._end
-        if end is _CLOSED:
-            end.fail()
-        if (level, option) == (SOL_SOCKET, SO_REUSEADDR):
-            end.reuse_address = bool(value)
-        elif (level, option) == (SOL_SOCKET, SO_LINGER):
-            on, linger = struct.unpack("ii", value)
-            end.linger_seconds = linger if on else None
-        elif (level, option) == (SOL_SOCKET, SO_SNDBUF):
-            end.set_buffers(send=max(int(value), SEND_BUFFER_MIN))
-        elif (level, option) == (SOL_SOCKET, SO_RCVBUF):
-            end.set_buffers(receive=max(int(value), RECEIVE_BUFFER_MIN))
-        elif (level, option) != (std.IPPROTO_TCP, std.TCP_NODELAY):
-            # Without Nagle's algorithm in the simulation, TCP_NODELAY is always on.
-            raise self._unknown_option(level, option)
-
-    @staticmethod
-    def _unknown_option(level: int, option: int) -> NotImplementedError:
-        names = [
-            name
-            for name in dir(std)
-            if name.startswith(("SO_", "TCP_", "IP_")) and getattr(std, name) == option
-        ]
-        return NotImplementedError(
-            f"socket option {' or '.join(names) or option} (number {option}, level {level}) is not simulated"
+        try:
+            return end.receive_message(size, flags, control_size)
+        except BlockingIOError:
+            pass
+        return self._patiently(  # type: ignore[no-any-return]
+            call, IN, flags, lambda: end.receive_message(size, flags, control_size)
         )
+
+    # --- file objects ----------------------------------------------------------------------------
+
+    # Whatever has recv_into and send can be a file object of the socket module.
+    makefile = std.socket.makefile
+    _decref_socketios = std.socket._decref_socketios  # type: ignore[attr-defined]
+
+    # --- options ---------------------------------------------------------------------------------
+
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
+        if not 0 <= buflen <= 1024:
+            raise OSError("getsockopt buflen out of range")
+        value = self._open("getsockopt").getsockopt(level, option)
+        if not buflen:
+            return value if isinstance(value, int) else struct.unpack("i", value[:4])[0]
+        return (value if isinstance(value, bytes) else struct.pack("i", value))[:buflen]
+
+    def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
+        end = self._open("setsockopt")
+        if value is None:
+            if optlen is None:
+                raise TypeError("setsockopt() requires 4 arguments when the third argument is None")
+        elif optlen is not None:
+            raise TypeError(f"setsockopt() argument 3 must be NoneType, not {type(value).__name__}")
+        elif isinstance(value, int):
+            value = struct.unpack("i", struct.pack("i", value))[0]
+        else:
+            value = _bytes_of(value)
+        end.setsockopt(level, option, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in _NOT_SIMULATED:
             raise NotImplementedError(f"socket.{name} is not simulated")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _attempt(end: SocketEnd, address: Any) -> int:
+    """One connect() as the kernel answers it: 0 or an errno."""
+    try:
+        end.connect(address)
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+def _bytes_of(buffer: Any) -> bytes:
+    """The bytes of whatever the socket module takes for bytes."""
+    if isinstance(buffer, str):
+        raise TypeError("a bytes-like object is required, not 'str'")
+    with memoryview(buffer) as view:
+        return view.tobytes()
+
+
+def _room(call: str, view: memoryview, size: int) -> int:
+    """How much a call may write into a buffer."""
+    if size < 0:
+        raise ValueError(f"negative buffersize in {call}")
+    if size > len(view):
+        raise ValueError("buffer too small for requested bytes")
+    return size or len(view)
 
 
 _NOT_SIMULATED = frozenset(name for name in dir(std.socket) if not name.startswith("_")) - frozenset(

@@ -220,7 +220,7 @@ class VirtualMachine(Machine):
         super().__init__(self.host)
 
     def readable_bytes(self, sock: Any) -> int:
-        end = self.host.end_of(sock.fileno())
+        end = self.host.descriptors.get(sock.fileno())
         return 0 if end is None or end.is_listening else end.readable_bytes()
 
     @contextmanager

@@ -29,7 +29,7 @@ def on_a_virtual(stage):
 
 def fd_is_open(stage, transport, fd):
     if on_a_virtual(stage):
-        return transport.end_of(fd) is not None
+        return transport.descriptors.get(fd) is not None
     import os
 
     try:

@@ -107,7 +107,7 @@ def test_a_socket_of_before_the_crash_closes_nothing_of_after() -> None:
     new = host.socket()
     assert new.fileno() == old.fileno()
     old.close()
-    assert host.end_of(new.fileno()) is not None
+    assert host.descriptors.get(new.fileno()) is not None
     new.bind(("", 80))
 
 

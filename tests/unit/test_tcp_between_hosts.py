@@ -9,7 +9,7 @@ import pytest
 
 from simnet import Network
 from simnet.transport import ERR, IN, OUT, RDHUP
-from simnet.virtual.kernel.tcp_segments import RECEIVE_BUFFER_BYTES
+from simnet.virtual.kernel.sock import RECEIVE_BUFFER_BYTES
 from tests.conformance.machine import mask_name, outcome
 
 from .two_hosts import CAPACITY, DEAD, RESET, World, ms, read

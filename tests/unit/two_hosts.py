@@ -8,7 +8,7 @@ from typing import Any
 
 from simnet import Network
 from simnet.transport import ERR, HUP, IN, OUT, RDHUP
-from simnet.virtual.kernel.tcp_segments import RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES
+from simnet.virtual.kernel.sock import RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES
 from tests.conformance.machine import EVERYTHING
 
 CAPACITY = SEND_BUFFER_BYTES + RECEIVE_BUFFER_BYTES

@@ -30,7 +30,7 @@ class Descriptors:
         self._inheritable: set[int] = set()
 
     def check(self) -> None:
-        """Raise OSError(EMFILE) if the process has no descriptor left, ENFILE if the host has no file left."""
+        """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
         if len(self._files) + FIRST >= self.limit:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if self.system_limit is not None and len(self._files) >= self.system_limit:

@@ -40,6 +40,9 @@ class File(ABC):
     label = ""
     """How a report calls it; a connection has a name of its own."""
 
+    ordinary = False
+    """Whether readiness follows from a connection's queue alone: the fast path of a poller."""
+
     def __init__(self, host: Host) -> None:
         self.host = host
         self.net: Network = host.network
@@ -58,6 +61,19 @@ class File(ABC):
     @abstractmethod
     def vanish(self) -> None:
         """The host crashed: the file is gone, and nobody is told."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a program was told to wait for room to write."""
+        return False
+
+    def queues(self) -> tuple[int, int]:
+        """recv-q and send-q as netstat(8) shows them."""
+        return self.readable_bytes(), 0
+
+    def names(self) -> tuple[str, str]:
+        """The local and the remote address as netstat(8) shows them."""
+        return "", ""
 
     @property
     def touched(self) -> int:

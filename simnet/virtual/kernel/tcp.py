@@ -25,6 +25,7 @@ from ...transport import ERR, HUP, IN, OUT, RDHUP
 from . import tcp_states
 from .buffers import ByteQueue
 from .ports import ANY
+from .sock import Message, flag_names
 from .tcp_segments import FIN, RETRANSMIT, RST, SYN_ACK, SYN_RTO_NS, SegmentEnd, Syn
 from .tcp_states import (
     ABORTED,
@@ -75,17 +76,13 @@ class TcpEnd(SegmentEnd):
         "calls",
         "connects",
         "half_open",
-        "linger_seconds",
         "listener",
         "pending",
-        "reuse_address",
     )
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.calls = UNCONNECTED
-        self.reuse_address = False
-        self.linger_seconds: int | None = None
         self._address_given = False  # by bind(), and not 0.0.0.0
         self._port_given = False  # by bind() to an explicit port: kept until close()
         self._port_held = False
@@ -94,6 +91,14 @@ class TcpEnd(SegmentEnd):
         self.half_open = 0  # a listener's: handshakes under way
         self.backlog = 0
         self.connects = self.accepts = 0  # for anchors
+
+    family = socket.AF_INET
+    kind = socket.SOCK_STREAM
+    proto = socket.IPPROTO_TCP
+
+    @property
+    def touched(self) -> int:
+        return self.sends + self.recvs + self.accepts
 
     @property
     def is_listening(self) -> bool:
@@ -129,6 +134,9 @@ class TcpEnd(SegmentEnd):
 
     # --- names -----------------------------------------------------------------------------------
 
+    def given(self, call: str, address: Any) -> tuple[str, int]:
+        return self.host.given_address(call, address)
+
     def getsockname(self) -> tuple[str, int]:
         return self.local
 
@@ -140,15 +148,15 @@ class TcpEnd(SegmentEnd):
     def bind(self, address: tuple[str, int]) -> None:
         host_name, port = address
         if self.state is not CLOSED or self._port_held:
-            raise self._failed("bind", errno.EINVAL)
+            raise self.failed("bind", errno.EINVAL)
         local = self.host.local_address(host_name)
         if local is None:
-            raise self._failed("bind", errno.EADDRNOTAVAIL)
+            raise self.failed("bind", errno.EADDRNOTAVAIL)
         try:
             self.host.ports.take(self, local, port, self.net.now_ns)
         except OSError:
             self.local = (ANY, self.local[1])
-            raise self._failed("bind", errno.EADDRINUSE) from None
+            raise self.failed("bind", errno.EADDRINUSE) from None
         self._port_held, self._port_given = True, port != 0
         self._address_given |= local != ANY
 
@@ -156,13 +164,13 @@ class TcpEnd(SegmentEnd):
 
     def listen(self, backlog: int) -> None:
         if self.calls is not UNCONNECTED or self.state not in (CLOSED, LISTEN):
-            raise self._failed("listen", errno.EINVAL)
+            raise self.failed("listen", errno.EINVAL)
         if self.state is CLOSED:
             if not self._port_held:
                 self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
                 self._port_held = True
             elif self.host.ports.conflicts(self, *self.local, self.net.now_ns):
-                raise self._failed("listen", errno.EADDRINUSE)
+                raise self.failed("listen", errno.EADDRINUSE)
             self.net.register_listener(self)
         self.backlog = max(backlog, 0)
         self._change(CALLED_LISTEN)
@@ -226,53 +234,53 @@ class TcpEnd(SegmentEnd):
         self.linger_seconds = 0
         self.close()
 
-    def accept(self) -> TcpEnd:
+    def accept(self) -> tuple[TcpEnd, tuple[str, int]]:
         """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
         if self.state is not LISTEN:
-            raise self._failed("accept", errno.EINVAL)
+            raise self.failed("accept", errno.EINVAL)
         if not self.pending:
-            raise self._failed("accept", errno.EAGAIN)
+            raise self.failed("accept", errno.EAGAIN)
         self.accepts += 1
         if self.watched:
             effect = self.net.choose("accept", self, self.host.count_accept(self.label), 0)
             if effect is not None:
                 if effect == ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
-                raise self._failed("accept", effect[1] or errno.EAGAIN)
-        self.host.check_descriptor()
+                raise self.failed("accept", effect[1] or errno.EAGAIN)
+        self.host.descriptors.check()
         child = self.pending.popleft()
         child.listener = None
         child.note(_ACCEPT, child.remote[1])
-        return child
+        return child, child.remote
 
     # --- connecting ------------------------------------------------------------------------------
 
     def connect(self, address: tuple[str, int]) -> None:
         if self.calls is DISCONNECTING:
-            raise self._failed("connect", errno.EINVAL)
+            raise self.failed("connect", errno.EINVAL)
         if self.state is LISTEN or self.calls is CONNECTED:
-            raise self._failed("connect", errno.EISCONN)
+            raise self.failed("connect", errno.EISCONN)
         if self.calls is CONNECTING:
             self._connect_again()
             return
         target, remote = self.host.route(address, self.local[0])
         if target is None:
-            raise self._failed("connect", errno.ENETUNREACH)
+            raise self.failed("connect", errno.ENETUNREACH)
         if target is not self.host and self.local[0].startswith("127."):
-            raise self._failed("connect", errno.EINVAL)  # a martian source: ip_route_output_key
+            raise self.failed("connect", errno.EINVAL)  # a martian source: ip_route_output_key
         if not self._port_held:
             source = self.local[0] if self.local[0] != ANY else self.host.source_address(remote[0])
             try:
                 self.host.ports.take(self, source, 0, self.net.now_ns)
             except OSError:
-                raise self._failed("connect", errno.EADDRNOTAVAIL) from None
+                raise self.failed("connect", errno.EADDRNOTAVAIL) from None
             self._port_held = True
         else:
             if self.local[0] == ANY:
                 self.local = (self.host.source_address(remote[0]), self.local[1])
             if self.host.ports.has_pair(self, remote):
                 self._forget_address()
-                raise self._failed("connect", errno.EADDRNOTAVAIL)
+                raise self.failed("connect", errno.EADDRNOTAVAIL)
         self._start(target, remote)
         raise OSError(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
 
@@ -312,13 +320,13 @@ class TcpEnd(SegmentEnd):
     def _connect_again(self) -> None:
         """connect() on a socket whose connect() is under way, or is over and not yet asked about."""
         if self.state in (SYN_SENT, SYN_RECEIVED):
-            raise self._failed("connect", errno.EALREADY)
+            raise self.failed("connect", errno.EALREADY)
         if self.state is CLOSED:
             reason = self.so_error or errno.ECONNABORTED
             self._disconnect()
             self.so_error = 0
             self.calls = UNCONNECTED
-            raise self._failed("connect", reason)
+            raise self.failed("connect", reason)
         self.calls = CONNECTED
 
     def _disconnect(self) -> None:
@@ -362,15 +370,15 @@ class TcpEnd(SegmentEnd):
             size = view.nbytes
         if self.state not in CAN_SEND and not self.so_error:
             waits = self.state in (SYN_SENT, SYN_RECEIVED)
-            raise self._failed("send", errno.EAGAIN if waits else errno.EPIPE)
+            raise self.failed("send", errno.EAGAIN if waits else errno.EPIPE)
         if self.so_error or self.send_shut:
-            raise self._failed("send", self.take_error() or errno.EPIPE)
+            raise self.failed("send", self.take_error() or errno.EPIPE)
         if not size:
             return 0
         taken = min(size, self.credit)
         if not taken:
             self.waiting = True
-            raise self._failed("send", errno.EAGAIN)
+            raise self.failed("send", errno.EAGAIN)
         self.sends += 1
         self.beyond -= 1  # its segments are counted as they are made
         if self.watched:
@@ -391,10 +399,10 @@ class TcpEnd(SegmentEnd):
             case ("takes", count):
                 return int(count)
             case ("again", _):
-                raise self._failed("send", errno.EAGAIN)
+                raise self.failed("send", errno.EAGAIN)
             case _:
                 self.cut_off()
-                raise self._failed("send", self.take_error())
+                raise self.failed("send", self.take_error())
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         queue = self.queue
@@ -432,18 +440,18 @@ class TcpEnd(SegmentEnd):
         if flags & ~known:
             raise _not_simulated("recv", flags & ~known)
         if self.state is LISTEN:
-            raise self._failed("recv", errno.ENOTCONN)
+            raise self.failed("recv", errno.ENOTCONN)
         if self.queue is not None:
             return self._recv_queued(size, flags)
         if self.fin_seen:
             return b""
         if self.so_error:
-            raise self._failed("recv", self.take_error())
+            raise self.failed("recv", self.take_error())
         if self.receive_shut:
             return b""
         if self.state is CLOSED:
-            raise self._failed("recv", errno.ENOTCONN)
-        raise self._failed("recv", errno.EAGAIN)
+            raise self.failed("recv", errno.ENOTCONN)
+        raise self.failed("recv", errno.EAGAIN)
 
     def _recv_queued(self, size: int, flags: int) -> bytes:
         queue = self.queue if isinstance(self.queue, ByteQueue) else ByteQueue(self.queue or b"")
@@ -456,11 +464,11 @@ class TcpEnd(SegmentEnd):
                 case None:
                     pass
                 case ("again", _):
-                    raise self._failed("recv", errno.EAGAIN)
+                    raise self.failed("recv", errno.EAGAIN)
                 case _:
                     self.queue = None
                     self.cut_off()
-                    raise self._failed("recv", self.take_error())
+                    raise self.failed("recv", self.take_error())
         data = self._take(size)
         self.room += len(data)
         if self.peer is not None:
@@ -468,17 +476,39 @@ class TcpEnd(SegmentEnd):
         self.note(_RECV, len(data))
         return data
 
+    def send_message(self, data: bytes, flags: int, address: Any, control: list[tuple[int, int, Any]]) -> int:
+        """tcp_sendmsg does not look at the address; control messages of other levels mean nothing to it."""
+        return self.send(data, flags)
+
+    def receive_message(self, size: int, flags: int, control_size: int) -> Message:
+        return Message(self.recv(size, flags))
+
     def readable_bytes(self) -> int:
-        """How many bytes recv() could return at once (FIONREAD)."""
+        """tcp_ioctl, SIOCINQ: EINVAL for a listener."""
+        if self.state is LISTEN:
+            raise self.failed("ioctl", errno.EINVAL)
         queue = self.queue
         return 0 if queue is None else queue.size if isinstance(queue, ByteQueue) else len(queue)
+
+    def queues(self) -> tuple[int, int]:
+        """Of a listener: who waits to be accepted, and its backlog; else what waits here, and at the peer."""
+        if self.state is LISTEN:
+            return len(self.pending), self.backlog
+        unread = 0
+        if self.peer is not None and self.state is not CLOSED:
+            unread = self.capacity - self.credit - self.owed
+        return self.readable_bytes(), unread
+
+    def names(self) -> tuple[str, str]:
+        remote = "*" if self.state in (LISTEN, CLOSED) else "{}:{}".format(*self.remote)
+        return "{}:{}".format(*self.local), remote
 
     # --- ending ----------------------------------------------------------------------------------
 
     def shutdown(self, how: int) -> None:
         """As inet_shutdown: a call that fails has effects all the same."""
         if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
-            raise self._failed("shutdown", errno.EINVAL)
+            raise self.failed("shutdown", errno.EINVAL)
         reading, writing = how != socket.SHUT_WR, how != socket.SHUT_RD
         was = self.state
         if self.calls is CONNECTING:
@@ -495,7 +525,7 @@ class TcpEnd(SegmentEnd):
             self.refit()
             self.wake()
         if was is CLOSED:
-            raise self._failed("shutdown", errno.ENOTCONN)
+            raise self.failed("shutdown", errno.ENOTCONN)
 
     def _finish(self) -> None:
         """Our FIN leaves, behind whatever was sent."""
@@ -545,18 +575,10 @@ class TcpEnd(SegmentEnd):
             self._port_held = False
             self.host.ports.release(self)
 
-    # --- errors ----------------------------------------------------------------------------------
-
-    def take_error(self) -> int:
-        """Read and clear the pending error, as getsockopt(SO_ERROR) does."""
-        reason, self.so_error = self.so_error, 0
-        return reason
-
-    def _failed(self, call: str, reason: int) -> OSError:
+    def failed(self, call: str, reason: int) -> OSError:
         self.note(_FAIL, reason, call)
-        return OSError(reason, os.strerror(reason))
+        return super().failed(call, reason)
 
 
 def _not_simulated(call: str, flags: int) -> NotImplementedError:
-    names = [name for name in dir(socket) if name.startswith("MSG_") and getattr(socket, name) & flags]
-    return NotImplementedError(f"{call}() with {' or '.join(names) or hex(flags)} is not simulated")
+    return NotImplementedError(f"{call}() with {flag_names(flags)} is not simulated")

@@ -34,6 +34,7 @@ from ...trace import Kind
 from ...units import SECOND_NS
 from . import tcp_states
 from .buffers import ByteQueue
+from .sock import SocketEnd
 from .tcp_states import (
     ABORTED,
     CAN_SEND,
@@ -54,14 +55,10 @@ from .tcp_states import (
 if TYPE_CHECKING:
     from ..host import Host
     from ..link import Path
-    from ..network import Network
-    from ..poller import Registration
     from ..schedule import Entry
 
 BARRED = 1 << 62
 _HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
-SEND_BUFFER_BYTES = 65_536
-RECEIVE_BUFFER_BYTES = 65_536
 RTO_FIRST_NS = SECOND_NS // 5  # TCP_RTO_MIN
 RTO_MAX_NS = 120 * SECOND_NS  # TCP_RTO_MAX
 RETRIES_MAX = 15  # tcp_retries2
@@ -106,11 +103,10 @@ class Syn:
         return "Segment.SYN"
 
 
-class SegmentEnd:
+class SegmentEnd(SocketEnd):
     """An end of a connection, below the calls of a program."""
 
     __slots__ = (
-        "__weakref__",
         "_asked_ns",
         "_attempts",
         "_held_fin",
@@ -122,14 +118,12 @@ class SegmentEnd:
         "beyond",
         "fin_seen",
         "free",
-        "host",
         "jitters",
         "label",
         "lane",
         "latency_ns",
         "local",
         "log",
-        "net",
         "number",
         "ordinary",
         "orphan",
@@ -137,32 +131,26 @@ class SegmentEnd:
         "path",
         "peer",
         "queue",
-        "receive_buffer",
         "receive_shut",
         "recvs",
         "remote",
         "room",
-        "send_buffer",
         "send_shut",
         "sends",
         "sequence",
-        "so_error",
         "state",
         "waiting",
         "watched",
-        "watchers",
     )
 
     def __init__(self, host: Host) -> None:
-        net = host.network
-        self.net: Network = net
-        self.host = host
+        super().__init__(host)
+        net = self.net
         self.log = net.log
         self.sequence = net.schedule.sequence
         self.label = self.alias = ""
         self.number = 0  # in the trace
         self.state = CLOSED
-        self.so_error = 0
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.orphan = False  # no descriptor refers to this end any more
         self.ordinary = False  # established, nothing shut, no error: the fast path of readiness
@@ -175,7 +163,6 @@ class SegmentEnd:
         self.queue: bytes | ByteQueue | None = None
         self._overflow: ByteQueue | None = None  # has arrived, but the window is full
         self._held_fin = False  # a FIN behind the overflow
-        self.send_buffer, self.receive_buffer = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
         self.free = self.room = -BARRED
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
         self.waiting = False  # has no room left, and waits for a window update
@@ -186,7 +173,18 @@ class SegmentEnd:
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
         self.beyond = 0  # how many more segments than sends there were: the fast path makes one of each
-        self.watchers: tuple[Registration, ...] = ()
+
+    @property
+    def touched(self) -> int:
+        return self.sends + self.recvs
+
+    @property
+    def state_name(self) -> str:
+        return self.state.name
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.waiting
 
     # --- what leaves -----------------------------------------------------------------------------
 
@@ -363,9 +361,9 @@ class SegmentEnd:
                 self.queue = ByteQueue(self.queue, item)  # type: ignore[arg-type]
             if self.log is not None:
                 self.log((self.net.now_ns, _ARRIVE, self.number, size, item))
-            for registration in self.watchers:
-                if not registration.queued:
-                    registration.readable()
+            for watcher in self.watchers:
+                if not watcher.queued:
+                    watcher.readable()
         else:
             _ON[item](self)
 
@@ -617,12 +615,6 @@ class SegmentEnd:
             room += BARRED
         may_store = state in SYNCHRONIZED and not self.receive_shut and self._overflow is None
         self.room = room if may_store else room - BARRED
-
-    def wake(self) -> None:
-        """Readiness may have changed."""
-        for registration in self.watchers:
-            if not registration.queued:
-                registration.wake()
 
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
         """Leave an event in the trace."""

@@ -1,0 +1,47 @@
+"""Which sockets there are: family, type and protocol, as socket(2) is given them.
+
+Owns the choice and its errors.  What a socket does is the business of its kind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as std
+from typing import TYPE_CHECKING
+
+from .sock import SocketEnd
+from .tcp import TcpEnd
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+_FLAGS = std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
+"""What may be given together with a type (socket(2))."""
+
+
+def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
+    """A new socket of a host, before it has a descriptor.
+
+    Raises OSError as socket(2) does, EMFILE and ENFILE included; NotImplementedError for what Linux has and
+    simnet does not simulate.
+    """
+    kind = kind & ~_FLAGS
+    if family != std.AF_INET:
+        raise NotImplementedError(f"sockets of family {_name_of('AF_', family)} are not simulated")
+    if kind != std.SOCK_STREAM:
+        raise NotImplementedError(f"sockets of type {_name_of('SOCK_', kind)} are not simulated")
+    if proto not in (0, std.IPPROTO_TCP):
+        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+    host.descriptors.check()
+    return TcpEnd(host)
+
+
+def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd, SocketEnd]:
+    """Two sockets that are connected with each other (socketpair(2))."""
+    raise NotImplementedError(f"socketpair() of family {_name_of('AF_', family)} is not simulated")
+
+
+def _name_of(prefix: str, number: int) -> str:
+    names = [name for name in dir(std) if name.startswith(prefix) and getattr(std, name) == number]
+    return names[0] if names else str(int(number))

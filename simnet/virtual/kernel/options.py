@@ -1,0 +1,118 @@
+"""Socket options as a table: which there are, for whom, and what reading and setting them means.
+
+An option that only has a value is kept by the socket that it was set on; one that does something has
+functions here that do it.  What is not in the table is not simulated, and says so by name.
+
+Owns numbers, values and their checks (socket(7), tcp(7), ip(7), ipv6(7)).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as std
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+if TYPE_CHECKING:
+    from .sock import SocketEnd
+
+Value: TypeAlias = "int | bytes | None"
+
+SEND_BUFFER_MIN, RECEIVE_BUFFER_MIN = 2304, 1152  # half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF
+
+
+def number(value: Value) -> int:
+    """What the kernel reads: an int, also out of bytes; EINVAL if these are too few."""
+    if isinstance(value, int):
+        return value
+    if value is None or len(value) < 4:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return int(struct.unpack("i", value[:4])[0])
+
+
+def flag(value: Value) -> int:
+    """Anything but 0 is 1."""
+    return int(number(value) != 0)
+
+
+def always(end: SocketEnd) -> bool:
+    return True
+
+
+@attrs.frozen
+class Option:
+    """One option: `default` and `accept` are for one that only has a value, `get` and `set` for others.
+
+    Without `set`, one with `get` can only be read.
+    """
+
+    default: int = 0
+    accept: Callable[[Value], int] = flag
+    get: Callable[[Any], int | bytes] | None = None
+    set: Callable[[Any, Value], None] | None = None
+    applies: Callable[[SocketEnd], bool] = always
+
+
+def _get_linger(end: SocketEnd) -> bytes:
+    return struct.pack("ii", end.linger_seconds is not None, end.linger_seconds or 0)
+
+
+def _set_linger(end: SocketEnd, value: Value) -> None:
+    if not isinstance(value, bytes) or len(value) < 8:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    on, seconds = struct.unpack("ii", value[:8])
+    end.linger_seconds = seconds if on else None
+
+
+def _set_reuse_address(end: SocketEnd, value: Value) -> None:
+    end.reuse_address = number(value) != 0
+
+
+# The kernel doubles what it is told, for its own bookkeeping (socket(7)).
+def _set_send_buffer(end: SocketEnd, value: Value) -> None:
+    end.set_buffers(send=max(number(value), SEND_BUFFER_MIN))
+
+
+def _set_receive_buffer(end: SocketEnd, value: Value) -> None:
+    end.set_buffers(receive=max(number(value), RECEIVE_BUFFER_MIN))
+
+
+def _is_tcp(end: SocketEnd) -> bool:
+    return end.proto == std.IPPROTO_TCP
+
+
+TABLE: dict[tuple[int, int], Option] = {
+    (std.SOL_SOCKET, std.SO_ERROR): Option(get=lambda end: end.take_error()),
+    (std.SOL_SOCKET, std.SO_TYPE): Option(get=lambda end: int(end.kind)),
+    (std.SOL_SOCKET, std.SO_ACCEPTCONN): Option(get=lambda end: int(end.is_listening)),
+    (std.SOL_SOCKET, std.SO_REUSEADDR): Option(
+        get=lambda end: int(end.reuse_address), set=_set_reuse_address
+    ),
+    (std.SOL_SOCKET, std.SO_LINGER): Option(get=_get_linger, set=_set_linger),
+    (std.SOL_SOCKET, std.SO_SNDBUF): Option(get=lambda end: 2 * end.send_buffer, set=_set_send_buffer),
+    (std.SOL_SOCKET, std.SO_RCVBUF): Option(get=lambda end: 2 * end.receive_buffer, set=_set_receive_buffer),
+    # Without Nagle's algorithm in the simulation, TCP_NODELAY changes nothing.
+    (std.IPPROTO_TCP, std.TCP_NODELAY): Option(applies=_is_tcp),
+}
+
+
+def by_number(end: SocketEnd, level: int, number: int) -> Option | None:
+    """The option of that number, if it is simulated for this kind of socket."""
+    option = TABLE.get((level, number))
+    return option if option is not None and option.applies(end) else None
+
+
+def not_simulated(level: int, number: int) -> NotImplementedError:
+    """What is raised for an option that is not in the table."""
+    names = [
+        name
+        for name in dir(std)
+        if name.startswith(("SO_", "TCP_", "IP_", "IPV6_")) and getattr(std, name) == number
+    ]
+    return NotImplementedError(
+        f"socket option {' or '.join(names) or number} (number {number}, level {level}) is not simulated"
+    )

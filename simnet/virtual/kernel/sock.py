@@ -1,0 +1,184 @@
+"""What every kind of socket has in common: how it answers a call, whatever it is a socket of.
+
+Each method is a system call on a socket that does not block: it returns what Linux returns, or raises the
+OSError that Linux would; EAGAIN and EINPROGRESS are answers like others, and whether a program waits instead
+is the business of the object that it holds.  A kind overrides what it knows; what it leaves alone is
+answered as Linux answers a call that the kind does not have.
+
+Owns the contract, the pending error and the options that mean the same for every kind.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as std
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ...transport import Address
+from .file import File
+from .options import Option, by_number, not_simulated
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+
+SEND_BUFFER_BYTES = 65_536
+RECEIVE_BUFFER_BYTES = 65_536
+
+
+@attrs.define
+class Message:
+    """What recvmsg(2) returns: bytes, who sent them, control messages, and what became of them.
+
+    `length` differs from the size of `data` where MSG_TRUNC asks for the real one.
+    """
+
+    data: bytes
+    address: Address = None
+    flags: int = 0
+    control: list[tuple[int, int, bytes]] = attrs.Factory(list)
+    length: int = -1
+
+    def __attrs_post_init__(self) -> None:
+        if self.length < 0:
+            self.length = len(self.data)
+
+
+class SocketEnd(File):
+    """A socket below its descriptors."""
+
+    __slots__ = (
+        "linger_seconds",
+        "receive_buffer",
+        "reuse_address",
+        "send_buffer",
+        "settings",
+        "so_error",
+    )
+
+    family: int
+    kind: int
+    """SOCK_STREAM or SOCK_DGRAM."""
+
+    proto: int = 0
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.so_error = 0
+        self.reuse_address = False
+        self.linger_seconds: int | None = None
+        self.send_buffer, self.receive_buffer = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
+        self.settings: dict[tuple[int, int], int] | None = None  # options that a program has set
+
+    # --- names -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def given(self, call: str, address: Any) -> Any:
+        """What the kernel is told where a program passes `address` to `call`: checked and looked up.
+
+        Raises TypeError, OverflowError or socket.gaierror as the socket module does.
+        """
+
+    @abstractmethod
+    def getsockname(self) -> Address: ...
+
+    @abstractmethod
+    def getpeername(self) -> Address: ...
+
+    @abstractmethod
+    def bind(self, address: Any) -> None: ...
+
+    # --- connections -----------------------------------------------------------------------------
+
+    @property
+    def is_listening(self) -> bool:
+        return False
+
+    @abstractmethod
+    def connect(self, address: Any) -> None: ...
+
+    def listen(self, backlog: int) -> None:
+        raise self.failed("listen", errno.EOPNOTSUPP)
+
+    def accept(self) -> tuple[SocketEnd, Address]:
+        """The first connection of the queue, and where it comes from."""
+        raise self.failed("accept", errno.EOPNOTSUPP)
+
+    @abstractmethod
+    def shutdown(self, how: int) -> None: ...
+
+    # --- data ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def send(self, data: Any, flags: int = 0) -> int: ...
+
+    @abstractmethod
+    def recv(self, size: int, flags: int = 0) -> bytes: ...
+
+    @abstractmethod
+    def send_message(self, data: bytes, flags: int, address: Any, control: list[tuple[int, int, Any]]) -> int:
+        """sendto(2) and sendmsg(2): `address` is None or what `given` made of one."""
+
+    @abstractmethod
+    def receive_message(self, size: int, flags: int, control_size: int) -> Message:
+        """recvfrom(2) and recvmsg(2)."""
+
+    def unsent_bytes(self) -> int:
+        """How many bytes the peer has not acknowledged (SIOCOUTQ in tcp(7))."""
+        return 0
+
+    # --- options ---------------------------------------------------------------------------------
+
+    def getsockopt(self, level: int, number: int) -> int | bytes:
+        """The value of an option: an int, or the bytes of a structure."""
+        option = self._option(level, number)
+        if option.get is not None:
+            return option.get(self)
+        return (self.settings or {}).get((level, number), option.default)
+
+    def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
+        option = self._option(level, number)
+        if option.set is not None:
+            option.set(self, value)
+        elif option.get is not None:
+            raise self.failed("setsockopt", errno.ENOPROTOOPT)  # read only
+        else:
+            self.settings = {**(self.settings or {}), (level, number): option.accept(value)}
+
+    def set_buffers(self, send: int | None = None, receive: int | None = None) -> None:
+        """Change the size of a buffer, in bytes of data."""
+        if send is not None:
+            self.send_buffer = send
+        if receive is not None:
+            self.receive_buffer = receive
+
+    def setting(self, level: int, number: int) -> int:
+        """The value of a plain option."""
+        return int(self.getsockopt(level, number))
+
+    def _option(self, level: int, number: int) -> Option:
+        option = by_number(self, level, number)
+        if option is None:
+            raise not_simulated(level, number)
+        return option
+
+    # --- errors ----------------------------------------------------------------------------------
+
+    def take_error(self) -> int:
+        """Read and clear the pending error, as getsockopt(SO_ERROR) does."""
+        reason, self.so_error = self.so_error, 0
+        return reason
+
+    def failed(self, call: str, reason: int) -> OSError:
+        """The error that `call` ends with."""
+        return OSError(reason, os.strerror(reason))
+
+
+def flag_names(flags: int) -> str:
+    """``MSG_OOB or MSG_PEEK``, for messages about what is not simulated."""
+    names = [name for name in dir(std) if name.startswith("MSG_") and getattr(std, name) & flags]
+    return " or ".join(names) or hex(flags)

@@ -1,0 +1,37 @@
+"""A virtual host in the shape that existing code expects: modules with the surface of the standard ones.
+
+Code that takes a module gets `host.modules.socket` where it took `socket`.  Constants, exceptions and
+everything that asks no machine are the standard library's own; the functions and classes that do ask are
+bound to the host.
+
+Owns the collection.  Each module says itself what it owns.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from . import socket as _socket
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+
+class Modules:
+    """The modules of one host; each is made when it is first asked for."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._made: dict[str, ModuleType] = {}
+
+    @property
+    def socket(self) -> ModuleType:
+        """The surface of `socket`."""
+        return self._module("socket", _socket)
+
+    def _module(self, name: str, room: ModuleType) -> ModuleType:
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = room.module_for(self._host)
+        return made

@@ -1,0 +1,146 @@
+"""The socket module of a virtual host.
+
+Owns the module's functions and its socket class.  What a socket answers is `virtual.socket` and the kernel.
+"""
+
+from __future__ import annotations
+
+import errno
+import operator
+import os
+import socket as std
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ..kernel.kinds import make_end, make_pair
+from ..kernel.sock import SocketEnd
+from ..socket import VirtualSocket
+from .binding import module_like, rebound
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+_ASK_NO_MACHINE = {
+    *("error", "gaierror", "herror", "timeout", "SocketIO"),
+    *("AddressFamily", "AddressInfo", "MsgFlag", "SocketKind", "_intenum_converter"),
+    *("CMSG_LEN", "CMSG_SPACE", "htonl", "htons", "ntohl", "ntohs"),
+    *("inet_aton", "inet_ntoa", "inet_ntop", "inet_pton"),
+    *("has_ipv6", "_GLOBAL_DEFAULT_TIMEOUT", "_LOCALHOST", "_LOCALHOST_V6", "sys", "os", "io"),
+}
+
+_IN_PYTHON = (
+    *("create_connection", "create_server", "getfqdn", "has_dualstack_ipv6", "recv_fds", "send_fds"),
+)
+"""Functions that are written with others of the module, so that they need only call the host's."""
+
+
+class _ModuleSocket(VirtualSocket):
+    """What `socket.socket` is on one host: made by the program itself, of a family or of a descriptor."""
+
+    __slots__ = ()
+
+    _machine: Host
+    _module: ModuleType
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+        self._fd = -1  # for __del__, should this fail
+        host = self._machine
+        if fileno is None:
+            family = std.AF_INET if family == -1 else family
+            type = std.SOCK_STREAM if type == -1 else type
+            proto = max(proto, 0)
+            super().__init__(host, make_end(host, family, type, proto), proto=proto)
+        else:
+            end = _end_behind(host, fileno)
+            super().__init__(host, end, fileno, end.proto if proto == -1 else proto)
+            if family != -1:
+                self.family = family
+            if type != -1:
+                self.type = type & ~(std.SOCK_NONBLOCK | std.SOCK_CLOEXEC)
+        default = self._module.getdefaulttimeout()
+        if type != -1 and type & std.SOCK_NONBLOCK:
+            self.settimeout(0.0)
+        elif default is not None:
+            self.settimeout(default)
+
+    def __repr__(self) -> str:
+        return std.socket.__repr__(self)
+
+    def _sibling(self, fd: int) -> Any:
+        return type(self)(self.family, self.type, self.proto, fileno=fd)
+
+    def accept(self) -> tuple[Any, Any]:
+        fd, address = self._accept()
+        accepted = self._module.socket(self.family, self.type, self.proto, fileno=fd)
+        if self._module.getdefaulttimeout() is None and self.gettimeout():
+            accepted.setblocking(True)
+        return accepted, address
+
+
+def _end_behind(host: Host, fileno: Any) -> SocketEnd:
+    """The socket behind a descriptor that a program passes."""
+    if isinstance(fileno, float):
+        raise TypeError("integer argument expected, got float")
+    fd = operator.index(fileno)
+    if fd < 0:
+        raise ValueError("negative file descriptor")
+    file = host.descriptors.of(fd)
+    if not isinstance(file, SocketEnd):
+        raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    return file
+
+
+def module_for(host: Host) -> ModuleType:
+    """The socket module of `host`."""
+    default_timeout: float | None = None
+
+    def getdefaulttimeout() -> float | None:
+        return default_timeout
+
+    def setdefaulttimeout(timeout: float | None, /) -> None:
+        nonlocal default_timeout
+        if timeout is not None and timeout < 0:
+            raise ValueError("Timeout value out of range")
+        default_timeout = None if timeout is None else float(timeout)
+
+    def socketpair(family: int | None = None, type: int = std.SOCK_STREAM, proto: int = 0) -> tuple[Any, Any]:
+        family = std.AF_UNIX if family is None else family
+        ends = make_pair(host, family, type, proto)
+        first, second = (host.descriptors.open(end) for end in ends)
+        return made.socket(family, type, proto, first), made.socket(family, type, proto, second)
+
+    def fromfd(fd: int, family: int, type: int, proto: int = 0) -> Any:
+        _end_behind(host, fd)
+        return made.socket(family, type, proto, fileno=host.descriptors.duplicate(fd))
+
+    def dup(fd: int, /) -> int:
+        _end_behind(host, fd)
+        return host.descriptors.duplicate(fd)
+
+    def close(fd: int, /) -> None:
+        host.descriptors.close(fd)
+
+    def gethostname() -> str:
+        return host.name
+
+    functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close, gethostname)
+    constants = [name for name in dir(std) if name.isupper()]
+    made = module_like(
+        std,
+        [*sorted(_ASK_NO_MACHINE), *constants],
+        {"getaddrinfo": host.getaddrinfo, **{function.__name__: function for function in functions}},
+    )
+    body = {
+        "__slots__": (),
+        "__module__": "socket",
+        "__doc__": VirtualSocket.__doc__,
+        "_machine": host,
+        "_module": made,
+    }
+    made.__dict__.update(
+        socket=type("socket", (_ModuleSocket,), body),
+        SocketType=VirtualSocket,
+        _socket=made,  # what the standard library's functions ask for constants
+        **{name: rebound(getattr(std, name), made) for name in _IN_PYTHON},
+    )
+    return made
