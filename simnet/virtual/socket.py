@@ -13,6 +13,7 @@ import os
 import socket as std
 import struct
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ..transport import ERR, HUP, IN, OUT, Address
@@ -166,6 +167,7 @@ class VirtualSocket:
     def _patiently(self, call: str, events: int, flags: int, system_call: Callable[[], Any]) -> Any:
         """Make a call that the kernel answered with EAGAIN again, when the socket is ready for it.
 
+        It comes as a partial: a lambda would make cells of its caller's variables, also where nothing waits.
         Where the program does not want to wait, EAGAIN is raised anew.  No frame here keeps an exception: one
         that holds the frame that holds the socket would keep it open until the garbage collector comes by.
         """
@@ -259,7 +261,7 @@ class VirtualSocket:
             return self._end.send(data, flags)
         except BlockingIOError:
             pass
-        return self._patiently("send", OUT, flags, lambda: self._end.send(data, flags))  # type: ignore[no-any-return]
+        return self._patiently("send", OUT, flags, partial(self._end.send, data, flags))  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         with memoryview(data) as whole, whole.cast("B") as view:
@@ -301,7 +303,7 @@ class VirtualSocket:
         except BlockingIOError:
             pass
         return self._patiently(  # type: ignore[no-any-return]
-            call, OUT, flags, lambda: end.send_message(data, flags, target, control)
+            call, OUT, flags, partial(end.send_message, data, flags, target, control)
         )
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
@@ -324,7 +326,7 @@ class VirtualSocket:
             return self._end.recv(size, flags)
         except BlockingIOError:
             pass
-        return self._patiently("recv", IN, flags, lambda: self._end.recv(size, flags))  # type: ignore[no-any-return]
+        return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags))  # type: ignore[no-any-return]
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         with memoryview(buffer) as whole, whole.cast("B") as view:
@@ -384,7 +386,7 @@ class VirtualSocket:
         except BlockingIOError:
             pass
         return self._patiently(  # type: ignore[no-any-return]
-            call, IN, flags, lambda: end.receive_message(size, flags, control_size)
+            call, IN, flags, partial(end.receive_message, size, flags, control_size)
         )
 
     # --- file objects ----------------------------------------------------------------------------
