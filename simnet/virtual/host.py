@@ -226,7 +226,7 @@ class Host(Transport):
         if isinstance(name, (bytes, bytearray)):
             name = bytes(name).decode("ascii")
         if not isinstance(name, str):
-            raise TypeError(f"host name must be str, bytes or bytearray, not {type(name).__name__}")
+            raise TypeError(f"str, bytes or bytearray expected, not {type(name).__name__}")
         if name == "":
             return ANY
         if name == "localhost":

@@ -28,19 +28,22 @@ _SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
 
 
 class _Closed:
-    """What stands behind a closed socket: every call fails with EBADF."""
+    """What stands behind a closed socket: every call fails with EBADF, once its arguments were looked at."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, end: SocketEnd) -> None:
+        self.given = end.given
+
+    def send(self, data: Any, flags: int) -> NoReturn:
+        _bytes_of(data)
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
     def __getattr__(self, name: str) -> Any:
         def fail(*args: object) -> NoReturn:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
         return fail
-
-    def given(self, call: str, address: Any) -> Any:
-        return address
-
-
-_CLOSED: Any = _Closed()
 
 
 class VirtualSocket:
@@ -105,15 +108,19 @@ class VirtualSocket:
             self._real_close()
 
     def _real_close(self) -> None:
-        (fd, self._fd), self._end = (self._fd, -1), _CLOSED
+        fd = self._forget()
         if fd >= 0 and not self._descriptors.is_gone:
             self._descriptors.close(fd)
 
     def detach(self) -> int:
         """Forget the descriptor without closing it; the program has it now."""
         self._closed = True
+        return self._forget()
+
+    def _forget(self) -> int:
         fd, self._fd = self._fd, -1
-        self._end = _CLOSED
+        if fd >= 0:
+            self._end = _Closed(self._end)  # type: ignore[assignment]
         return fd
 
     def dup(self) -> Self:
@@ -202,7 +209,7 @@ class VirtualSocket:
     # --- connections -----------------------------------------------------------------------------
 
     def listen(self, backlog: int = 128, /) -> None:
-        self._end.listen(max(operator.index(backlog), 0))
+        self._end.listen(max(_c_int(backlog), 0))
 
     def _accept(self) -> tuple[int, Address]:
         try:
@@ -225,7 +232,7 @@ class VirtualSocket:
 
     def connect_ex(self, address: Address, /) -> int:
         end = self._end
-        return self._connect(end, end.given("connect", address))
+        return self._connect(end, end.given("connect_ex", address))
 
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
@@ -252,15 +259,20 @@ class VirtualSocket:
         return outcome
 
     def shutdown(self, how: int, /) -> None:
-        self._end.shutdown(operator.index(how))
+        self._end.shutdown(_c_int(how))
 
     # --- sending ---------------------------------------------------------------------------------
 
     def send(self, data: Any, flags: int = 0, /) -> int:
+        if flags:
+            flags = _c_int(flags)
         try:
             return self._end.send(data, flags)
         except BlockingIOError:
             pass
+        except TypeError:
+            _bytes_of(data)
+            raise
         return self._patiently("send", OUT, flags, partial(self._end.send, data, flags))  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -278,8 +290,9 @@ class VirtualSocket:
         """sendto(data, address) or sendto(data, flags, address)."""
         if len(rest) not in (1, 2):
             raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(rest)} given)")
-        flags = operator.index(rest[0]) if len(rest) == 2 else 0
-        return self._send_message("sendto", _bytes_of(data), flags, rest[-1], [])
+        flags = _c_int(rest[0]) if len(rest) == 2 else 0
+        target = self._end.given("sendto", rest[-1])
+        return self._send_message("sendto", _bytes_of(data), flags, target, [])
 
     def sendmsg(
         self,
@@ -291,13 +304,13 @@ class VirtualSocket:
     ) -> int:
         data = b"".join(_bytes_of(buffer) for buffer in buffers)
         control = [(operator.index(level), operator.index(kind), item) for level, kind, item in ancdata]
-        return self._send_message("sendmsg", data, flags, address, control)
+        target = None if address is None else self._end.given("sendmsg", address)
+        return self._send_message("sendmsg", data, flags, target, control)
 
     def _send_message(
-        self, call: str, data: bytes, flags: int, address: Address, control: list[tuple[int, int, Any]]
+        self, call: str, data: bytes, flags: int, target: Any, control: list[tuple[int, int, Any]]
     ) -> int:
-        end = self._open(call)
-        target = None if address is None else end.given(call, address)
+        end = self._end
         try:
             return end.send_message(data, flags, target, control)
         except BlockingIOError:
@@ -319,7 +332,7 @@ class VirtualSocket:
             if size < 0:
                 raise ValueError("negative buffersize in recv")
             return b""
-        if flags and flags & _TRUNC:
+        if flags and _c_int(flags) & _TRUNC:
             message = self._receive("recv", size, flags)
             return message.data.ljust(message.length, b"\0")
         try:
@@ -400,28 +413,34 @@ class VirtualSocket:
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
         if not 0 <= buflen <= 1024:
             raise OSError("getsockopt buflen out of range")
-        value = self._open("getsockopt").getsockopt(level, option)
+        value = self._end.getsockopt(level, option)
         if not buflen:
             return value if isinstance(value, int) else struct.unpack("i", value[:4])[0]
         return (value if isinstance(value, bytes) else struct.pack("i", value))[:buflen]
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
-        end = self._open("setsockopt")
-        if value is None:
-            if optlen is None:
-                raise TypeError("setsockopt() requires 4 arguments when the third argument is None")
-        elif optlen is not None:
-            raise TypeError(f"setsockopt() argument 3 must be NoneType, not {type(value).__name__}")
-        elif isinstance(value, int):
-            value = struct.unpack("i", struct.pack("i", value))[0]
-        else:
+        # As the C function tries: an int; then None with a length; then bytes.
+        if isinstance(value, int) and optlen is None:
+            value = _c_int(value)
+        elif optlen is None:
             value = _bytes_of(value)
-        end.setsockopt(level, option, value)
+        elif value is not None:
+            raise TypeError("setsockopt() takes a length only with None")
+        self._end.setsockopt(level, option, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in _NOT_SIMULATED:
             raise NotImplementedError(f"socket.{name} is not simulated")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _c_int(value: Any) -> int:
+    """A number as the C functions take it."""
+    number = operator.index(value)
+    if not -0x8000_0000 <= number <= 0x7FFF_FFFF:
+        bound = "greater than maximum" if number > 0 else "less than minimum"
+        raise OverflowError(f"signed integer is {bound}")
+    return number
 
 
 def _attempt(end: SocketEnd, address: Any) -> int:
@@ -435,10 +454,11 @@ def _attempt(end: SocketEnd, address: Any) -> int:
 
 def _bytes_of(buffer: Any) -> bytes:
     """The bytes of whatever the socket module takes for bytes."""
-    if isinstance(buffer, str):
-        raise TypeError("a bytes-like object is required, not 'str'")
-    with memoryview(buffer) as view:
-        return view.tobytes()
+    try:
+        with memoryview(buffer) as view:
+            return view.tobytes()
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not {type(buffer).__name__!r}") from None
 
 
 def _room(call: str, view: memoryview, size: int) -> int:
