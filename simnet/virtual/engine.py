@@ -137,7 +137,7 @@ class Engine(ABC):
             return True
         if self._is_passing:
             raise NotImplementedError(
-                f"{call}() that has to wait inside a handler is not simulated: make the socket non-blocking"
+                f"{call}() that has to wait inside a handler is not simulated: it would stop the loop"
             )
         with self._passing():
             for _ in self._instants(deadline_ns):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -22,6 +23,7 @@ from ..units import duration_ns
 from .kernel.buffers import ByteQueue
 
 if TYPE_CHECKING:
+    from .names import Zone
     from .network import Network
 
 
@@ -142,12 +144,28 @@ class At:
         """As `Host.restart`."""
         self._happen("restart", ((host,),))
 
+    @property
+    def names(self) -> Zone:
+        """Edits of the network's names: ``net.at("3s").names.remove("db.example")``."""
+        return cast("Zone", _Later(self, self._network.names))
+
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call `function`, at network level: no host is current."""
         self._network.schedule.plan(self._time_ns, Call(function, args))
 
     def _happen(self, what: str, groups: tuple[tuple[str, ...], ...]) -> None:
         self.call(self._network.happen, what, groups)
+
+
+class _Later:
+    """Stands for an object at a moment to come: the methods that are called on it are called then."""
+
+    def __init__(self, moment: At, target: object) -> None:
+        self._moment, self._target = moment, target
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        method = getattr(self._target, name)
+        return lambda *args, **named: self._moment.call(partial(method, *args, **named))
 
 
 @attrs.define(eq=False)

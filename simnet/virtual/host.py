@@ -5,7 +5,6 @@ Owns what one machine owns.  Does not own time or traffic: that is the `Network`
 
 from __future__ import annotations
 
-import ipaddress
 import operator
 import re
 import socket as std
@@ -21,6 +20,9 @@ from .kernel.kinds import make_end
 from .kernel.ports import ANY, Ports
 from .kernel.tcp import TcpEnd
 from .modules import Modules
+from .names import HostsFile, Resolver
+from .names.destinations import source_for
+from .names.numeric import is_loopback
 from .poller import VirtualPoller
 from .socket import VirtualSocket
 
@@ -55,17 +57,25 @@ class Host(Transport):
     """One machine of a `Network`; made by `Network.host`.
 
     As a context manager it becomes the current transport, so that handlers made inside live on it.
+
+    Attributes:
+        addresses: all that it has but for loopback, IPv4 ones first.
+        resolver: the functions of the socket module that look names up, as this host has them.
+        hosts_file: names that this host knows besides those of `Network.names`, and believes first.
     """
 
     ends_on_error = True
 
-    def __init__(self, network: Network, name: str, number: int, address: str) -> None:
+    def __init__(self, network: Network, name: str, number: int, addresses: tuple[str, ...]) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
             raise UsageError(f"a host name has letters, digits, '.', '_' and '-', not {name!r}")
         self.network = network
         self.name = self.label = name
         self.alias = f"#{number} host"
-        self.address = address
+        self.addresses = addresses
+        self.resolver = Resolver(self)
+        self.hosts_file = HostsFile()
+        self.hosts_file.add("localhost", "127.0.0.1", "::1")
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
         self.is_up = True
@@ -209,6 +219,11 @@ class Host(Transport):
 
     # --- names and routes ------------------------------------------------------------------------
 
+    @property
+    def address(self) -> str:
+        """The first of its IPv4 addresses."""
+        return self.addresses[0]
+
     def given_address(self, call: str, address: Address) -> tuple[str, int]:
         """What a program passes to connect() and bind(), as the kernel is told it."""
         if not isinstance(address, tuple):
@@ -221,56 +236,31 @@ class Host(Transport):
             raise OverflowError(f"{call}(): port must be 0-65535.")
         return self.resolve(host), port
 
-    def resolve(self, name: Any) -> str:
-        """The IPv4 address of a name, as connect() and bind() look it up."""
-        if isinstance(name, (bytes, bytearray)):
-            name = bytes(name).decode("ascii")
-        if not isinstance(name, str):
-            raise TypeError(f"str, bytes or bytearray expected, not {type(name).__name__}")
-        if name == "":
-            return ANY
-        if name == "localhost":
-            return LOOPBACK
-        if name[0].isdigit():
-            try:
-                return str(ipaddress.IPv4Address(name))
-            except ValueError:
-                pass
-        address = self.network.lookup(name)
-        if address is None:
-            raise std.gaierror(std.EAI_NONAME, "Name or service not known")
-        return address
+    def resolve(self, name: Any, family: int = std.AF_INET) -> str:
+        """The address of a name, as connect() and bind() look it up."""
+        return self.resolver.address(name, family)
 
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[tuple[Any, Any, int, str, Address]]:
-        if family not in (0, std.AF_INET) or type not in (0, std.SOCK_STREAM):
-            raise std.gaierror(std.EAI_NONAME, "Name or service not known")
-        if host is None:
-            host = "" if flags & std.AI_PASSIVE else LOOPBACK
-        try:
-            number = int(port or 0)
-        except ValueError:
-            raise std.gaierror(std.EAI_SERVICE, "Servname not supported for ai_socktype") from None
-        address = (self.resolve(host), number)
-        return [(std.AF_INET, std.SOCK_STREAM, std.IPPROTO_TCP, "", address)]
+        return self.resolver.getaddrinfo(host, port, family, type, proto, flags)
 
     def local_address(self, address: str) -> str | None:
         """`address` if a socket of this host may be bound to it."""
-        return address if address in (ANY, self.address) or _is_loopback(address) else None
+        return address if address in (ANY, "::", *self.addresses) or is_loopback(address) else None
 
     def route(self, address: tuple[str, int], source: str) -> tuple[Host | None, tuple[str, int]]:
         """Who has an address, and the address that a socket bound to `source` is then connected to."""
         name, port = address
         if name == ANY:
             name = LOOPBACK if source == ANY else source
-        if _is_loopback(name) or name == self.address:
+        if is_loopback(name) or name in self.addresses:
             return self, (name, port)
         return self.network.host_at(name), (name, port)
 
     def source_address(self, remote: str) -> str:
         """The own address that a connection to `remote` comes from."""
-        return LOOPBACK if _is_loopback(remote) else self.address
+        return source_for(remote, self.addresses)
 
     def arrive(self, syn: Syn) -> None:
         """A SYN has arrived: a listener takes it, or whoever sent a SYN there, or it is refused."""
@@ -283,7 +273,3 @@ class Host(Transport):
                 end.on_crossing_syn(syn)
                 return
         self.network.refuse(self, syn)
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.")

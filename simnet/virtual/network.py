@@ -22,6 +22,9 @@ from .kernel.tcp import TcpEnd
 from .kernel.tcp_segments import Segment, SegmentEnd, Syn, Timer
 from .kernel.tcp_states import State
 from .link import Path
+from .names import Zone
+from .names.numeric import family_of, is_loopback
+from .names.zone import address_of_record
 from .schedule import Entry
 
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
@@ -45,7 +48,11 @@ class Network(Engine):
         latency: of every link that `link` does not say otherwise of.
         trace: False keeps no record: no digest, no report, and a third more speed.
 
-    Hosts are 10.0.0.1, 10.0.0.2, ... in the order in which they are made, and know each other by name.
+    Hosts are 10.0.0.1, 10.0.0.2, ... and fd00::1, fd00::2, ... in the order in which they are made, and know
+    each other by name.
+
+    Attributes:
+        names: what hosts learn when they look names up; tests edit it.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Network(Engine):
             raise UsageError(f"a script is a Script, not {script!r}; Script.of([parse(sentence)]) makes one")
         super().__init__(trace)
         self._given = (script, seed, only)
+        self.names = Zone()
         self._by_address: dict[str, Host] = {}
         self.recording = Recording(choices or _supplier(script, seed, only))
         self.is_calm = isinstance(self.recording.inner, Calm)
@@ -107,15 +115,34 @@ class Network(Engine):
 
     # --- making it -------------------------------------------------------------------------------
 
-    def host(self, name: str) -> Host:
-        """The host of that name; it is made at the first call."""
+    def host(self, name: str, *, addresses: Iterable[str] = ()) -> Host:
+        """The host of that name; it is made at the first call.
+
+        Args:
+            addresses: IPv4 and IPv6 addresses that it is to have besides its automatic ones.
+        """
         host = self.hosts.get(name)
         if host is None:
-            number = len(self.hosts) + 1
-            if number > 0xFFFF:
-                raise UsageError("a network has at most 65535 hosts")
-            address = f"10.0.{number >> 8}.{number & 0xFF}"
-            host = self.hosts[name] = self._by_address[address] = Host(self, name, number, address)
+            host = self._new_host(name, [address_of_record(address) for address in addresses])
+        elif not set(addresses) <= set(host.addresses):
+            raise UsageError(f"host {name} exists already, with the addresses {', '.join(host.addresses)}")
+        return host
+
+    def _new_host(self, name: str, given: list[str]) -> Host:
+        number = len(self.hosts) + 1
+        if number > 0xFFFF:
+            raise UsageError("a network has at most 65535 hosts")
+        addresses = [f"10.0.{number >> 8}.{number & 0xFF}", f"fd00::{number:x}", *given]
+        for place, address in enumerate(addresses):
+            if is_loopback(address) or address in addresses[:place]:
+                raise UsageError(f"host {name} cannot be given {address}: it has it already")
+            if address in self._by_address:
+                raise UsageError(f"{address} is an address of host {self._by_address[address].name} already")
+        addresses.sort(key=family_of)
+        host = Host(self, name, number, tuple(addresses))
+        self.names.add(name, *addresses)
+        self.hosts[name] = host
+        self._by_address.update(dict.fromkeys(addresses, host))
         return host
 
     def link(
@@ -162,11 +189,6 @@ class Network(Engine):
         if host is None:
             raise UsageError(f"no host is called {name!r}; there are {', '.join(self.hosts) or 'none'}")
         return host
-
-    def lookup(self, name: str) -> str | None:
-        """The address of a host name."""
-        host = self.hosts.get(name)
-        return host.address if host is not None else None
 
     def host_at(self, address: str) -> Host | None:
         """The host that has an address."""

@@ -59,6 +59,55 @@ def test_addresses_go_on_after_the_first_256_hosts() -> None:
         assert net.host_at(addresses[number - 1]) is net.host(f"h{number}")
         assert not addresses[number - 1].endswith(".256")
     assert net.host_at("10.0.9.9") is None
+    assert net.host("h600").addresses == ("10.0.2.88", "fd00::258")
+
+
+def test_a_host_may_have_more_addresses() -> None:
+    net = Network()
+    server = net.host("server", addresses=["2001:DB8::0:7", "192.0.2.7"])
+    assert server.addresses == ("10.0.0.1", "192.0.2.7", "fd00::1", "2001:db8::7")
+    assert server.address == "10.0.0.1"
+    assert {net.host_at(address) for address in server.addresses} == {server}
+    assert net.host("server", addresses=["192.0.2.7"]) is server
+
+
+def test_two_hosts_never_have_the_same_address() -> None:
+    net = Network()
+    net.host("a", addresses=["10.0.0.3"])
+    with pytest.raises(UsageError, match=r"10\.0\.0\.1 is an address of host a already"):
+        net.host("b", addresses=["10.0.0.1"])
+    net.host("b")
+    with pytest.raises(UsageError, match=r"10\.0\.0\.3 is an address of host a already"):
+        net.host("c")
+    for address in ("10.0.0.2", "127.0.0.9"):
+        with pytest.raises(UsageError, match="it has it already"):
+            Network().host("d", addresses=[address, "10.0.0.2", "10.0.0.2"])
+    for address in ("nobody", "1.2", "::ffff:10.0.0.9", "fe80::1%lo", "", 7):
+        with pytest.raises(UsageError, match="an address is text like"):
+            net.host("e", addresses=[address])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match=r"host b exists already, with the addresses 10\.0\.0\.2, fd00::2"):
+        net.host("b", addresses=["192.0.2.1"])
+
+
+def test_a_connection_reaches_every_address_of_a_host() -> None:
+    """From its first one, if the address says nothing else."""
+    net = Network()
+    server, client = net.host("server", addresses=["192.0.2.7"]), net.host("client")
+    listener = server.socket()
+    listener.bind(("192.0.2.7", 80))
+    listener.listen()
+    sock = client.socket()
+    sock.setblocking(False)
+    assert sock.connect_ex(("192.0.2.7", 80)) == errno.EINPROGRESS
+    net.run()
+    accepted, address = listener.accept()
+    assert address[0] == client.address == "10.0.0.2"
+    assert accepted.getsockname() == ("192.0.2.7", 80) == sock.getpeername()
+    refused = client.socket()
+    refused.setblocking(False)
+    refused.connect_ex((server.address, 80))
+    net.run()
+    assert refused.getsockopt(std.SOL_SOCKET, std.SO_ERROR) == errno.ECONNREFUSED
 
 
 def test_a_host_is_the_current_transport_inside_with() -> None:
@@ -115,27 +164,6 @@ def test_a_socket_of_before_the_crash_closes_nothing_of_after() -> None:
 def test_a_host_name_is_one_word(name: str) -> None:
     with pytest.raises(UsageError, match="a host name has letters"):
         Network().host(name)
-
-
-def test_names_resolve_to_what_the_network_knows() -> None:
-    net = Network()
-    host, other = net.host("a"), net.host("b.example")
-    expected = {
-        "b.example": other.address,
-        b"a": host.address,
-        "localhost": "127.0.0.1",
-        "": "0.0.0.0",
-        "127.1.2.3": "127.1.2.3",
-    }
-    assert {name: host.resolve(name) for name in expected} == expected
-    assert host.getaddrinfo("a", 80) == [
-        (std.AF_INET, std.SOCK_STREAM, std.IPPROTO_TCP, "", (host.address, 80))
-    ]
-    for wrong in (7, None, ["a"]):
-        with pytest.raises(TypeError):
-            host.resolve(wrong)
-    with pytest.raises(std.gaierror):
-        host.getaddrinfo("a", 80, std.AF_INET6)
 
 
 def test_a_poller_on_a_virtual_host_has_the_kinds_of_a_real_one() -> None:

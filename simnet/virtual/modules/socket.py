@@ -33,6 +33,12 @@ _IN_PYTHON = (
 )
 """Functions that are written with others of the module, so that they need only call the host's."""
 
+_OF_NAMES = (
+    *("getaddrinfo", "getnameinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "gethostname"),
+    *("getprotobyname", "getservbyname", "getservbyport"),
+)
+"""Functions that look names up."""
+
 
 class _ModuleSocket(VirtualSocket):
     """What `socket.socket` is on one host: made by the program itself, of a family or of a descriptor."""
@@ -120,15 +126,15 @@ def module_for(host: Host) -> ModuleType:
     def close(fd: int, /) -> None:
         host.descriptors.close(fd)
 
-    def gethostname() -> str:
-        return host.name
-
-    functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close, gethostname)
+    functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close)
     constants = [name for name in dir(std) if name.isupper()]
     made = module_like(
         std,
         [*sorted(_ASK_NO_MACHINE), *constants],
-        {"getaddrinfo": host.getaddrinfo, **{function.__name__: function for function in functions}},
+        {
+            **{function.__name__: function for function in functions},
+            **{name: getattr(host.resolver, name) for name in _OF_NAMES},
+        },
     )
     body = {
         "__slots__": (),
