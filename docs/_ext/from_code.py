@@ -130,7 +130,7 @@ class PytestMarker(FromCode):
 
 class Simplified(FromCode):
     def markdown(self) -> Iterator[str]:
-        for module in pkgutil.iter_modules(simnet.virtual.__path__, "simnet.virtual."):
+        for module in pkgutil.walk_packages(simnet.virtual.__path__, "simnet.virtual."):
             text = inspect.getdoc(importlib.import_module(module.name)) or ""
             for paragraph in text.split("\n\n"):
                 if paragraph.startswith(SIMPLIFIED):

@@ -48,8 +48,8 @@ class Network(Engine):
         latency: of every link that `link` does not say otherwise of.
         trace: False keeps no record: no digest, no report, and a third more speed.
 
-    Hosts are 10.0.0.1, 10.0.0.2, ... and fd00::1, fd00::2, ... in the order in which they are made, and know
-    each other by name.
+    Hosts are 10.0.0.1, 10.0.0.2, ... in the order in which they are made, and know each other by name.  They
+    are fd00::1, fd00::2, ... as well; no name leads there unless a test says so.
 
     Attributes:
         names: what hosts learn when they look names up; tests edit it.
@@ -119,7 +119,8 @@ class Network(Engine):
         """The host of that name; it is made at the first call.
 
         Args:
-            addresses: IPv4 and IPv6 addresses that it is to have besides its automatic ones.
+            addresses: IPv4 and IPv6 addresses that it is to have besides its automatic ones.  Its name leads
+                to them too.
         """
         host = self.hosts.get(name)
         if host is None:
@@ -132,7 +133,8 @@ class Network(Engine):
         number = len(self.hosts) + 1
         if number > 0xFFFF:
             raise UsageError("a network has at most 65535 hosts")
-        addresses = [f"10.0.{number >> 8}.{number & 0xFF}", f"fd00::{number:x}", *given]
+        four, six = f"10.0.{number >> 8}.{number & 0xFF}", f"fd00::{number:x}"
+        addresses = [four, six, *given]
         for place, address in enumerate(addresses):
             if is_loopback(address) or address in addresses[:place]:
                 raise UsageError(f"host {name} cannot be given {address}: it has it already")
@@ -140,7 +142,10 @@ class Network(Engine):
                 raise UsageError(f"{address} is an address of host {self._by_address[address].name} already")
         addresses.sort(key=family_of)
         host = Host(self, name, number, tuple(addresses))
-        self.names.add(name, *addresses)
+        # Not `six`: a program that tries one address after the other would begin there, and fail wherever
+        # its peer listens on IPv4 alone.
+        self.names.add(name, four, *given)
+        self.names.reverse(six, name)
         self.hosts[name] = host
         self._by_address.update(dict.fromkeys(addresses, host))
         return host

@@ -420,7 +420,6 @@ def test_getnameinfo_refuses_what_is_no_address(
         (("127.0.0.1", 80, "x"), TypeError),
         (("127.0.0.1", 80, 0, 1.0), TypeError),
         (("127.0.0.1", 80, 2**40), OverflowError),
-        (("127.0.0.1", 2**63), OverflowError),
         (("127.0.0.1", True), OSError),
         (("127.0.0.1", 80.0), OSError),
         (("a..b", 80), UnicodeError),

@@ -21,6 +21,8 @@ class Two:
         self.client = self.net.host("client")
         self.server = self.net.host("server", addresses=["192.0.2.7", "2001:db8::7"])
         self.zone = self.net.names
+        self.zone.add("client", "fd00::1")
+        self.zone.add("server", "fd00::2")
 
     def addresses(self, name: str, family: int = 0, flags: int = 0) -> Any:
         """What getaddrinfo() says, in its order; or the name of its error."""
@@ -41,7 +43,18 @@ class Two:
 # --- records -------------------------------------------------------------------------------------------
 
 
-def test_hosts_know_each_other_with_all_of_their_addresses() -> None:
+def test_hosts_know_each_other_with_one_address_and_those_that_they_were_given() -> None:
+    """The automatic address of IPv6 leads back to the name, but the name does not lead there."""
+    net = Network()
+    net.host("server", addresses=["2001:db8::7", "192.0.2.7"])
+    module = net.host("client").modules.socket
+    found = [entry[4][0] for entry in module.getaddrinfo("server", 80, type=STREAM)]
+    assert found == ["10.0.0.1", "192.0.2.7", "2001:db8::7"]
+    assert [entry[4][0] for entry in module.getaddrinfo("client", 80, type=STREAM)] == ["10.0.0.2"]
+    assert module.gethostbyaddr("fd00::1") == ("server", [], ["fd00::1"])
+
+
+def test_a_name_is_looked_up_in_both_families() -> None:
     two = Two()
     assert two.addresses("server", AF_INET) == ["10.0.0.2", "192.0.2.7"]
     assert two.addresses("server", AF_INET6) == ["fd00::2", "2001:db8::7"]
@@ -367,6 +380,7 @@ def test_a_host_with_a_global_address_prefers_global_ones() -> None:
     """RFC 6724: the source of 2001:db8::7 is then 2001:db8::1, which has its label."""
     net = Network()
     net.host("server", addresses=["2001:db8::7"])
+    net.names.add("server", "fd00::1")
     client = net.host("client", addresses=["2001:db8::1"])
     assert client.source_address("2001:db8::7") == "2001:db8::1"
     assert client.source_address("fd00::1") == "fd00::2"

@@ -9,7 +9,6 @@ import operator
 from typing import Any
 
 _C_INT = 1 << 31
-_C_LONG = 1 << 63
 
 
 def c_int(value: Any) -> int:
@@ -71,10 +70,8 @@ def host_of_look_up(value: Any) -> str | None:
 
 
 def service_of_look_up(value: Any) -> str | None:
-    """The port or service that getaddrinfo() is given, as text."""
+    """The port or service that getaddrinfo() is given, as text; of any size, as from CPython 3.12 on."""
     if type(value) is int:  # PyLong_CheckExact: True is no port
-        if not -_C_LONG <= value < _C_LONG:
-            raise OverflowError("Python int too large to convert to C long")
         return str(value)
     if isinstance(value, bytes):
         value = value.decode("latin-1")

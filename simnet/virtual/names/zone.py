@@ -97,8 +97,8 @@ class HostsFile:
 class Zone(HostsFile):
     """The names of a network, as its name server tells them: `Network.names`.
 
-    Every host of the network is in it with all of its addresses.  What a test changes holds from then on;
-    nothing is cached.  ``net.at("3s").names.add(...)`` changes it later.
+    Every host of the network is in it, with its automatic IPv4 address and those that it was given.  What a
+    test changes holds from then on; nothing is cached.  ``net.at("3s").names.add(...)`` changes it later.
 
     Where a name is wanted, `delay`, `fail` and `heal` also take an address, for its way back to a name, and
     ``"*"`` for everything.
