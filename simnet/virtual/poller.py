@@ -44,7 +44,7 @@ class Registration:
         self._touched = -1
         self._fruitless = 0
 
-    def wake(self) -> None:
+    def wake(self, key: int = 0) -> None:
         """The end's readiness may have changed."""
         self.queued = True
         poller = self.poller
@@ -76,6 +76,9 @@ class Registration:
             leave_context(token)
             if not self.queued and (not handed or self.end.poll_mask() & self.events):
                 self.wake()
+
+    def gone(self) -> None:
+        """The end is closed: its loop forgets the descriptor when it closes the channel."""
 
     def is_fruitless(self) -> bool:
         """Whether the program has done nothing with the end for some passes."""

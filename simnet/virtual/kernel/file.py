@@ -11,9 +11,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ...transport import ERR, IN, OUT, PRI
+
 if TYPE_CHECKING:
     from ..host import Host
     from ..network import Network
+
+
+RDNORM, RDBAND, WRNORM, WRBAND = 0x40, 0x80, 0x100, 0x200
+"""What STREAMS called the events; poll(2) reports these beside the others to who asks."""
+
+_BANDS = RDNORM | RDBAND | WRNORM | WRBAND
+
+DATA, SPACE, ERROR = IN | PRI | RDNORM | RDBAND, OUT | WRNORM | WRBAND, ERR
+"""With which events files wake their watchers (sk_data_ready, sk_write_space, sk_error_report)."""
 
 
 class Watcher(Protocol):
@@ -25,11 +36,17 @@ class Watcher(Protocol):
     queued: bool
     """Whether it knows already, and need not be told again."""
 
-    def wake(self) -> None:
-        """The file's readiness may have changed."""
+    def wake(self, key: int = 0) -> bool | None:
+        """The file's readiness may have changed; `key` says which events it has now, if the file knows.
 
-    def readable(self) -> None:
+        True if no other watcher need be told.
+        """
+
+    def readable(self) -> bool | None:
         """Data has come."""
+
+    def gone(self) -> None:
+        """The file is closed."""
 
 
 class File(ABC):
@@ -43,6 +60,9 @@ class File(ABC):
     ordinary = False
     """Whether readiness follows from a connection's queue alone: the fast path of a poller."""
 
+    has_write_band = False
+    """Whether POLLWRBAND comes with POLLOUT: for datagrams and AF_UNIX."""
+
     def __init__(self, host: Host) -> None:
         self.host = host
         self.net: Network = host.network
@@ -53,6 +73,16 @@ class File(ABC):
     @abstractmethod
     def poll_mask(self) -> int:
         """What poll(2) would say, with every event asked for."""
+
+    def ready_for(self, events: int) -> int:
+        """Which of `events` there are."""
+        mask = self.poll_mask()
+        if events & _BANDS:
+            if mask & IN:
+                mask |= RDNORM
+            if mask & OUT:
+                mask |= WRNORM | WRBAND if self.has_write_band else WRNORM
+        return mask & events
 
     @abstractmethod
     def close(self) -> None:
@@ -97,13 +127,18 @@ class File(ABC):
         """A descriptor or message that refers to this file is gone."""
         self.references -= 1
         if not self.references:
+            for watcher in self.watchers:
+                watcher.gone()
             self.close()
 
-    def wake(self) -> None:
-        """Readiness may have changed."""
+    def wake(self, key: int = 0) -> None:
+        """Readiness may have changed: `key` says which events there are now, 0 that it may be any.
+
+        Only who asks to be told once of each event can tell (EPOLLET in epoll(7)).
+        """
         for watcher in self.watchers:
-            if not watcher.queued:
-                watcher.wake()
+            if not watcher.queued and watcher.wake(key):
+                break
 
     def note(self, kind: int, n: int, data: Any = None) -> None:  # noqa: B027  (most have no place in the trace)
         """Leave an event in the trace."""

@@ -24,6 +24,7 @@ from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, RDHUP
 from . import tcp_states
 from .buffers import ByteQueue
+from .file import DATA
 from .ports import ANY
 from .sock import Message, flag_names
 from .tcp_segments import FIN, RETRANSMIT, RST, SYN_ACK, SYN_RTO_NS, SegmentEnd, Syn
@@ -225,7 +226,7 @@ class TcpEnd(SegmentEnd):
         listener.half_open -= 1
         if listener.state is LISTEN:
             listener.pending.append(self)
-            listener.wake()
+            listener.wake(DATA)
         else:
             self._reject()
 

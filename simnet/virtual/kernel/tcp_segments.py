@@ -34,6 +34,7 @@ from ...trace import Kind
 from ...units import SECOND_NS
 from . import tcp_states
 from .buffers import ByteQueue
+from .file import DATA, SPACE
 from .sock import SocketEnd
 from .tcp_states import (
     ABORTED,
@@ -362,8 +363,8 @@ class SegmentEnd(SocketEnd):
             if self.log is not None:
                 self.log((self.net.now_ns, _ARRIVE, self.number, size, item))
             for watcher in self.watchers:
-                if not watcher.queued:
-                    watcher.readable()
+                if not watcher.queued and watcher.readable():
+                    break
         else:
             _ON[item](self)
 
@@ -396,7 +397,7 @@ class SegmentEnd(SocketEnd):
         else:
             self.queue = ByteQueue(self.queue, data)
         self.note(_ARRIVE, len(data), data)
-        self.wake()
+        self.wake(DATA)
 
     def _on_refill(self) -> None:
         """The program has read, and what waited for the window comes in."""
@@ -476,7 +477,7 @@ class SegmentEnd(SocketEnd):
         self.owed = 0
         if self.waiting and 3 * self.credit >= self.capacity:
             self.waiting = False
-            self.wake()
+            self.wake(SPACE)
 
     def _refuse(self) -> None:
         """Answer with a RST: there is no such connection here (RFC 9293, section 3.10.7.1)."""

@@ -12,7 +12,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from . import select as _select
+from . import selectors as _selectors
 from . import socket as _socket
+from . import time as _time
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -29,6 +32,21 @@ class Modules:
     def socket(self) -> ModuleType:
         """The surface of `socket`."""
         return self._module("socket", _socket)
+
+    @property
+    def select(self) -> ModuleType:
+        """The surface of `select`."""
+        return self._module("select", _select)
+
+    @property
+    def selectors(self) -> ModuleType:
+        """The surface of `selectors`."""
+        return self._module("selectors", _selectors)
+
+    @property
+    def time(self) -> ModuleType:
+        """The surface of `time`."""
+        return self._module("time", _time)
 
     def _module(self, name: str, room: ModuleType) -> ModuleType:
         made = self._made.get(name)

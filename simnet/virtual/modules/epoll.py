@@ -1,0 +1,125 @@
+"""The epoll objects of a virtual host: the surface of select.epoll.
+
+Owns arguments, the descriptor and waiting.  What is ready, and in which order, is `kernel.epoll`.
+"""
+
+from __future__ import annotations
+
+import errno
+import operator
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+from ...transport import IN, OUT, PRI
+from ...units import SECOND_NS
+from ..kernel.epoll import EpollFile
+from .arguments import MILLISECOND_NS, descriptor_of, int_of, milliseconds
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+_EVENTS_MAX = 1023  # FD_SETSIZE - 1, what CPython asks for if it is not told
+_DEFAULT = IN | PRI | OUT
+CLOEXEC = 0o2000000
+
+
+class Epoll:
+    """An epoll and its descriptor; `_machine` is the host, of which every host's class has its own."""
+
+    __slots__ = ("__weakref__", "_descriptors", "_fd")
+
+    _machine: Host
+
+    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+        self._fd = -1  # for __del__, should this fail
+        if int_of(sizehint) <= 0 and sizehint != -1:
+            raise ValueError("negative sizehint")
+        if int_of(flags) not in (0, CLOEXEC):
+            raise OSError("invalid flags")
+        self._descriptors = self._machine.descriptors
+        self._descriptors.check()
+        self._fd = self._descriptors.open(EpollFile(self._machine))
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> Self:
+        """An object for a descriptor that the program has already; for -1, one with a new epoll."""
+        number = int_of(fd)
+        if number == -1:
+            return cls()
+        made = cls.__new__(cls)
+        made._fd, made._descriptors = number, cls._machine.descriptors
+        return made
+
+    def __repr__(self) -> str:
+        return f"<select.epoll fd={self._fd} {self._machine.name}>"
+
+    def __enter__(self) -> Self:
+        self.fileno()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._fd >= 0 and isinstance(self._descriptors.get(self._fd), EpollFile):
+            self.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0 and not self._descriptors.is_gone:
+            self._descriptors.close(fd)
+
+    def fileno(self) -> int:
+        if self._fd < 0:
+            raise ValueError("I/O operation on closed epoll object")
+        return self._fd
+
+    def register(self, fd: Any, eventmask: int = _DEFAULT) -> None:
+        number, events = descriptor_of(fd), operator.index(eventmask) & 0xFFFFFFFF
+        self._file().add(number, events)
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        number, events = descriptor_of(fd), operator.index(eventmask) & 0xFFFFFFFF
+        self._file().modify(number, events)
+
+    def unregister(self, fd: Any) -> None:
+        number = descriptor_of(fd)
+        self._file().delete(number)
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Events in the order in which files became ready; `timeout` counts seconds."""
+        events_max = int_of(maxevents)
+        self.fileno()
+        wait_ms = milliseconds(timeout, SECOND_NS)
+        if events_max == -1:
+            events_max = _EVENTS_MAX
+        elif events_max < 1:
+            raise ValueError(f"maxevents must be greater than 0, got {events_max}")
+        file = self._file()
+        found = file.events(events_max)
+        if found or wait_ms == 0:
+            return found
+
+        def is_over() -> bool:
+            found.extend(file.events(events_max))
+            file.is_awaited = not found
+            return not file.is_awaited
+
+        host = self._machine
+        try:
+            deadline_ns = None if wait_ms is None else host.network.now_ns + wait_ms * MILLISECOND_NS
+            host.wait("epoll.poll", is_over, deadline_ns)
+        finally:
+            file.is_awaited = False
+        return found
+
+    def _file(self) -> EpollFile:
+        """The epoll behind the descriptor, which may have been closed and used anew."""
+        file = self._descriptors.of(self.fileno())
+        if not isinstance(file, EpollFile):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return file

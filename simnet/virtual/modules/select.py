@@ -1,0 +1,160 @@
+"""The select module of a virtual host.
+
+Readiness is one function of a file, its poll mask; what select() and poll() say of it follows from that
+(select(2), poll(2); fs/select.c).  Whatever has to wait lets time pass on the network.
+
+Owns the functions, and the objects that poll() makes.  Those of epoll are `modules.epoll`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select as std
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ...transport import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
+from ...units import SECOND_NS
+from ..kernel.epoll import EDGE, EXCLUSIVE, ONESHOT
+from ..kernel.file import RDBAND, RDNORM, WRBAND, WRNORM
+from .arguments import MILLISECOND_NS, descriptor_of, duration_ns, milliseconds, unsigned_short_of
+from .binding import module_like
+from .epoll import CLOEXEC, Epoll
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+FD_SETSIZE = 1024
+_MICROSECOND_NS = 1000
+
+READABLE, WRITABLE, EXCEPTIONAL = IN | HUP | ERR, OUT | ERR, PRI
+"""Which events make a descriptor a member of the three sets (POLLIN_SET and its like in fs/select.c)."""
+
+_EVENTS = {
+    **{"IN": IN, "PRI": PRI, "OUT": OUT, "ERR": ERR, "HUP": HUP, "RDHUP": RDHUP, "MSG": 0x400},
+    **{"RDNORM": RDNORM, "RDBAND": RDBAND, "WRNORM": WRNORM, "WRBAND": WRBAND},
+}
+_CONSTANTS = {
+    **{f"{call}{name}": number for call in ("POLL", "EPOLL") for name, number in _EVENTS.items()},
+    **{"POLLNVAL": NVAL, "PIPE_BUF": 4096},
+    **{"EPOLLET": EDGE, "EPOLLONESHOT": ONESHOT, "EPOLLEXCLUSIVE": EXCLUSIVE, "EPOLL_CLOEXEC": CLOEXEC},
+}
+"""As Linux numbers them, also where this computer runs another system."""
+
+
+class Poll:
+    """A set of descriptors to poll: what select.poll() returns."""
+
+    __slots__ = ("_events", "_host")
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._events: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<select.poll {self._host.name}>"
+
+    def register(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
+        number = descriptor_of(fd)
+        self._events[number] = unsigned_short_of(eventmask)
+
+    def modify(self, fd: Any, eventmask: int, /) -> None:
+        number, events = descriptor_of(fd), unsigned_short_of(eventmask)
+        if number not in self._events:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        self._events[number] = events
+
+    def unregister(self, fd: Any, /) -> None:
+        del self._events[descriptor_of(fd)]
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        """Events in the order of registration; `timeout` counts milliseconds."""
+        wait_ms = milliseconds(timeout, MILLISECOND_NS)
+        ready: list[tuple[int, int]] = []
+
+        def look() -> list[tuple[int, int]]:
+            ready[:] = [(fd, mask) for fd, events in self._events.items() if (mask := self._mask(fd, events))]
+            return ready
+
+        wait(self._host, "poll", look, None if wait_ms is None else wait_ms * MILLISECOND_NS)
+        return ready
+
+    def _mask(self, fd: int, events: int) -> int:
+        file = self._host.descriptors.get(fd)
+        return NVAL if file is None else file.ready_for(events | ERR | HUP)
+
+
+def wait(host: Host, call: str, look: Callable[[], object], wait_ns: int | None) -> None:
+    """Look, and let time pass until there is something to see or `wait_ns` is over."""
+    if not look() and wait_ns != 0:
+        host.wait(call, look, None if wait_ns is None else host.network.now_ns + wait_ns)
+
+
+def _members(source: Any) -> Iterator[tuple[Any, int]]:
+    """Whom a program asks about: objects and their descriptors.
+
+    A list may change while its members are asked for their numbers.
+    """
+    try:
+        items = source if isinstance(source, list) else tuple(source)
+    except TypeError:
+        raise TypeError("arguments 1-3 must be sequences") from None
+    index = 0
+    while index < len(items):
+        item = items[index]
+        fd = descriptor_of(item)
+        if fd >= FD_SETSIZE:
+            raise ValueError("filedescriptor out of range in select()")
+        if index >= FD_SETSIZE:
+            raise ValueError("too many file descriptors in select()")
+        yield item, fd
+        index += 1
+
+
+def _microseconds(timeout: Any) -> int | None:
+    """What select(2) is told, in nanoseconds: whole microseconds, rounded up."""
+    if timeout is None:
+        return None
+    try:
+        wait_ns = duration_ns(timeout, SECOND_NS)
+    except TypeError:
+        raise TypeError("timeout must be a float or None") from None
+    if wait_ns < 0:
+        raise ValueError("timeout must be non-negative")
+    return -(-wait_ns // _MICROSECOND_NS) * _MICROSECOND_NS
+
+
+def module_for(host: Host) -> ModuleType:
+    """The select module of `host`."""
+
+    def select(
+        rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        wait_ns = _microseconds(timeout)
+        sets = [
+            (list(_members(members)), events)
+            for members, events in ((rlist, READABLE), (wlist, WRITABLE), (xlist, EXCEPTIONAL))
+        ]
+        for members, _ in sets:
+            for _, fd in members:
+                host.descriptors.of(fd)
+        ready: list[list[Any]] = []
+
+        def look() -> bool:
+            ready[:] = [
+                [item for item, fd in members if host.descriptors.of(fd).poll_mask() & events]
+                for members, events in sets
+            ]
+            return any(ready)
+
+        wait(host, "select", look, wait_ns)
+        readable, writable, exceptional = ready
+        return readable, writable, exceptional
+
+    def poll() -> Poll:
+        return Poll(host)
+
+    epoll = type("epoll", (Epoll,), {"__slots__": (), "__module__": "select", "_machine": host})
+    return module_like(std, ["error"], {"select": select, "poll": poll, "epoll": epoll, **_CONSTANTS})
