@@ -19,6 +19,7 @@ from .kernel.file import File
 from .kernel.kinds import make_end
 from .kernel.ports import ANY, Ports
 from .kernel.tcp import TcpEnd
+from .kernel.udp_layer import UdpLayer
 from .modules import Modules
 from .names import HostsFile, Resolver
 from .names.destinations import source_for
@@ -81,6 +82,7 @@ class Host(Transport):
         self.is_up = True
         self.loops: list[Turner] = []
         self.ports = Ports()
+        self.udp = UdpLayer(self)
         self.paths: dict[str, Path] = {}
         self.turns = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
@@ -128,6 +130,7 @@ class Host(Transport):
         self.descriptors.vanish()
         self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
         self.ports = Ports(self.ports.first, self.ports.last)
+        self.udp.lose_power()
 
     def power_on(self) -> None:
         """The host's part of a restart."""

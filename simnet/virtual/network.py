@@ -18,9 +18,12 @@ from ..units import SECOND_NS, duration, duration_ns, rate_bits, size_bytes
 from .engine import Engine
 from .faults import At, Call, On, Rule, names
 from .host import Host
+from .kernel.datagrams import Datagram, PortUnreachable
+from .kernel.file import File
 from .kernel.tcp import TcpEnd
 from .kernel.tcp_segments import Segment, SegmentEnd, Syn, Timer
 from .kernel.tcp_states import State
+from .kernel.udp import UdpEnd
 from .link import Path
 from .names import Zone
 from .names.numeric import family_of, is_loopback
@@ -81,7 +84,7 @@ class Network(Engine):
         self._cuts: list[tuple[Path, ...]] = []
         self._ends: list[SegmentEnd] = []
         self._prune_at = _PRUNE_AT
-        self._connections = self._listeners = 0
+        self._connections = self._listeners = self._datagram_sockets = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
         for observer in observers:
@@ -263,6 +266,8 @@ class Network(Engine):
             path.cut(1)
         lost: dict[SegmentEnd, list[Any]] = {}
         for _, _, target, item in self.schedule.extract(lambda entry: _path_of(entry) in swept):
+            if isinstance(item, (Datagram, PortUnreachable)):
+                continue  # nobody sends it again
             sender = item.opener if isinstance(item, Syn) else target.peer  # type: ignore[attr-defined]
             lost.setdefault(sender, []).append(item)
         for sender, items in lost.items():
@@ -312,7 +317,7 @@ class Network(Engine):
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
-        host = place.host if isinstance(place, SegmentEnd) else place
+        host = place.host if isinstance(place, File) else place
         deciding = [r for r in self._rules if r.decides(point.where, host.label, point.op, data)]  # all count
         return option_index(point.op, point.size, deciding[0].outcome, deciding[0].amount) if deciding else 0
 
@@ -347,6 +352,13 @@ class Network(Engine):
         self._listeners += 1
         self._register(end, f"{end.host.name}:{end.local[1]}", f"#{self._listeners} listener")
 
+    def register_datagrams(self, end: UdpEnd) -> None:
+        """Name a socket of UDP, which has a port now: ``client:53/udp``."""
+        self._datagram_sockets += 1
+        end.label, end.alias = f"{end.host.name}:{end.local[1]}/udp", f"#{self._datagram_sockets} udp"
+        if self.log is not None:
+            end.number = self.trace.name(self.now_ns, end.label)
+
     def _register(self, end: TcpEnd, label: str, alias: str) -> None:
         end.label, end.alias = label, alias
         if self.log is not None:
@@ -373,8 +385,10 @@ def _supplier(script: Script | None, seed: int | None, only: Collection[tuple[st
 
 
 def _path_of(entry: Entry) -> Path | None:
-    """The path on which an entry of the schedule is under way, if it is a segment."""
+    """The path on which an entry of the schedule is under way, if it is a segment or a datagram."""
     _, _, target, item = entry
+    if isinstance(item, (Datagram, PortUnreachable)):
+        return item.path
     if isinstance(item, Syn):
         return item.opener.path
     if isinstance(target, SegmentEnd) and not isinstance(item, Timer):

@@ -180,13 +180,23 @@ class VirtualSocket:
         """
         if self._timeout == 0.0 or flags & _DONTWAIT:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        deadline_ns = self._host.deadline_ns(self._timeout)
-        while True:
-            self._wait(call, events, deadline_ns)
+        end, wanted, answers = self._end, events | ERR | HUP, []
+
+        def is_answered() -> bool:
             try:
-                return system_call()
+                if end.poll_mask() & wanted:
+                    answers.append(system_call())
             except BlockingIOError:
                 pass
+            return bool(answers)
+
+        if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout)):
+            raise TimeoutError("timed out")
+        return answers[0]
+
+    def _is_exhausted(self, flags: int) -> bool:
+        """Whether a call that has no data to return waits in vain."""
+        return self._timeout is None and not flags & _DONTWAIT and self._end.is_exhausted
 
     def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
         """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
@@ -339,6 +349,8 @@ class VirtualSocket:
             return self._end.recv(size, flags)
         except BlockingIOError:
             pass
+        if self._is_exhausted(flags):
+            return b""
         return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags))  # type: ignore[no-any-return]
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -398,6 +410,8 @@ class VirtualSocket:
             return end.receive_message(size, flags, control_size)
         except BlockingIOError:
             pass
+        if self._is_exhausted(flags):
+            return Message(b"")
         return self._patiently(  # type: ignore[no-any-return]
             call, IN, flags, partial(end.receive_message, size, flags, control_size)
         )

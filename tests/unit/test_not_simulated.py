@@ -28,7 +28,6 @@ def sock(host: Any) -> Any:
     [
         (std.AF_INET6, std.SOCK_STREAM, "AF_INET6"),
         (std.AF_UNIX, std.SOCK_STREAM, "AF_UNIX"),
-        (std.AF_INET, std.SOCK_DGRAM, "SOCK_DGRAM"),
         (std.AF_INET, std.SOCK_RAW, "SOCK_RAW"),
     ],
 )

@@ -8,16 +8,24 @@ from __future__ import annotations
 import errno
 import os
 import socket as std
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .sock import SocketEnd
 from .tcp import TcpEnd
+from .udp import UdpEnd
 
 if TYPE_CHECKING:
     from ..host import Host
 
 _FLAGS = std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
 """What may be given together with a type (socket(2))."""
+
+_OVER_IP: dict[int, tuple[Callable[[Host], SocketEnd], int]] = {
+    std.SOCK_STREAM: (TcpEnd, std.IPPROTO_TCP),
+    std.SOCK_DGRAM: (UdpEnd, std.IPPROTO_UDP),
+}
+"""The types of socket that speak a protocol over IP, and which it is."""
 
 
 def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
@@ -29,12 +37,13 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     kind = kind & ~_FLAGS
     if family != std.AF_INET:
         raise NotImplementedError(f"sockets of family {_name_of('AF_', family)} are not simulated")
-    if kind != std.SOCK_STREAM:
+    if kind not in _OVER_IP:
         raise NotImplementedError(f"sockets of type {_name_of('SOCK_', kind)} are not simulated")
-    if proto not in (0, std.IPPROTO_TCP):
+    make, only = _OVER_IP[kind]
+    if proto not in (0, only):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     host.descriptors.check()
-    return TcpEnd(host)
+    return make(host)
 
 
 def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd, SocketEnd]:

@@ -85,6 +85,10 @@ def _is_tcp(end: SocketEnd) -> bool:
     return end.proto == std.IPPROTO_TCP
 
 
+def _is_udp(end: SocketEnd) -> bool:
+    return end.proto == std.IPPROTO_UDP
+
+
 TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_ERROR): Option(get=lambda end: end.take_error()),
     (std.SOL_SOCKET, std.SO_TYPE): Option(get=lambda end: int(end.kind)),
@@ -95,6 +99,8 @@ TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_LINGER): Option(get=_get_linger, set=_set_linger),
     (std.SOL_SOCKET, std.SO_SNDBUF): Option(get=lambda end: 2 * end.send_buffer, set=_set_send_buffer),
     (std.SOL_SOCKET, std.SO_RCVBUF): Option(get=lambda end: 2 * end.receive_buffer, set=_set_receive_buffer),
+    (std.SOL_SOCKET, std.SO_BROADCAST): Option(),
+    (std.SOL_SOCKET, std.SO_REUSEPORT): Option(applies=_is_udp),
     # Without Nagle's algorithm in the simulation, TCP_NODELAY changes nothing.
     (std.IPPROTO_TCP, std.TCP_NODELAY): Option(applies=_is_tcp),
 }

@@ -127,6 +127,14 @@ class SocketEnd(File):
     def receive_message(self, size: int, flags: int, control_size: int) -> Message:
         """recvfrom(2) and recvmsg(2)."""
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether a call that waits for a datagram returns without one, because reading is shut.
+
+        __skb_wait_for_more_packets; a call that does not wait says EAGAIN.
+        """
+        return False
+
     def unsent_bytes(self) -> int:
         """How many bytes the peer has not acknowledged (SIOCOUTQ in tcp(7))."""
         return 0
