@@ -23,7 +23,7 @@ VERSION = $(eval VERSION := $$(shell $$(FIND) default))$(VERSION)
 NEWEST = $(eval NEWEST := $$(shell $$(FIND) newest))$(NEWEST)
 python = .venv/$(VERSION)/bin/python
 
-.PHONY: help test check suite static format-check lint types format demo bench docs coverage clean
+.PHONY: help test check suite static format-check lint types format demo bench docs fidelity coverage clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ bench: .venv/$$(VERSION)/bench.installed ## the benchmarks, on the newest Python
 docs: .venv/$$(VERSION)/docs.installed ## the documentation, into docs/_build/html
 	@$(python) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+fidelity: .venv/$$(VERSION)/test.installed ## the table of every call in every state: docs/fidelity.md and .json
+	@$(python) -m simnet.cli fidelity --write docs
 
 coverage: .venv/$$(VERSION)/test.installed ## the test suite in one process, with the lines it missed
 	@$(python) -m coverage run -m pytest $(ARGS)

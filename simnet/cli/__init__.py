@@ -7,7 +7,7 @@ Modules that a command needs are imported when it runs, so that ``--help`` and a
 answered at once.
 """
 
-from . import scenarios, search
+from . import fidelity, scenarios, search
 from .group import main
 
-__all__ = ["main", "scenarios", "search"]
+__all__ = ["fidelity", "main", "scenarios", "search"]

@@ -13,6 +13,7 @@ import os
 import socket as std
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -172,13 +173,16 @@ class VirtualSocket:
         return self._timeout != 0.0
 
     def _patiently(self, call: str, events: int, flags: int, system_call: Callable[[], Any]) -> Any:
-        """Make a call that the kernel answered with EAGAIN again, when the socket is ready for it.
+        """Make a call when the socket is ready for it.
+
+        Without a time-out the kernel was asked before, and answered EAGAIN.  With one, Python polls first:
+        where nothing is ready, TimeoutError comes before any error of the call (sock_call_ex).
 
         It comes as a partial: a lambda would make cells of its caller's variables, also where nothing waits.
         Where the program does not want to wait, EAGAIN is raised anew.  No frame here keeps an exception: one
         that holds the frame that holds the socket would keep it open until the garbage collector comes by.
         """
-        if self._timeout == 0.0 or flags & _DONTWAIT:
+        if self._timeout == 0.0 or (self._timeout is None and flags & _DONTWAIT):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         end, wanted, answers = self._end, events | ERR | HUP, []
 
@@ -222,10 +226,10 @@ class VirtualSocket:
         self._end.listen(max(_c_int(backlog), 0))
 
     def _accept(self) -> tuple[int, Address]:
-        try:
-            end, address = self._end.accept()
-        except BlockingIOError:
-            end = None
+        end = None
+        if not self._timeout:
+            with suppress(BlockingIOError):
+                end, address = self._end.accept()
         if end is None:
             end, address = self._patiently("accept", IN, 0, self._end.accept)
         return self._descriptors.open(end), address
@@ -276,13 +280,16 @@ class VirtualSocket:
     def send(self, data: Any, flags: int = 0, /) -> int:
         if flags:
             flags = _c_int(flags)
-        try:
-            return self._end.send(data, flags)
-        except BlockingIOError:
-            pass
-        except TypeError:
+        if self._timeout:
             _bytes_of(data)
-            raise
+        else:
+            try:
+                return self._end.send(data, flags)
+            except BlockingIOError:
+                pass
+            except TypeError:
+                _bytes_of(data)
+                raise
         return self._patiently("send", OUT, flags, partial(self._end.send, data, flags))  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -321,10 +328,11 @@ class VirtualSocket:
         self, call: str, data: bytes, flags: int, target: Any, control: list[tuple[int, int, Any]]
     ) -> int:
         end = self._end
-        try:
-            return end.send_message(data, flags, target, control)
-        except BlockingIOError:
-            pass
+        if not self._timeout:
+            try:
+                return end.send_message(data, flags, target, control)
+            except BlockingIOError:
+                pass
         return self._patiently(  # type: ignore[no-any-return]
             call, OUT, flags, partial(end.send_message, data, flags, target, control)
         )
@@ -345,12 +353,13 @@ class VirtualSocket:
         if flags and _c_int(flags) & _TRUNC:
             message = self._receive("recv", size, flags)
             return message.data.ljust(message.length, b"\0")
-        try:
-            return self._end.recv(size, flags)
-        except BlockingIOError:
-            pass
-        if self._is_exhausted(flags):
-            return b""
+        if not self._timeout:
+            try:
+                return self._end.recv(size, flags)
+            except BlockingIOError:
+                pass
+            if self._is_exhausted(flags):
+                return b""
         return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags))  # type: ignore[no-any-return]
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -406,12 +415,13 @@ class VirtualSocket:
 
     def _receive(self, call: str, size: int, flags: int, control_size: int = 0) -> Message:
         end = self._end
-        try:
-            return end.receive_message(size, flags, control_size)
-        except BlockingIOError:
-            pass
-        if self._is_exhausted(flags):
-            return Message(b"")
+        if not self._timeout:
+            try:
+                return end.receive_message(size, flags, control_size)
+            except BlockingIOError:
+                pass
+            if self._is_exhausted(flags):
+                return Message(b"")
         return self._patiently(  # type: ignore[no-any-return]
             call, IN, flags, partial(end.receive_message, size, flags, control_size)
         )

@@ -9,6 +9,7 @@ import errno
 import operator
 import os
 import socket as std
+from enum import IntEnum
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,9 @@ class _ModuleSocket(VirtualSocket):
             end = _end_behind(host, fileno)
             super().__init__(host, end, fileno, end.proto if proto == -1 else proto)
             if family != -1:
-                self.family = family
+                self.family = _named(family, std.AddressFamily)
             if type != -1:
-                self.type = type & ~(std.SOCK_NONBLOCK | std.SOCK_CLOEXEC)
+                self.type = _named(type & ~(std.SOCK_NONBLOCK | std.SOCK_CLOEXEC), std.SocketKind)
         default = self._module.getdefaulttimeout()
         if type != -1 and type & std.SOCK_NONBLOCK:
             self.settimeout(0.0)
@@ -81,6 +82,14 @@ class _ModuleSocket(VirtualSocket):
         if self._module.getdefaulttimeout() is None and self.gettimeout():
             accepted.setblocking(True)
         return accepted, address
+
+
+def _named(number: int, names: type[IntEnum]) -> int:
+    """A family or type as the properties of a socket show it: by name, if it has one."""
+    try:
+        return names(number)
+    except ValueError:
+        return number
 
 
 def _end_behind(host: Host, fileno: Any) -> SocketEnd:

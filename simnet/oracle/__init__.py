@@ -1,0 +1,1 @@
+"""The live kernel as an oracle: what it answers, beside what the virtual kernel answers."""

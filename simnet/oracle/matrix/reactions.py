@@ -1,0 +1,80 @@
+"""Operations of which the peer does the first half: it sends, reads, shuts down, closes; the socket answers.
+
+Owns what is done and what is asked then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .bench import Bench, Situation
+from .peers import RESET
+from .registry import OPERATIONS
+
+operation = OPERATIONS()
+connected = OPERATIONS("tcp", "unix")
+AMPLE = 100
+
+
+def the_peer(method: Callable[[Bench, Any], str]) -> Callable[[Bench, Situation], list[str] | None]:
+    """What the peer does, what that returns, and what the socket answers then."""
+
+    def operate(b: Bench, s: Situation) -> list[str] | None:
+        if s.peer is None:
+            return None
+        said = method(b, s.peer)
+        b.settle()
+        return [said, b.answer(s.sock.recv, AMPLE), b.answer(s.sock.send, b"x")]
+
+    operate.__name__ = method.__name__
+    return operation(operate)
+
+
+@the_peer
+def peer_sends(b: Bench, peer: Any) -> str:
+    return b.answer(peer.send, b"late")
+
+
+@the_peer
+def peer_recvs(b: Bench, peer: Any) -> str:
+    """How much a full buffer holds is the kernel's affair."""
+    said: list[bytes] = []
+    error = b.answer(lambda: said.append(peer.recv(1 << 20)))
+    return error if not said else "much" if len(said[0]) > AMPLE else b.value(said[0])
+
+
+@the_peer
+def peer_shuts_rd(b: Bench, peer: Any) -> str:
+    return b.answer(peer.shutdown, b.socket.SHUT_RD)
+
+
+@the_peer
+def peer_shuts_wr(b: Bench, peer: Any) -> str:
+    return b.answer(peer.shutdown, b.socket.SHUT_WR)
+
+
+@the_peer
+def peer_closes(b: Bench, peer: Any) -> str:
+    return b.answer(peer.close)
+
+
+@the_peer
+def peer_resets(b: Bench, peer: Any) -> str:
+    peer.setsockopt(b.socket.SOL_SOCKET, b.socket.SO_LINGER, RESET)
+    return b.answer(peer.close)
+
+
+@the_peer
+def peer_connects_here(b: Bench, peer: Any) -> str:
+    return b.answer(peer.connect, b.live_address())
+
+
+@connected
+def listener_closes(b: Bench, s: Situation) -> list[str] | None:
+    """A connection under way is refused, one that is established goes on."""
+    if s.listener is None:
+        return None
+    s.listener.close()
+    b.settle()
+    return [b.answer(s.sock.recv, AMPLE), b.answer(s.sock.send, b"x")]
