@@ -1,0 +1,5 @@
+"""The calls of a program, a module per family; importing this package registers them all."""
+
+from . import bulk, connecting, ending, making, naming, options, readiness, receiving, sending
+
+FAMILIES = (making, naming, connecting, sending, receiving, ending, options, readiness, bulk)
