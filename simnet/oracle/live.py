@@ -30,8 +30,10 @@ from .program import Program
 from .session import Machine
 
 OWN_ADDRESS = "10.0.0.1"
-FIRST_PORT, LAST_PORT = 2000, 32000
-"""Where explicit ports are taken from, each once in a namespace: TIME_WAIT keeps one for a minute."""
+FIRST_PORT = 2000
+PROGRAMS_PER_NAMESPACE = 25
+"""TIME_WAIT keeps a port for a minute. So explicit ports are taken once in a namespace, and a namespace is left
+before the kernel is likely to choose a port again."""
 
 Request: TypeAlias = tuple[Program, Log | None, float]
 """A program; what is expected of it, or None if all that is seen is wanted; how long readiness may take."""
@@ -99,7 +101,7 @@ class _Server:
 
     def __init__(self) -> None:
         self.namespace = Namespace(OWN_ADDRESS)
-        self.port = FIRST_PORT
+        self.programs = 0
         self.modules = SimpleNamespace(socket=socket, select=select, os=os, fcntl=fcntl, time=time)
         self.first_descriptor = _fill_the_holes()
 
@@ -111,12 +113,12 @@ class _Server:
         return compare(program, expected, machine, patience_s)
 
     def _fresh_ports(self) -> dict[str, int]:
-        if self.port + len(PORTS) > LAST_PORT:
+        if self.programs == PROGRAMS_PER_NAMESPACE:
             self.namespace.renew()
-            self.port = FIRST_PORT
-        ports = {name: self.port + place for place, name in enumerate(PORTS)}
-        self.port += len(PORTS)
-        return ports
+            self.programs = 0
+        first = FIRST_PORT + self.programs * len(PORTS)
+        self.programs += 1
+        return {name: first + place for place, name in enumerate(PORTS)}
 
 
 def _fill_the_holes() -> int:

@@ -1,4 +1,4 @@
-"""Runs a program on one machine against what another has said, and finds where the two part.
+"""Runs a program on one machine, or against what another has said, and finds where the two part.
 
 The virtual machine goes first, because it needs no time.  After each call the live one has a bounded time to
 reach the readiness that the virtual one claims, so nothing depends on how fast this computer delivers.
@@ -40,7 +40,10 @@ class Difference:
 
 
 def run(program: Program, machine: Machine, missing: Callable[[str], None] | None = None) -> Log:
-    """What `machine` says to a program; `missing` is told what it does not simulate."""
+    """What `machine` says to a program; `missing` is told what it does not simulate.
+
+    An exception that no kernel would be the reason of ends the log, as a result that no kernel gives.
+    """
     session = Session(machine)
     log: Log = []
     try:
@@ -52,9 +55,10 @@ def run(program: Program, machine: Machine, missing: Callable[[str], None] | Non
                     missing(str(error))
                 result = SKIPPED
             log.append((result, session.state()))
-        return log
-    finally:
         session.end()
+    except Exception as error:
+        log.append((f"{type(error).__name__}: {error}", ()))
+    return log[: len(program)]
 
 
 def compare(
@@ -63,7 +67,7 @@ def compare(
     """Where `machine` first says something else than `expected`; None if nowhere."""
     session = Session(machine)
     try:
-        for position, (call, entry) in enumerate(zip(program, expected, strict=True)):
+        for position, (call, entry) in enumerate(zip(program, expected, strict=False)):
             wanted, wanted_state = entry
             if wanted == SKIPPED:
                 continue
@@ -76,6 +80,16 @@ def compare(
         return None
     finally:
         session.end()
+
+
+def difference(program: Program, expected: Log, found: Log) -> Difference | None:
+    """Where two logs part; a call that was left out in one of them ends the comparison."""
+    for position, (call, one, other) in enumerate(zip(program, expected, found, strict=False)):
+        if SKIPPED in (one[0], other[0]):
+            return None
+        if one != other:
+            return Difference(position, call, one, other)
+    return None
 
 
 def _reaches(session: Session, state: State, patience_s: float) -> bool:
