@@ -24,7 +24,7 @@ FLOORS = (
     {"loop", "real", "virtual"},
     {"dispatcher", "chat", "stage"},
     {"asyncore", "asynchat"},
-    {"process", "scenario", "fuzz", "report"},
+    {"process", "scenario", "fuzz", "report", "oracle"},
     {"pytest_plugin", "pytest_failures", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

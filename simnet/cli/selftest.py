@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -25,11 +26,19 @@ TERMINAL_SECONDS, PLAIN_SECONDS = 0.2, 5.0  # between two words of progress
 
 @main.command()
 @click.option("--calls", type=click.IntRange(1), default=CALLS_DEFAULT, show_default=True, metavar="N")
-@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="Only this profile; may be repeated.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="The first seed.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", help="Only this profile; may be repeated."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="The first seed."
+)
 @click.option("--identity", is_flag=True, help="Compare the live kernel with itself: nothing may differ.")
-@click.option("--recorded", "only_recorded", is_flag=True, help="Compare with recorded logs of Linux.")
-@click.option("--list", "listing", is_flag=True, help="List the profiles and what is put aside before comparing.")
+@click.option(
+    "--recorded", "only_recorded", is_flag=True, help="Compare with recorded logs of the live kernel."
+)
+@click.option(
+    "--list", "listing", is_flag=True, help="List the profiles and what is put aside before comparing."
+)
 def selftest(
     calls: int, profiles: tuple[str, ...], seed: int, identity: bool, only_recorded: bool, listing: bool
 ) -> int:
@@ -48,12 +57,10 @@ def selftest(
         _list()
         return 0
     names = list(profiles or PROFILES)
-    live = None if only_recorded else _live_kernel(identity)
-    try:
-        return _run(names, calls, seed, identity, live)
-    finally:
-        if live is not None:
-            live.close()
+    with ExitStack() as kernels:
+        live = None if only_recorded else _live_kernel(kernels, identity)
+        first = _first_kernel(kernels, identity)
+        return _run(names, calls, seed, first, live)
 
 
 def _list() -> None:
@@ -68,13 +75,21 @@ def _list() -> None:
         click.echo(f"- {what}: {why}")
 
 
-def _live_kernel(identity: bool) -> LiveKernel | None:
+def _first_kernel(kernels: ExitStack, identity: bool) -> Kernel:
+    """What says what is expected."""
+    from ..oracle.live import LiveKernel
+    from ..oracle.simulated import VirtualKernel
+
+    return kernels.enter_context(LiveKernel()) if identity else VirtualKernel()
+
+
+def _live_kernel(kernels: ExitStack, identity: bool) -> LiveKernel | None:
     """The live kernel, or None, said aloud, if it cannot be asked."""
     from ..oracle.live import LiveKernel
     from ..oracle.namespace import NoNamespace
 
     try:
-        return LiveKernel()
+        return kernels.enter_context(LiveKernel())
     except NoNamespace as problem:
         if identity:
             raise UsageError(f"the live kernel cannot be compared with itself: {problem}") from None
@@ -82,16 +97,19 @@ def _live_kernel(identity: bool) -> LiveKernel | None:
         return None
 
 
-def _run(names: list[str], calls: int, seed: int, identity: bool, live: LiveKernel | None) -> int:
+def _run(names: list[str], calls: int, seed: int, first: Kernel, live: LiveKernel | None) -> int:
     from ..oracle.recorded import recorded_on
     from ..oracle.selftest import Selftest
     from ..oracle.simulated import VirtualKernel
 
-    first: Kernel = live if identity and live is not None else VirtualKernel()
     if live is None:
         click.echo(f"comparing the virtual kernel with logs recorded on {recorded_on(names[0])}")
     else:
-        whom = "live kernel with itself" if identity else "virtual kernel with the live one"
+        whom = (
+            "virtual kernel with the live one"
+            if isinstance(first, VirtualKernel)
+            else "live kernel with itself"
+        )
         click.echo(f"comparing the {whom}, {calls} calls, from seed {seed}")
     screen = Screen()
     test = Selftest(names, calls, seed, first, live, screen.show)
@@ -120,7 +138,9 @@ def _show(test: Selftest, first: Kernel) -> None:
     click.echo(summary(test))
     _show_missing(missing(first))
     for mismatch in test.mismatches:
-        click.echo(f"\nprofile {mismatch.profile}, seed {mismatch.seed}: the kernels differ\n{mismatch.words}")
+        click.echo(
+            f"\nprofile {mismatch.profile}, seed {mismatch.seed}: the kernels differ\n{mismatch.words}"
+        )
 
 
 def _show_missing(names: Counter[str]) -> None:
@@ -131,11 +151,9 @@ def _show_missing(names: Counter[str]) -> None:
 
 
 def summary(test: Selftest) -> str:
-    found = len(test.mismatches)
-    return (
-        f"{test.calls} calls, {test.calls_per_second:.0f}/s, {test.kinds} kinds of call, result and readiness, "
-        f"{found} mismatch{'' if found == 1 else 'es'}"
-    )
+    found, kinds = len(test.mismatches), f"{test.kinds} kinds of call, result and readiness"
+    mismatches = f"{found} mismatch{'' if found == 1 else 'es'}"
+    return f"{test.calls} calls, {test.calls_per_second:.0f}/s, {kinds}, {mismatches}"
 
 
 class Screen:

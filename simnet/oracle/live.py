@@ -1,7 +1,7 @@
 """The live kernel, in a private network namespace, as another process that runs programs.
 
-The process has one thread and no descriptors but its own, so a program's descriptors have the numbers that they
-would have in a program of its own.  It is asked in batches, over a pipe, and answers in order; meanwhile the
+The process has one thread, and no descriptors but its own from some number on, so that a program gets
+descriptors as one that runs alone.  It is asked in batches, over a pipe, and answers in order; meanwhile the
 asking process may run the next batch on a virtual machine.
 """
 
@@ -21,8 +21,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO, TypeAlias
 
-import simnet
-
 from .calls.naming import PORTS
 from .lockstep import PATIENCE_S, Difference, Log, compare, run
 from .namespace import Namespace, NoNamespace
@@ -32,8 +30,8 @@ from .session import Machine
 OWN_ADDRESS = "10.0.0.1"
 FIRST_PORT = 2000
 PROGRAMS_PER_NAMESPACE = 25
-"""TIME_WAIT keeps a port for a minute. So explicit ports are taken once in a namespace, and a namespace is left
-before the kernel is likely to choose a port again."""
+"""TIME_WAIT keeps a port for a minute.  So explicit ports are taken once in a namespace, and a namespace is
+left before the kernel is likely to choose a port again."""
 
 Request: TypeAlias = tuple[Program, Log | None, float]
 """A program; what is expected of it, or None if all that is seen is wanted; how long readiness may take."""
@@ -48,7 +46,7 @@ class LiveKernel:
     """
 
     def __init__(self) -> None:
-        where = str(Path(simnet.__file__).parent.parent)
+        where = str(Path(__file__).parents[2])  # this simnet, and no other
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from simnet.oracle.live import serve; serve()"],
             stdin=subprocess.PIPE,
@@ -83,9 +81,7 @@ class LiveKernel:
         """What came of the batch that was asked first."""
         return pickle.load(self._from)  # type: ignore[no-any-return]
 
-    def compare(
-        self, program: Program, expected: Log, patience_s: float = PATIENCE_S
-    ) -> Difference | None:
+    def compare(self, program: Program, expected: Log, patience_s: float = PATIENCE_S) -> Difference | None:
         """Where the live kernel first says something else than `expected`."""
         self.ask([(program, expected, patience_s)])
         return self.answers()[0]  # type: ignore[return-value]
@@ -122,7 +118,7 @@ class _Server:
 
 
 def _fill_the_holes() -> int:
-    """Use up the free descriptors below the highest one that is open; the number that the next one will have."""
+    """Use up the free descriptors below the highest that is open; the number of the next one."""
     highest = max(int(name) for name in os.listdir("/proc/self/fd"))
     while (number := os.open(os.devnull, os.O_RDONLY)) <= highest:
         pass

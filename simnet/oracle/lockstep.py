@@ -25,8 +25,8 @@ Entry: TypeAlias = tuple[Any, State]
 Log: TypeAlias = list[Entry]
 
 SKIPPED = "not simulated"
-"""The result of a call that the virtual machine refuses by name.  It had no effect, so the other machine leaves
-it out."""
+"""The result of a call that the virtual machine refuses by name.  It had no effect, so the other machine
+leaves it out."""
 
 
 @attrs.frozen
@@ -47,9 +47,9 @@ def run(program: Program, machine: Machine, missing: Callable[[str], None] | Non
     session = Session(machine)
     log: Log = []
     try:
-        for call in program:
+        for position, call in enumerate(program):
             try:
-                result = session.do(call)
+                result = session.do(call, position)
             except NotSimulated as error:
                 if missing is not None:
                     missing(str(error))
@@ -71,7 +71,7 @@ def compare(
             wanted, wanted_state = entry
             if wanted == SKIPPED:
                 continue
-            result = session.do(call)
+            result = session.do(call, position)
             if result != wanted:
                 return Difference(position, call, entry, (result, session.state()))
             state = session.state()

@@ -13,19 +13,19 @@ from typing import Any
 
 RULES = {
     "ports that the kernel chose": "Linux draws them at random; they are called e1, e2, ... in the order in "
-    "which they appear, so that which of them are equal is still compared",
-    "explicit ports": "each run has fresh ones, because TIME_WAIT keeps a port for a minute; they are called by "
-    "the names that the program has for them",
+    "which they appear, so which of them are equal is still compared",
+    "explicit ports": "each run has fresh ones, because TIME_WAIT keeps a port for a minute; they are called "
+    "by the names that the program has for them",
     "names that the kernel chose for AF_UNIX sockets": "drawn at random too; called a1, a2, ...",
-    "descriptor numbers": "counted from the first that the program gets, because the process has others open; "
-    "which is the lowest free one is still compared",
-    "buffer sizes": "the defaults are tuned by memory size and by traffic. Programs stay far below them, but for "
-    "`fill`, which sends until nothing more is taken and says only that; after it, amounts are called none or "
-    "some, and every read is a `drain`, which reads all there is and says only how it ended",
+    "descriptor numbers": "counted from the first that the program gets, because the process has others "
+    "open; that the lowest free one is taken is still compared",
+    "buffer sizes": "the defaults depend on memory and on traffic; programs stay far below them, but for "
+    "`fill`, which sends until nothing more is taken and says only that. After it amounts are called none or "
+    "some, and what reads is a `drain`, which reads all there is and says only how it ended",
     "partial counts": "follow from buffer sizes",
-    "bytes that nobody has written": "with MSG_TRUNC the interpreter returns as many bytes as the kernel counted, "
-    "though fewer were copied, and none from TCP: what they are is what the memory held; their number is "
-    "compared",
+    "bytes that nobody has written": "with MSG_TRUNC the interpreter returns as many bytes as the kernel "
+    "counted, though fewer were copied, and none from TCP: what they are is what the memory held; their "
+    "number is compared",
     "time": "a busy computer may deliver late; a difference in readiness counts if it is still there after a "
     "quarter of a second, and a difference of any kind if it comes back when the program is run again. "
     "Nothing that takes a second or more, as a retransmission does, is compared",

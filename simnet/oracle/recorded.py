@@ -55,7 +55,9 @@ def _write(program: Program, log: Log) -> str:
     lines, before = [], dict[int, Any]()
     for call, (result, state) in zip(program, log, strict=True):
         now = {slot: (mask, readable) for slot, mask, readable in state}
-        changes = {slot: now.get(slot) for slot in sorted({*before, *now}) if before.get(slot) != now.get(slot)}
+        changes = {
+            slot: now.get(slot) for slot in sorted({*before, *now}) if before.get(slot) != now.get(slot)
+        }
         lines.append(f"{call!r}\t{result!r}\t{changes!r}")
         before = now
     return "\n".join(lines)

@@ -115,8 +115,8 @@ class Selftest:
 
     def _run_live(self, live: LiveKernel) -> None:
         waiting: list[tuple[Tally, int, Program, Log]] = []
-        for tally, seeds in self._batches():
-            batch = [(tally, seed, program, self.first.log(program)) for seed, program in seeds]
+        for tally, programs in self._batches():
+            batch = [(tally, seed, program, self.first.log(program)) for seed, program in programs]
             self._settle(live, waiting)
             live.ask([(program, log, PATIENCE_S) for _, _, program, log in batch])
             waiting = batch
@@ -130,16 +130,16 @@ class Selftest:
                     return
                 if not tally.mismatches:
                     seeds = _shared(PROFILES[tally.profile], range(seed, seed + BATCH))
-                    yield tally, [(number, generate(number, tally.profile)) for number in seeds]
+                    if seeds:
+                        yield tally, [(number, generate(number, tally.profile)) for number in seeds]
             if all(tally.mismatches for tally in self.tallies.values()):
                 return
             seed += BATCH
 
     def _settle(self, live: LiveKernel, batch: list[tuple[Tally, int, Program, Log]]) -> None:
         """Count what has come of a batch."""
-        if not batch:
-            return
-        for (tally, seed, program, log), answer in zip(batch, live.answers(), strict=True):
+        answers = live.answers() if batch else []
+        for (tally, seed, program, log), answer in zip(batch, answers, strict=True):
             tally.programs += 1
             tally.calls += tally.coverage.add(program, log)
             if isinstance(answer, Difference) and not tally.mismatches:

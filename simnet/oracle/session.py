@@ -66,12 +66,13 @@ class Session:
         self.filled = False  # from here on amounts are not compared
         self.paths: list[str] = []
         self._made: list[Any] = []
-        self._sent = 0
+        self._position = 0
         self._watched: tuple[int, ...] = ()
         self._poll: Any = None
 
-    def do(self, call: Call) -> Any:
-        """Make one call; its normalised result, or ``None`` where it does not apply."""
+    def do(self, call: Call, position: int) -> Any:
+        """Make the call at this position; its normalised result, or ``None`` where it does not apply."""
+        self._position = position
         operation = OPERATIONS[call.op]
         if operation.makes:
             return outcome(operation.run, self, call.slot, *call.args)
@@ -101,9 +102,8 @@ class Session:
         return Raw(number)
 
     def payload(self, size: int) -> bytes:
-        """Bytes that tell which send they come from, and their place in it."""
-        self._sent += 1
-        start = self._sent * 7 & 255
+        """Bytes that tell which call they come from, and their place in it."""
+        start = self._position * 7 & 255
         return _BYTES[start : start + size]
 
     # --- what is seen ----------------------------------------------------------------------------

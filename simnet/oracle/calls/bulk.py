@@ -20,7 +20,9 @@ def fill(session: Any, held: Any) -> Any:
     put = _writer(session, held)
     result, taken = outcome(put, PIECE), False
     # A byte may be taken where a new segment is not, and after an acknowledgement, before poll says so.
-    while isinstance(result, int) or (taken and _within_an_ack(session, held, lambda: outcome(put, b"f") == 1)):
+    while isinstance(result, int) or (
+        taken and _within_an_ack(session, held, lambda: outcome(put, b"f") == 1)
+    ):
         taken = True
         result = outcome(put, PIECE)
     session.filled |= taken

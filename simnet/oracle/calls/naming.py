@@ -1,9 +1,9 @@
 """Names: bind(2), getsockname(2), getpeername(2), and the addresses that programs use.
 
-A place is an address in words: ``("of", slot)`` is what getsockname() says of that slot and ``("peer", slot)``
-what getpeername() says; ``("lo", port)``, ``("own", port)``, ``("any", port)`` and so on are addresses of
-the machine in the family of the socket; ``("path", n)``, ``("abstract", n)`` and ``("unnamed",)`` are names of
-AF_UNIX sockets.
+A place is an address in words: ``("of", slot)`` is what getsockname() says of that slot and
+``("peer", slot)`` what getpeername() says; ``("lo", port)``, ``("own", port)``, ``("any", port)`` and so on
+are addresses of the machine in the family of the socket; ``("path", n)``, ``("abstract", n)`` and
+``("unnamed",)`` are names of AF_UNIX sockets.
 """
 
 from __future__ import annotations
