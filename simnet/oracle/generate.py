@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import calls
+from .calls.naming import PORTS
 from .draws import Draws
 from .operations import ANYTHING, EPOLL, OPERATIONS, PIPE, Scene
 from .profiles import PROFILES, Profile
@@ -50,7 +51,7 @@ class _Writer:
         self.scene.slot = slot
         arguments = tuple(draw(self.draws, self.scene) for draw in operation.draw)
         self.call(word, slot, *arguments)
-        if word in ("accept", "dup", "detach"):
+        if word in ("accept", "await_accept", "dup", "detach", "recv_rights"):
             self.scene.put(arguments[0], self.scene.kinds.get(slot, "").replace(" listener", ""))
         elif word == "listen":
             self.scene.put(slot, f"{self.scene.kinds.get(slot, '')} listener")
@@ -60,7 +61,7 @@ class _Writer:
             return self.scene.holding(self.draws, EPOLL)
         if on != ANYTHING and PIPE in on and self.draws.one_in(2):
             return self.scene.holding(self.draws, PIPE)
-        if word == "accept" and not self.draws.one_in(6):
+        if word in ("accept", "await_accept") and not self.draws.one_in(6):
             return self.scene.holding(self.draws, "listener")
         return self.scene.occupied(self.draws)
 
@@ -83,9 +84,14 @@ class _Writer:
         place: tuple[object, ...] = ("lo", 0)
         if kind.startswith("unix"):
             place = (self.draws.pick(("path", "abstract")), 1 + self.draws.below(3))
-        elif self.draws.one_in(8):
-            place = ("any", 0)
+        else:
+            port = self.draws.pick((0, 0, 0, 0, *PORTS))
+            place = (self.draws.pick(("lo", "lo", "lo", "lo", "lo", "lo", "any", "own")), port)
         self.call("bind", slot, place)
+
+    def maybe_reuse(self, slot: int) -> None:
+        if self.draws.one_in(2):
+            self.call("reuse", slot, 1)
 
 
 def _socket(writer: _Writer) -> None:
@@ -164,6 +170,40 @@ def _connected(writer: _Writer, small: bool) -> None:
     writer.scene.put(other, kind)
 
 
+def _veteran(writer: _Writer) -> None:
+    """A port with a past: a connection to it is over, and one of its sides is in TIME_WAIT."""
+    server = writer.new_slot()
+    client, child = (server + 1) % SLOTS, (server + 2) % SLOTS
+    port = writer.draws.pick(PORTS)
+    kind = writer.new_socket(server, "stream")
+    writer.maybe_reuse(server)
+    writer.call("bind", server, (writer.draws.pick(("lo", "lo", "any")), port))
+    writer.call("listen", server, 1)
+    writer.call("socket", client, *kind.split())
+    writer.call("connect", client, ("of", server))
+    writer.call("accept", server, child)
+    for slot in writer.draws.pick(
+        ((child, client, server), (client, child, server), (child, server, client))
+    ):
+        writer.call("close", slot)
+    _claim(writer, port)
+
+
+def _claim(writer: _Writer, port: str = "") -> None:
+    """A wish for a port that may be taken."""
+    slot = writer.new_slot()
+    writer.new_socket(slot)
+    writer.maybe_reuse(slot)
+    where = writer.draws.pick(("lo", "lo", "any", "own", "mapped"))
+    if writer.scene.family_of(slot) == "unix":
+        writer.fresh_name(slot, "unix")
+    else:
+        writer.call("bind", slot, (where, port or writer.draws.pick(PORTS)))
+    if writer.draws.one_in(2):
+        writer.call("listen", slot, writer.draws.below(3))
+        writer.scene.put(slot, f"{writer.scene.kinds[slot]} listener")
+
+
 def _bound(writer: _Writer) -> None:
     """A datagram socket with a name."""
     slot = writer.new_slot()
@@ -194,11 +234,46 @@ def _v6only(writer: _Writer) -> None:
     writer.call("setsockopt", slot, ("IPV6_V6ONLY", writer.draws.below(2)))
 
 
+def _burst(writer: _Writer) -> None:
+    """More messages than a queue of ten has room for (net.unix.max_dgram_qlen)."""
+    slot = writer.scene.occupied(writer.draws)
+    for _ in range(12):
+        writer.call("send", slot, 1)
+
+
+def _unlink(writer: _Writer) -> None:
+    writer.call("unlink", 0, 1 + writer.draws.below(3))
+
+
+def _exists(writer: _Writer) -> None:
+    writer.call("exists", 0, 1 + writer.draws.below(3))
+
+
+def _odd_socket(writer: _Writer) -> None:
+    operation = OPERATIONS["odd_socket"]
+    arguments = (draw(writer.draws, writer.scene) for draw in operation.draw)
+    writer.call("odd_socket", writer.new_slot(), *arguments)
+
+
+def _share(writer: _Writer) -> None:
+    """A wish for a port that others with SO_REUSEPORT may have too."""
+    slot = writer.new_slot()
+    writer.new_socket(slot)
+    writer.maybe_reuse(slot)
+    if not writer.draws.one_in(4):
+        writer.call("setsockopt", slot, ("SO_REUSEPORT", 1))
+    where = writer.draws.pick(("lo", "lo", "any", "own", "mapped"))
+    writer.call("bind", slot, (where, writer.draws.pick(PORTS[:2])))
+
+
 MAKERS: dict[str, Callable[[_Writer], None]] = {
     "socket": _socket,
     "socketpair": _socketpair,
     "pipe": _pipe,
     "epoll": _epoll,
+    "unlink": _unlink,
+    "exists": _exists,
+    "odd_socket": _odd_socket,
 }
 
 IDIOMS: dict[str, Callable[[_Writer], None]] = {
@@ -206,6 +281,10 @@ IDIOMS: dict[str, Callable[[_Writer], None]] = {
     "dial": _dial,
     "pair": _pair,
     "small_pair": _small_pair,
+    "veteran": _veteran,
+    "claim": _claim,
+    "share": _share,
+    "burst": _burst,
     "bound": _bound,
     "mates": _mates,
     "finish": _finish,

@@ -50,7 +50,10 @@ class Scene:
 
     def family(self) -> str:
         """The address family of the current slot, or nothing."""
-        return self.kinds.get(self.slot, "").partition(" ")[0]
+        return self.family_of(self.slot)
+
+    def family_of(self, slot: int) -> str:
+        return self.kinds.get(slot, "").partition(" ")[0]
 
 
 class Draw(Protocol):

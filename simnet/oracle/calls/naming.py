@@ -80,10 +80,7 @@ def address_of(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
     if how in ("of", "peer"):
         return _name_of(session, sock, how, place[1])
     if how == "path":
-        name = f"name{place[1]}"
-        if name not in session.paths:
-            session.paths.append(name)
-        return name
+        return path_of(session, place[1])
     if how == "abstract":
         return b"\0name%d" % place[1]
     if how in ("unnamed", "none", "long"):
@@ -92,6 +89,14 @@ def address_of(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
     if sock.family == std.AF_INET6:
         return IPV6[how], port
     return (session.machine.own_address if how == "own" else IPV4[how]), port
+
+
+def path_of(session: Any, number: int) -> str:
+    """A name in the directory of the program; what is left there is removed at its end."""
+    path = f"name{number}"
+    if path not in session.paths:
+        session.paths.append(path)
+    return path
 
 
 def _port(session: Any, port: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket as std
 import struct
 from typing import Any
@@ -115,6 +116,11 @@ def at_mark(session: Any, sock: Any) -> Any:
 def set_nonblocking(session: Any, held: Any) -> Any:
     """ioctl FIONBIO; only on: a program never waits."""
     return session.modules.fcntl.ioctl(held.fileno(), FIONBIO, b"\1\0\0\0")
+
+
+@operation(any_of("F_GETFL", "F_GETFD"), on=(SOCKET, PIPE))
+def file_flags(session: Any, held: Any, command: str) -> Any:
+    return session.modules.fcntl.fcntl(held.fileno(), getattr(fcntl, command))
 
 
 @operation(on=(SOCKET, PIPE))

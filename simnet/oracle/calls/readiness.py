@@ -38,8 +38,8 @@ def _descriptor(session: Any, slot: int) -> int:
     return -1 if held is None else int(held.fileno())
 
 
-def _slots(session: Any, events: Any) -> list[tuple[Any, int]]:
-    """Events of descriptors, said of the descriptor's number in the program."""
+def of_program(session: Any, events: Any) -> list[tuple[Any, int]]:
+    """Events, each with the number that its descriptor has in the program."""
     return [(session.names.descriptor(fd), mask) for fd, mask in events]
 
 
@@ -61,14 +61,14 @@ def unregister(session: Any, epoll: Any, slot: int) -> Any:
 @operation(any_of(-1, -1, -1, 1, 2, 0, -2), on=(EPOLL,))
 def wait(session: Any, epoll: Any, maxevents: int) -> Any:
     """epoll_wait(2) that does not wait, in the order of the events."""
-    return _slots(session, epoll.poll(0, maxevents))
+    return of_program(session, epoll.poll(0, maxevents))
 
 
 @operation(any_of(*INTEREST), on=ANYTHING)
 def poll(session: Any, held: Any, events: str) -> Any:
     poller = session.modules.select.poll()
     poller.register(held, mask_of(events))
-    return _slots(session, poller.poll(0))
+    return of_program(session, poller.poll(0))
 
 
 @operation(another, another, on=ANYTHING)

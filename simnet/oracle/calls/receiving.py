@@ -7,6 +7,7 @@ from typing import Any
 
 from ..operations import PIPE, SOCKET, any_of, operation
 from .bulk import drain
+from .passing import descriptors_in
 from .sending import flags_of
 
 SIZES = (1, 2, 4, 4, 60, 1000, 1000, 1000, 0, -1)
@@ -37,6 +38,13 @@ def _written(sock: Any, size: int, flags: str, data: bytes) -> Any:
         return data
     stream = sock.type == std.SOCK_STREAM and sock.family != std.AF_UNIX
     return len(data), b"" if stream else data[:size]
+
+
+def _control(session: Any, messages: Any) -> list[Any]:
+    """What came with a message; descriptors are closed at once."""
+    for number in descriptors_in(messages):
+        session.modules.os.close(number)
+    return [(level, kind, len(content)) for level, kind, content in messages]
 
 
 def _after_filling(session: Any, sock: Any, flags: str) -> Any:
@@ -82,7 +90,12 @@ def recvmsg(session: Any, sock: Any, size: int, ancillary: int, flags: str) -> A
     if session.filled:
         return _after_filling(session, sock, flags)
     data, messages, seen, address = sock.recvmsg(size, ancillary, flags_of(flags))
-    return _written(sock, size, flags, data), list(messages), seen, session.names.address(address)
+    return (
+        _written(sock, size, flags, data),
+        _control(session, messages),
+        seen,
+        session.names.address(address),
+    )
 
 
 @operation(any_of((4,), (1, 3), (60, 1000), (0,), ()), FLAGS)
@@ -92,10 +105,10 @@ def recvmsg_into(session: Any, sock: Any, rooms: tuple[int, ...], flags: str) ->
     buffers = [bytearray(room) for room in rooms]
     count, messages, seen, address = sock.recvmsg_into(buffers, 0, flags_of(flags))
     data = b"".join(buffers)[:count]
-    return count, data, list(messages), seen, session.names.address(address)
+    return count, data, _control(session, messages), seen, session.names.address(address)
 
 
-@operation(any_of(1, 4, 60, 1000, 1000, 0), on=(SOCKET, PIPE))
+@operation(any_of(1, 4, 60, 1000, 1000, 5000, 0), on=(SOCKET, PIPE))
 def read(session: Any, held: Any, size: int) -> Any:
     if session.filled:
         return drain(session, held)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from ..draws import Draws
-from ..operations import ANYTHING, PIPE, SOCKET, Scene, any_of, operation
+from ..operations import PIPE, SOCKET, Scene, any_of, operation
 from .naming import a_destination, address_of
 
 SIZES = (1, 1, 3, 3, 50, 50, 0, 700)
@@ -58,9 +58,12 @@ def sendmsg(session: Any, sock: Any, sizes: tuple[int, ...], flags: str, place: 
     return sock.sendmsg(pieces, [], flags_of(flags), address_of(session, sock, place))
 
 
-@operation(any_of(*SIZES), on=(SOCKET, PIPE))
-def write(session: Any, held: Any, size: int) -> Any:
+@operation(any_of(4096, 4097, 40_000, 65_536, 70_000), on=(PIPE,))
+def write_much(session: Any, held: Any, size: int) -> Any:
+    """write(2) to a pipe, whose capacity of sixteen pages is the same everywhere (pipe(7))."""
     return session.modules.os.write(held.fileno(), session.payload(size))
 
 
-__all__ = ["ANYTHING", "FLAGS", "SIZES", "flags_of"]
+@operation(any_of(*SIZES), on=(SOCKET, PIPE))
+def write(session: Any, held: Any, size: int) -> Any:
+    return session.modules.os.write(held.fileno(), session.payload(size))
