@@ -14,8 +14,13 @@ ROOM = std.CMSG_SPACE(8)
 
 @operation(another, any_of(1, 1, 0))
 def send_rights(session: Any, sock: Any, slot: int, size: int) -> Any:
-    """sendmsg(2) with the descriptor of another slot."""
+    """sendmsg(2) with the descriptor of another slot.
+
+    Not of an AF_UNIX socket: a ring of them that nobody can reach is freed whenever the kernel comes to it.
+    """
     held = session.held[slot]
+    if getattr(held, "family", None) == std.AF_UNIX:
+        return None
     descriptors = array.array("i", [-1 if held is None else held.fileno()])
     message = (std.SOL_SOCKET, std.SCM_RIGHTS, descriptors)
     return sock.sendmsg([session.payload(size)], [message])
