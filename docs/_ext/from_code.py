@@ -6,6 +6,8 @@
 ``{pytest-marker}``     the marker
 ``{simplified}``        every paragraph of a module that begins with "Simplified"
 ``{not-simulated}``     the methods of a socket that a virtual one has not
+``{profiles}``          the profiles of random programs, from `simnet.oracle.profiles`
+``{put-aside}``         what is put aside before kernels are compared, from `simnet.oracle.normal`
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from sphinx.util.docutils import SphinxDirective
 import simnet
 import simnet.virtual
 from simnet import Deviation, pytest_plugin
+from simnet.oracle.normal import RULES
+from simnet.oracle.profiles import PROFILES
 from simnet.outcomes import GENTLE, OUTCOMES, Outcome
 from simnet.virtual.socket import VirtualSocket
 
@@ -144,6 +148,19 @@ class NotSimulated(FromCode):
         yield ", ".join(f"`{name}`" for name in sorted(missing) if not name.startswith("_"))
 
 
+class Profiles(FromCode):
+    def markdown(self) -> Iterator[str]:
+        yield from table(
+            ("profile", "favours"), ((f"`{name}`", profile.about) for name, profile in PROFILES.items())
+        )
+
+
+class PutAside(FromCode):
+    def markdown(self) -> Iterator[str]:
+        for what, why in RULES.items():
+            yield f"{what[0].upper()}{what[1:]}\n: {why[0].upper()}{why[1:]}.\n"
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("outcomes", Outcomes)
     app.add_directive("public-names", PublicNames)
@@ -151,4 +168,6 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("pytest-marker", PytestMarker)
     app.add_directive("simplified", Simplified)
     app.add_directive("not-simulated", NotSimulated)
+    app.add_directive("profiles", Profiles)
+    app.add_directive("put-aside", PutAside)
     return {"version": simnet.__version__, "parallel_read_safe": True}

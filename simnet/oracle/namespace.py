@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import platform
 import socket
 import struct
 from pathlib import Path
@@ -49,8 +50,7 @@ class Namespace:
 
     def __init__(self, own_address: str) -> None:
         self.own_address = own_address
-        if not hasattr(socket, "AF_UNIX") or os.uname().sysname != "Linux":
-            raise NoNamespace(f"network namespaces are Linux's, and this is {os.uname().sysname}")
+        required_system()
         if os.geteuid() != 0:
             _become_root_of_a_user_namespace()
         self.renew()
@@ -64,6 +64,12 @@ class Namespace:
         for name, value in SYSCTLS.items():
             _set(name, value)
         _bring_up(self.own_address)
+
+
+def required_system() -> None:
+    """Raise NoNamespace if this is no Linux."""
+    if platform.system() != "Linux":
+        raise NoNamespace(f"network namespaces are Linux's, and this is {platform.system()}")
 
 
 def _become_root_of_a_user_namespace() -> None:

@@ -1,0 +1,292 @@
+"""Writes programs: the program of a seed is the same on every machine and every Python.
+
+The words of a profile are calls, or idioms: the usual sequences of calls that lead to a common state.  An
+idiom is written out, so a program consists of calls only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import calls
+from .calls.naming import PORTS
+from .draws import Draws
+from .operations import ANYTHING, EPOLL, OPERATIONS, PIPE, Scene
+from .profiles import PROFILES, Profile
+from .program import SLOTS, Call, Program
+
+assert calls.FAMILIES
+
+
+def generate(seed: int, profile: str, length: int | None = None) -> Program:
+    """The program of this seed; a last idiom may make it a little longer than `length`."""
+    return _Writer(PROFILES[profile], Draws(f"{profile} {seed}")).write(length)
+
+
+class _Writer:
+    """Writes one program."""
+
+    def __init__(self, profile: Profile, draws: Draws) -> None:
+        self.profile = profile
+        self.draws = draws
+        self.scene = Scene()
+        self.program: Program = []
+
+    def write(self, length: int | None) -> Program:
+        for word in self.profile.opening:
+            self.add(word)
+        while len(self.program) < (length or self.profile.length):
+            self.add(self.profile.calls.draw(self.draws))
+        return self.program
+
+    def add(self, word: str) -> None:
+        if word in IDIOMS:
+            IDIOMS[word](self)
+            return
+        operation = OPERATIONS[word]
+        if operation.makes:
+            MAKERS[word](self)
+            return
+        slot = self.slot_for(operation.on, word)
+        self.scene.slot = slot
+        arguments = tuple(draw(self.draws, self.scene) for draw in operation.draw)
+        self.call(word, slot, *arguments)
+        if word in ("accept", "await_accept", "dup", "detach", "recv_rights"):
+            self.scene.put(arguments[0], self.scene.kinds.get(slot, "").replace(" listener", ""))
+        elif word == "listen":
+            self.scene.put(slot, f"{self.scene.kinds.get(slot, '')} listener")
+
+    def slot_for(self, on: tuple[str, ...], word: str) -> int:
+        if on == (EPOLL,):
+            return self.scene.holding(self.draws, EPOLL)
+        if on != ANYTHING and PIPE in on and self.draws.one_in(2):
+            return self.scene.holding(self.draws, PIPE)
+        if word in ("accept", "await_accept") and not self.draws.one_in(6):
+            return self.scene.holding(self.draws, "listener")
+        return self.scene.occupied(self.draws)
+
+    def call(self, op: str, slot: int, *args: object) -> None:
+        self.program.append(Call(op, slot, args))
+
+    def new_slot(self) -> int:
+        return self.scene.free(self.draws)
+
+    def new_socket(self, slot: int, *types: str) -> str:
+        """A socket of the profile, of one of `types` if there are any; its kind."""
+        kinds = [kind for kind in self.profile.kinds if not types or kind.split()[1] in types]
+        kind = self.draws.pick(kinds or self.profile.kinds)
+        self.call("socket", slot, *kind.split())
+        self.scene.put(slot, kind)
+        return kind
+
+    def fresh_name(self, slot: int, kind: str) -> None:
+        """bind() to a name that nobody has, or, in AF_UNIX, may have."""
+        place: tuple[object, ...] = ("lo", 0)
+        if kind.startswith("unix"):
+            place = (self.draws.pick(("path", "abstract")), 1 + self.draws.below(3))
+        else:
+            port = self.draws.pick((0, 0, 0, 0, *PORTS))
+            place = (self.draws.pick(("lo", "lo", "lo", "lo", "lo", "lo", "any", "own")), port)
+        self.call("bind", slot, place)
+
+    def maybe_reuse(self, slot: int) -> None:
+        if self.draws.one_in(2):
+            self.call("reuse", slot, 1)
+
+
+def _socket(writer: _Writer) -> None:
+    writer.new_socket(writer.new_slot())
+
+
+def _socketpair(writer: _Writer) -> None:
+    slot, other = writer.new_slot(), writer.new_slot()
+    if slot == other:
+        other = (slot + 1) % SLOTS
+    type_ = writer.draws.pick(("stream", "stream", "dgram"))
+    writer.call("socketpair", slot, other, type_)
+    writer.scene.put(slot, f"unix {type_}")
+    writer.scene.put(other, f"unix {type_}")
+
+
+def _pipe(writer: _Writer) -> None:
+    slot, other = writer.new_slot(), writer.new_slot()
+    if slot == other:
+        other = (slot + 1) % SLOTS
+    writer.call("pipe", slot, other)
+    writer.scene.put(slot, PIPE)
+    writer.scene.put(other, PIPE)
+
+
+def _epoll(writer: _Writer) -> None:
+    slot = writer.new_slot()
+    writer.call("epoll", slot)
+    writer.scene.put(slot, EPOLL)
+
+
+def _serve(writer: _Writer) -> None:
+    """A listener."""
+    slot = writer.new_slot()
+    kind = writer.new_socket(slot, "stream")
+    writer.fresh_name(slot, kind)
+    writer.call("listen", slot, writer.draws.pick((0, 0, 1, 2, 5)))
+    writer.scene.put(slot, f"{kind} listener")
+
+
+def _dial(writer: _Writer) -> None:
+    """A socket that connects to a listener."""
+    slot = writer.new_slot()
+    target = writer.scene.holding(writer.draws, "listener")
+    if slot == target:
+        slot = (slot + 1) % SLOTS
+    writer.new_socket(slot, "stream")
+    writer.call("connect", slot, ("of", target))
+
+
+def _pair(writer: _Writer) -> None:
+    """Two connected sockets, by a listener that is gone at once."""
+    _connected(writer, small=False)
+
+
+def _small_pair(writer: _Writer) -> None:
+    """The same with buffers that are soon full, and whose size the kernel leaves alone."""
+    _connected(writer, small=True)
+
+
+def _connected(writer: _Writer, small: bool) -> None:
+    slot = writer.new_slot()
+    other, listener = (slot + 1) % SLOTS, (slot + 2) % SLOTS
+    kind = writer.new_socket(listener, "stream")
+    writer.fresh_name(listener, kind)
+    writer.call("listen", listener, 1)
+    writer.call("socket", slot, *kind.split())
+    if small:
+        for place in (listener, slot):
+            for name in ("SO_SNDBUF", "SO_RCVBUF"):
+                writer.call("buffer", place, name, 8192)
+    writer.call("connect", slot, ("of", listener))
+    writer.call("accept", listener, other)
+    writer.call("close", listener)
+    writer.scene.put(slot, kind)
+    writer.scene.put(other, kind)
+
+
+def _veteran(writer: _Writer) -> None:
+    """A port with a past: a connection to it is over, and one of its sides is in TIME_WAIT."""
+    server = writer.new_slot()
+    client, child = (server + 1) % SLOTS, (server + 2) % SLOTS
+    port = writer.draws.pick(PORTS)
+    kind = writer.new_socket(server, "stream")
+    writer.maybe_reuse(server)
+    writer.call("bind", server, (writer.draws.pick(("lo", "lo", "any")), port))
+    writer.call("listen", server, 1)
+    writer.call("socket", client, *kind.split())
+    writer.call("connect", client, ("of", server))
+    writer.call("accept", server, child)
+    for slot in writer.draws.pick(
+        ((child, client, server), (client, child, server), (child, server, client))
+    ):
+        writer.call("close", slot)
+    _claim(writer, port)
+
+
+def _claim(writer: _Writer, port: str = "") -> None:
+    """A wish for a port that may be taken."""
+    slot = writer.new_slot()
+    writer.new_socket(slot)
+    writer.maybe_reuse(slot)
+    where = writer.draws.pick(("lo", "lo", "any", "own", "mapped"))
+    if writer.scene.family_of(slot) == "unix":
+        writer.fresh_name(slot, "unix")
+    else:
+        writer.call("bind", slot, (where, port or writer.draws.pick(PORTS)))
+    if writer.draws.one_in(2):
+        writer.call("listen", slot, writer.draws.below(3))
+        writer.scene.put(slot, f"{writer.scene.kinds[slot]} listener")
+
+
+def _bound(writer: _Writer) -> None:
+    """A datagram socket with a name."""
+    slot = writer.new_slot()
+    kind = writer.new_socket(slot, "dgram")
+    writer.fresh_name(slot, kind)
+
+
+def _mates(writer: _Writer) -> None:
+    """Two datagram sockets that are connected to each other."""
+    slot = writer.new_slot()
+    other = (slot + 1) % SLOTS
+    kind = writer.new_socket(slot, "dgram")
+    writer.fresh_name(slot, kind)
+    writer.call("socket", other, *kind.split())
+    writer.scene.put(other, kind)
+    writer.fresh_name(other, kind)
+    writer.call("connect", slot, ("of", other))
+    writer.call("connect", other, ("of", slot))
+
+
+def _finish(writer: _Writer) -> None:
+    """The end of what a socket sends."""
+    writer.call("shutdown", writer.scene.occupied(writer.draws), "WR")
+
+
+def _v6only(writer: _Writer) -> None:
+    slot = writer.scene.occupied(writer.draws)
+    writer.call("setsockopt", slot, ("IPV6_V6ONLY", writer.draws.below(2)))
+
+
+def _burst(writer: _Writer) -> None:
+    """More messages than a queue of ten has room for (net.unix.max_dgram_qlen)."""
+    slot = writer.scene.occupied(writer.draws)
+    for _ in range(12):
+        writer.call("send", slot, 1)
+
+
+def _unlink(writer: _Writer) -> None:
+    writer.call("unlink", 0, 1 + writer.draws.below(3))
+
+
+def _exists(writer: _Writer) -> None:
+    writer.call("exists", 0, 1 + writer.draws.below(3))
+
+
+def _odd_socket(writer: _Writer) -> None:
+    operation = OPERATIONS["odd_socket"]
+    arguments = (draw(writer.draws, writer.scene) for draw in operation.draw)
+    writer.call("odd_socket", writer.new_slot(), *arguments)
+
+
+def _share(writer: _Writer) -> None:
+    """A wish for a port that others with SO_REUSEPORT may have too."""
+    slot = writer.new_slot()
+    writer.new_socket(slot)
+    writer.maybe_reuse(slot)
+    if not writer.draws.one_in(4):
+        writer.call("setsockopt", slot, ("SO_REUSEPORT", 1))
+    where = writer.draws.pick(("lo", "lo", "any", "own", "mapped"))
+    writer.call("bind", slot, (where, writer.draws.pick(PORTS[:2])))
+
+
+MAKERS: dict[str, Callable[[_Writer], None]] = {
+    "socket": _socket,
+    "socketpair": _socketpair,
+    "pipe": _pipe,
+    "epoll": _epoll,
+    "unlink": _unlink,
+    "exists": _exists,
+    "odd_socket": _odd_socket,
+}
+
+IDIOMS: dict[str, Callable[[_Writer], None]] = {
+    "serve": _serve,
+    "dial": _dial,
+    "pair": _pair,
+    "small_pair": _small_pair,
+    "veteran": _veteran,
+    "claim": _claim,
+    "share": _share,
+    "burst": _burst,
+    "bound": _bound,
+    "mates": _mates,
+    "finish": _finish,
+    "v6only": _v6only,
+}

@@ -1,0 +1,170 @@
+"""Runs the calls of a program on one machine, and says of each what a program can see.
+
+A machine is reached through its modules (`socket`, `select`, `os`, `fcntl`), so the same code runs on the
+standard modules and on those of a virtual host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..transport import IN, NVAL, OUT, PRI, RDHUP
+from . import calls
+from .normal import Names, outcome
+from .operations import EPOLL, OPERATIONS, SOCKET
+from .program import SLOTS, Call
+
+EVERYTHING = IN | PRI | OUT | RDHUP
+FIONREAD = 0x541B
+_BYTES = bytes(range(256)) * 300
+
+State: TypeAlias = tuple[tuple[int, int, Any], ...]
+"""Of every open descriptor that is no epoll set: slot, poll mask, and what FIONREAD says or its errno."""
+
+assert calls.FAMILIES  # importing them is what registers the operations
+
+
+@attrs.frozen
+class Machine:
+    """Where a program runs."""
+
+    modules: Any
+    """Has `socket`, `select`, `os` and `fcntl`."""
+
+    ports: Mapping[str, int]
+    """The numbers of the explicit ports of a program, which nobody has used lately."""
+
+    own_address: str
+    """An IPv4 address of the machine that is no loopback address."""
+
+    first_descriptor: int
+    """The number that the next descriptor will have."""
+
+
+@attrs.frozen
+class Raw:
+    """A bare descriptor: an end of a pipe."""
+
+    number: int
+
+    def fileno(self) -> int:
+        return self.number
+
+
+class Session:
+    """The descriptors of one program on one machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.modules = machine.modules
+        self.names = Names(dict(machine.ports), machine.first_descriptor)
+        self.held: list[Any] = [None] * SLOTS
+        self.kinds: list[str] = [""] * SLOTS
+        self.filled = False  # from here on amounts are not compared
+        self.paths: list[str] = []
+        self._made: list[Any] = []
+        self._position = 0
+        self._watched: tuple[int, ...] = ()
+        self._poll: Any = None
+
+    def do(self, call: Call, position: int) -> Any:
+        """Make the call at this position; its normalised result, or ``None`` where it does not apply."""
+        self._position = position
+        operation = OPERATIONS[call.op]
+        if operation.makes:
+            return outcome(operation.run, self, call.slot, *call.args)
+        if self.kinds[call.slot] not in operation.on:
+            return None
+        return outcome(operation.run, self, self.held[call.slot], *call.args)
+
+    def put(self, slot: int, held: Any, kind: str) -> None:
+        """Put something into a slot; what was there is closed."""
+        before, self.held[slot] = self.held[slot], held
+        if before is not None:
+            outcome(self.close, before)
+        self.kinds[slot] = kind
+        self._made.append(held)
+
+    def put_socket(self, slot: int, sock: Any) -> None:
+        sock.setblocking(False)
+        self.put(slot, sock, SOCKET)
+
+    def close(self, held: Any) -> None:
+        if isinstance(held, Raw):
+            self.modules.os.close(held.number)
+        else:
+            held.close()
+
+    def raw(self, number: int) -> Raw:
+        return Raw(number)
+
+    def payload(self, size: int) -> bytes:
+        """Bytes that tell which call they come from, and their place in it."""
+        start = self._position * 7 & 255
+        return _BYTES[start : start + size]
+
+    # --- what is seen ----------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """What poll(2) and FIONREAD say of every open descriptor."""
+        kinds, found, watched = self.kinds, [], []
+        for slot, held in enumerate(self.held):
+            if held is not None and kinds[slot] != EPOLL:
+                fd = held.fileno()
+                if fd >= 0:
+                    found.append((slot, fd))
+                    watched.append(fd)
+        if tuple(watched) != self._watched:
+            self._watch(tuple(watched))
+        masks = dict(self._poll.poll(0)) if watched else {}
+        state = []
+        for slot, fd in found:
+            mask = masks.get(fd, 0)
+            state.append((slot, mask, "EBADF" if mask & NVAL else self._readable(fd)))
+        return tuple(state)
+
+    def _watch(self, descriptors: tuple[int, ...]) -> None:
+        self._poll = self.modules.select.poll()
+        for fd in descriptors:
+            self._poll.register(fd, EVERYTHING)
+        self._watched = descriptors
+
+    def _readable(self, fd: int) -> Any:
+        amount = self.readable(fd)
+        return ("some" if amount else "none") if self.filled and isinstance(amount, int) else amount
+
+    def readable(self, fd: int) -> Any:
+        """What FIONREAD says, or its errno."""
+        try:
+            buffer = self.modules.fcntl.ioctl(fd, FIONREAD, b"\0\0\0\0")
+        except OSError:
+            return outcome(self.modules.fcntl.ioctl, fd, FIONREAD, b"\0\0\0\0")
+        return int.from_bytes(buffer, "little")
+
+    def eventually(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Whether something comes true within some time of the session's machine."""
+        clock = self.modules.time
+        deadline_s = clock.monotonic() + seconds
+        while not condition():
+            if clock.monotonic() >= deadline_s:
+                return False
+            clock.sleep(0.001)
+        return True
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """Close all that is open, whatever the objects believe; nothing is left that may close later."""
+        for held in self._made:
+            if hasattr(held, "detach"):
+                held.detach()
+            elif not isinstance(held, Raw):
+                outcome(held.close)
+        first = self.machine.first_descriptor
+        for fd in range(first, first + 2 * len(self._made) + SLOTS):
+            outcome(self.modules.os.close, fd)
+        for path in self.paths:
+            outcome(self.modules.os.unlink, path)
