@@ -1,4 +1,5 @@
-"""What a TCP socket answers in every state: the table of `tcp_states.txt`, on both machines.
+"""What a TCP socket answers in every state: the table of `tcp_states.txt`, on both machines, over both
+versions of IP.
 
 Each probe meets a socket that was brought into the state anew, because a call changes what the next one
 finds.  On a real machine a reset may take a moment to cross loopback while a probe is under way; so
@@ -83,9 +84,9 @@ def test_every_state_of_the_table_can_be_brought_about() -> None:
 
 
 @pytest.mark.parametrize("state", ROWS)
-def test_a_socket_is_as_ready_as_its_state_says(machine: Machine, state: str) -> None:
+def test_a_socket_is_as_ready_as_its_state_says(machine: Machine, family: int, state: str) -> None:
     """poll(2); tcp_poll in net/ipv4/tcp.c."""
-    situation = BUILDERS[state](machine)
+    situation = BUILDERS[state](machine.over(family))
     for sock, column in ((situation.sock, "readiness"), (situation.peer, "peer")):
         expected = ROWS[state][column]
         if expected != "?":
@@ -94,10 +95,10 @@ def test_a_socket_is_as_ready_as_its_state_says(machine: Machine, state: str) ->
 
 
 @pytest.mark.parametrize("state", ROWS)
-def test_a_socket_answers_each_call_as_its_state_says(machine: Machine, state: str) -> None:
+def test_a_socket_answers_each_call_as_its_state_says(machine: Machine, family: int, state: str) -> None:
     """recv(2), send(2), socket(7), connect(2), shutdown(2), getpeername(2), bind(2)."""
     for _ in range(machine.attempts):
-        wrong = _wrong_answers(machine, state)
+        wrong = _wrong_answers(machine.over(family), state)
         if not wrong:
             break
     assert wrong == []
