@@ -200,6 +200,10 @@ class Machine:
         """How many bytes a recv() could return at once (FIONREAD in tcp(7))."""
         raise NotImplementedError
 
+    def ephemeral_ports(self, first: int, last: int) -> None:
+        """Set what the kernel chooses from (ip_local_port_range in ip(7)); for the whole network."""
+        raise NotImplementedError
+
     def descriptors_exhausted(self) -> AbstractContextManager[None]:
         """For as long as it lasts, the process has as many descriptors as it may have."""
         raise NotImplementedError
@@ -266,6 +270,10 @@ class RealMachine(Machine):
         except OSError:  # a listener
             return 0
 
+    def ephemeral_ports(self, first: int, last: int) -> None:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+            file.write(f"{first} {last}")
+
     @contextmanager
     def descriptors_exhausted(self) -> Iterator[None]:
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -299,7 +307,7 @@ class VirtualMachine(Machine):
         self.network = Network()
         self.host = self.network.host("machine")
         super().__init__(self.host)
-        self.modules = getattr(self.host, "modules", None)
+        self.modules = self.host.modules
 
     def path(self) -> str:
         return f"/run/{next(self._names)}"
@@ -308,9 +316,16 @@ class VirtualMachine(Machine):
         end = self.host.descriptors.get(sock.fileno())
         return 0 if end is None or end.is_listening else end.readable_bytes()
 
+    def ephemeral_ports(self, first: int, last: int) -> None:
+        self.host.ports.first, self.host.ports.last = first, last
+
     @contextmanager
     def descriptors_exhausted(self) -> Iterator[None]:
-        limit, self.host.descriptors_max = self.host.descriptors_max, 0
+        limit = self.host.descriptors_max
+        self.host.descriptors_max = 0
+        while outcome(self.host.descriptors.check) == "EMFILE":
+            self.host.descriptors_max += 1
+        self.host.descriptors_max -= 1
         yield
         self.host.descriptors_max = limit
 
