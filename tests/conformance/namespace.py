@@ -1,7 +1,7 @@
 """A body of a test in a network of its own: what would disturb this computer, or be disturbed by it.
 
-Run as a program it makes a network namespace (network_namespaces(7)), with nothing in it but loopback, and runs
-one body there.  A user namespace comes with it, so that nobody has to be root.
+Run as a program it makes a network namespace (network_namespaces(7)), with nothing in it but loopback, and
+runs one body there.  A user namespace comes with it, so that nobody has to be root.
 
 Owns the namespace and the way into it.  Does not own what the body claims.
 """

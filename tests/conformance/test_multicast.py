@@ -198,7 +198,7 @@ def over_ipv6(machine: Machine) -> Machine:
 
 
 def test_loopback_has_no_way_to_a_group_of_ipv6(over_ipv6: Machine) -> None:
-    """netdevice(7), IFF_MULTICAST: lo has it not, so addrconf adds no route to ff00::/8; IPv4 does not ask."""
+    """netdevice(7), IFF_MULTICAST: lo has it not, so there is no route to ff00::/8; IPv4 does not ask."""
     source = sender(over_ipv6, std.AF_INET6)
     assert outcome(source.sendto, b"x", (group6(), 9)) == "ENETUNREACH"
 

@@ -1,4 +1,4 @@
-"""Options: what each is at first, what it takes, what accepted sockets inherit, what it does (socket(7), tcp(7))."""
+"""Options: what each is at first, takes and does, and what accepted sockets inherit (socket(7), tcp(7))."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_the_kind_of_a_socket_can_be_asked(machine: Machine) -> None:
         assert sock.getsockopt(SOL, std.SO_PROTOCOL) == protocol
 
 
-@pytest.mark.parametrize("option", [std.SO_TYPE, std.SO_ERROR, std.SO_ACCEPTCONN, std.SO_DOMAIN, std.SO_PROTOCOL])
+@pytest.mark.parametrize(
+    "option", [std.SO_TYPE, std.SO_ERROR, std.SO_ACCEPTCONN, std.SO_DOMAIN, std.SO_PROTOCOL]
+)
 def test_what_can_only_be_read_cannot_be_set(machine: Machine, option: int) -> None:
     """socket(7): SO_ERROR, SO_TYPE, SO_ACCEPTCONN, SO_DOMAIN and SO_PROTOCOL are read-only: ENOPROTOOPT."""
     assert outcome(fresh(machine).setsockopt, SOL, option, 1) == "ENOPROTOOPT"
@@ -161,7 +163,9 @@ BUFFERS = [
 
 
 @pytest.mark.parametrize(("family", "kind", "send", "receive"), BUFFERS)
-def test_buffers_have_a_size_at_first(machine: Machine, family: int, kind: int, send: int, receive: int) -> None:
+def test_buffers_have_a_size_at_first(
+    machine: Machine, family: int, kind: int, send: int, receive: int
+) -> None:
     """tcp(7), tcp_wmem and tcp_rmem; socket(7), wmem_default and rmem_default."""
     if machine.name == "real" and _defaults() != (16384, 131072, 212992, 212992):
         pytest.skip("this computer has other defaults")

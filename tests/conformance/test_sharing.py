@@ -244,7 +244,7 @@ def test_fionbio_is_o_nonblock(machine: Machine) -> None:
 
 
 def test_fcntl_sets_and_gets_the_flags_of_a_descriptor(machine: Machine) -> None:
-    """fcntl(2): O_NONBLOCK of the description, FD_CLOEXEC of the descriptor; sockets are for both directions."""
+    """fcntl(2): O_NONBLOCK of the description, FD_CLOEXEC of the descriptor; a socket is O_RDWR."""
     sock = machine.open(std.AF_INET, std.SOCK_STREAM)
     fcntl = machine.modules.fcntl.fcntl
     flags = fcntl(sock.fileno(), constants.F_GETFL)
@@ -284,7 +284,7 @@ def test_ioctl_and_fcntl_of_a_closed_descriptor_are_ebadf(machine: Machine) -> N
 
 
 def test_a_file_of_a_non_blocking_socket_reads_none_when_there_is_nothing(machine: Machine) -> None:
-    """io.RawIOBase.read: None if no bytes are available; socket.makefile wants a blocking socket otherwise."""
+    """io.RawIOBase.read: None if no bytes are available; so says a buffered reader too."""
     one, other = machine.pair()
     raw = other.makefile("rb", buffering=0)
     assert raw.read(10) is None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket as std
 from typing import Any
 
-import pytest
-
 from simnet.transport import ERR, HUP, IN, OUT, RDHUP
 
 from .machine import Machine, outcome

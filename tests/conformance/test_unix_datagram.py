@@ -212,7 +212,8 @@ def test_a_peeked_unix_datagram_stays(machine: Machine) -> None:
     """recv(2), MSG_PEEK."""
     one, other = pair(machine, std.SOCK_DGRAM)
     one.send(b"abc")
-    assert [other.recv(2, std.MSG_PEEK), other.recv(9, std.MSG_PEEK), other.recv(9)] == [b"ab", b"abc", b"abc"]
+    assert [other.recv(size, std.MSG_PEEK) for size in (2, 9)] == [b"ab", b"abc"]
+    assert other.recv(9) == b"abc"
 
 
 def test_fionread_of_unix_datagrams_is_the_next_ones_size(machine: Machine) -> None:

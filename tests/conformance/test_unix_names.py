@@ -81,7 +81,8 @@ def test_connect_to_the_path_of_a_closed_socket_is_econnrefused(machine: Machine
 def test_connect_to_a_file_that_is_no_socket_is_econnrefused(machine: Machine) -> None:
     """unix_find_bsd: S_ISSOCK is asked."""
     path = machine.path()
-    machine.keep_descriptor(machine.modules.os.open(path, machine.modules.os.O_CREAT | machine.modules.os.O_RDWR))
+    os = machine.modules.os
+    machine.keep_descriptor(os.open(path, os.O_CREAT | os.O_RDWR))
     assert outcome(unix(machine).connect, path) == "ECONNREFUSED"
 
 
@@ -92,8 +93,8 @@ def test_connect_to_a_socket_that_does_not_listen_is_econnrefused(machine: Machi
 
 def test_connect_to_a_socket_of_another_type_is_eprototype(machine: Machine) -> None:
     """connect(2), EPROTOTYPE: a datagram socket and a stream socket."""
-    assert outcome(unix(machine, std.SOCK_DGRAM).connect, unix_listener(machine).getsockname()) == "EPROTOTYPE"
-    datagram = unix_bound(machine, std.SOCK_DGRAM)
+    listener, datagram = unix_listener(machine), unix_bound(machine, std.SOCK_DGRAM)
+    assert outcome(unix(machine, std.SOCK_DGRAM).connect, listener.getsockname()) == "EPROTOTYPE"
     assert outcome(unix(machine).connect, datagram.getsockname()) == "EPROTOTYPE"
 
 
