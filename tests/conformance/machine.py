@@ -21,6 +21,7 @@ import shutil
 import socket as std
 import struct
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -210,6 +211,10 @@ class Machine:
 
     # --- waiting ---------------------------------------------------------------------------------
 
+    def meanwhile(self, action: Callable[[], object], after_s: float = 0.02) -> None:
+        """Plan something that somebody else does in a while, when the test itself waits in a call."""
+        raise NotImplementedError
+
     def pause(self) -> None:
         """Let a little time pass."""
         raise NotImplementedError
@@ -249,8 +254,15 @@ class RealMachine(Machine):
             socket=std, select=select, selectors=selectors, time=time, os=os, fcntl=fcntl
         )
         self._directory: str | None = None
+        self._others: list[threading.Timer] = []
+
+    def meanwhile(self, action: Callable[[], object], after_s: float = 0.02) -> None:
+        self._others.append(threading.Timer(after_s, action))
+        self._others[-1].start()
 
     def close(self) -> None:
+        for other in self._others:
+            other.join()
         super().close()
         if self._directory is not None:
             shutil.rmtree(self._directory)
@@ -315,6 +327,9 @@ class VirtualMachine(Machine):
     def readable_bytes(self, sock: Any) -> int:
         end = self.host.descriptors.get(sock.fileno())
         return 0 if end is None or end.is_listening else end.readable_bytes()
+
+    def meanwhile(self, action: Callable[[], object], after_s: float = 0.02) -> None:
+        self.network.at(self.network.now + after_s).call(action)
 
     def ephemeral_ports(self, first: int, last: int) -> None:
         self.host.ports.first, self.host.ports.last = first, last

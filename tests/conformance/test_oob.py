@@ -5,10 +5,19 @@ from __future__ import annotations
 import socket as std
 from typing import Any
 
+import pytest
+
 from simnet.transport import HUP, IN, OUT, PRI, RDHUP
 
 from .machine import Machine, outcome
 from .sockets import SIOCATMARK, integer
+
+
+@pytest.fixture(autouse=True)
+def _over_both(machine: Machine, family: int) -> None:
+    """Over both versions of IP: TCP is the same above."""
+    machine.over(family)
+
 
 URGENT = IN | PRI | OUT
 
@@ -19,9 +28,9 @@ def urgent(m: Machine, sender: Any, receiver: Any, data: bytes = b"!") -> None:
     assert m.eventually(lambda: m.poll_mask(receiver) & PRI)
 
 
-def test_an_urgent_byte_is_pri_and_stands_beside_the_stream(machine: Machine, family: int) -> None:
+def test_an_urgent_byte_is_pri_and_stands_beside_the_stream(machine: Machine) -> None:
     """poll(2), POLLPRI; recv(2), MSG_OOB: recv() stops at the mark and skips it."""
-    one, other = machine.over(family).pair()
+    one, other = machine.pair()
     one.send(b"ab")
     urgent(machine, one, other)
     one.send(b"cd")
@@ -101,9 +110,9 @@ def test_of_several_bytes_the_last_is_urgent(machine: Machine) -> None:
     assert other.recv(1, std.MSG_OOB) == b"z"
 
 
-def test_with_oobinline_the_urgent_byte_is_in_the_stream(machine: Machine, family: int) -> None:
+def test_with_oobinline_the_urgent_byte_is_in_the_stream(machine: Machine) -> None:
     """socket(7), SO_OOBINLINE: recv() stops before it, MSG_OOB is EINVAL."""
-    one, other = machine.over(family).pair()
+    one, other = machine.pair()
     other.setsockopt(std.SOL_SOCKET, std.SO_OOBINLINE, 1)
     one.send(b"ab")
     urgent(machine, one, other)
