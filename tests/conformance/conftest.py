@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as std
 import sys
 from collections.abc import Iterator
 
@@ -22,3 +23,12 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     machine = request.param()
     yield machine
     machine.close()
+
+
+@pytest.fixture(params=[std.AF_INET, std.AF_INET6], ids=["ipv4", "ipv6"])
+def family(request: pytest.FixtureRequest, machine: Machine) -> int:
+    """Both versions of IP, for what they have in common."""
+    family: int = request.param
+    if family == std.AF_INET6:
+        machine.needs_ipv6()
+    return family

@@ -16,12 +16,19 @@ import itertools
 import os
 import resource
 import select
+import selectors
+import shutil
 import socket as std
 import struct
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from simnet import Network, RealTransport
 from simnet.transport import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
@@ -60,28 +67,85 @@ class Machine:
     address: str
     """A loopback address of this test's own: explicit ports on it collide with nobody's."""
 
+    family = std.AF_INET
+    """Over what `socket` and all that use it speak TCP."""
+
+    modules: Any
+    """`socket`, `select`, `selectors`, `time`, `os` and `fcntl` of this machine."""
+
     def __init__(self, transport: Any) -> None:
         self.transport = transport
         self._sockets: list[Any] = []
-        number = next(_programs)
+        self._descriptors: list[int] = []
+        self._names = itertools.count(1)
+        self.number = number = next(_programs)
         self.address = f"127.{number >> 14 & 127 | 64}.{number >> 7 & 127}.{1 + (number & 127)}"
 
     def close(self) -> None:
         for sock in self._sockets:
             sock.close()
         self._sockets.clear()
+        for fd in [*self._descriptors]:
+            self.close_descriptor(fd)
+
+    def over(self, family: int) -> Machine:
+        """This machine, whose TCP runs over this version of IP from now on."""
+        if family != self.family:
+            self.needs_ipv6()
+            self.family, self.address = family, "::1"
+        return self
+
+    def needs_ipv6(self) -> None:
+        """Skip the test if there is no IPv6 on loopback."""
 
     # --- sockets ---------------------------------------------------------------------------------
 
     def socket(self) -> Any:
         """A new non-blocking TCP socket, with Nagle's algorithm off."""
-        return self.keep(self.transport.socket(std.AF_INET, std.SOCK_STREAM))
+        return self.keep(self.transport.socket(self.family, std.SOCK_STREAM))
+
+    def open(self, family: int, kind: int, proto: int = 0) -> Any:
+        """A new non-blocking socket of any kind."""
+        return self.keep(self.modules.socket.socket(family, kind, proto))
 
     def keep(self, sock: Any) -> Any:
+        """The socket, which from now on does not block and is closed at the end."""
         sock.setblocking(False)
-        sock.setsockopt(std.IPPROTO_TCP, std.TCP_NODELAY, 1)
+        if sock.type == std.SOCK_STREAM and sock.family != std.AF_UNIX:
+            sock.setsockopt(std.IPPROTO_TCP, std.TCP_NODELAY, 1)
         self._sockets.append(sock)
         return sock
+
+    def pipe(self) -> tuple[int, int]:
+        """The reading and the writing end of a pipe, neither of which blocks."""
+        ends = self.modules.os.pipe()
+        for fd in ends:
+            self.keep_descriptor(fd)
+            self.modules.os.set_blocking(fd, False)
+        return ends  # type: ignore[no-any-return]
+
+    def epoll(self) -> Any:
+        """A new epoll instance, which is closed at the end."""
+        epoll = self.modules.select.epoll()
+        self._sockets.append(epoll)
+        return epoll
+
+    def keep_descriptor(self, fd: int) -> int:
+        """The descriptor, which is closed at the end unless `close_descriptor` did."""
+        self._descriptors.append(fd)
+        return fd
+
+    def close_descriptor(self, fd: int) -> None:
+        self._descriptors.remove(fd)
+        self.modules.os.close(fd)
+
+    def path(self) -> str:
+        """Where no file is, and a socket may be bound."""
+        raise NotImplementedError
+
+    def abstract(self) -> str:
+        """A name in the abstract namespace that nobody else has (unix(7))."""
+        return f"\0simnet-{self.number}-{next(self._names)}"
 
     def listener(self, backlog: int = 5) -> Any:
         """A listener on a port that the kernel chose."""
@@ -123,9 +187,9 @@ class Machine:
     # --- readiness -------------------------------------------------------------------------------
 
     def poll_mask(self, sock: Any) -> int:
-        """What poll(2) says of a socket, every event asked for."""
+        """What poll(2) says of a socket or a descriptor, every event asked for."""
         poller = self.transport.poller("poll")
-        poller.watch(sock.fileno(), EVERYTHING)
+        poller.watch(sock if isinstance(sock, int) else sock.fileno(), EVERYTHING)
         ready = poller.poll(0)
         poller.close()
         return ready[0][1] if ready else 0
@@ -137,11 +201,19 @@ class Machine:
         """How many bytes a recv() could return at once (FIONREAD in tcp(7))."""
         raise NotImplementedError
 
+    def ephemeral_ports(self, first: int, last: int) -> None:
+        """Set what the kernel chooses from (ip_local_port_range in ip(7)); for the whole network."""
+        raise NotImplementedError
+
     def descriptors_exhausted(self) -> AbstractContextManager[None]:
         """For as long as it lasts, the process has as many descriptors as it may have."""
         raise NotImplementedError
 
     # --- waiting ---------------------------------------------------------------------------------
+
+    def meanwhile(self, action: Callable[[], object], after_s: float = 0.02) -> None:
+        """Plan something that somebody else does in a while, when the test itself waits in a call."""
+        raise NotImplementedError
 
     def pause(self) -> None:
         """Let a little time pass."""
@@ -178,12 +250,41 @@ class RealMachine(Machine):
 
     def __init__(self) -> None:
         super().__init__(RealTransport(poller="poll"))
+        self.modules = SimpleNamespace(
+            socket=std, select=select, selectors=selectors, time=time, os=os, fcntl=fcntl
+        )
+        self._directory: str | None = None
+        self._others: list[threading.Timer] = []
+
+    def meanwhile(self, action: Callable[[], object], after_s: float = 0.02) -> None:
+        self._others.append(threading.Timer(after_s, action))
+        self._others[-1].start()
+
+    def close(self) -> None:
+        for other in self._others:
+            other.join()
+        super().close()
+        if self._directory is not None:
+            shutil.rmtree(self._directory)
+
+    def needs_ipv6(self) -> None:
+        with std.socket(std.AF_INET6, std.SOCK_DGRAM) as sock:
+            if outcome(sock.bind, ("::1", 0)) != "ok":
+                pytest.skip("this computer has no IPv6 on loopback")
+
+    def path(self) -> str:
+        self._directory = self._directory or tempfile.mkdtemp(prefix="simnet-")
+        return f"{self._directory}/{next(self._names)}"
 
     def readable_bytes(self, sock: Any) -> int:
         try:
             return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), FIONREAD, b"\0\0\0\0"))[0])
         except OSError:  # a listener
             return 0
+
+    def ephemeral_ports(self, first: int, last: int) -> None:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+            file.write(f"{first} {last}")
 
     @contextmanager
     def descriptors_exhausted(self) -> Iterator[None]:
@@ -218,14 +319,28 @@ class VirtualMachine(Machine):
         self.network = Network()
         self.host = self.network.host("machine")
         super().__init__(self.host)
+        self.modules = self.host.modules
+
+    def path(self) -> str:
+        return f"/run/{next(self._names)}"
 
     def readable_bytes(self, sock: Any) -> int:
         end = self.host.descriptors.get(sock.fileno())
         return 0 if end is None or end.is_listening else end.readable_bytes()
 
+    def meanwhile(self, action: Callable[[], object], after_s: float = 0.02) -> None:
+        self.network.at(self.network.now + after_s).call(action)
+
+    def ephemeral_ports(self, first: int, last: int) -> None:
+        self.host.ports.first, self.host.ports.last = first, last
+
     @contextmanager
     def descriptors_exhausted(self) -> Iterator[None]:
-        limit, self.host.descriptors_max = self.host.descriptors_max, 0
+        limit = self.host.descriptors_max
+        self.host.descriptors_max = 0
+        while outcome(self.host.descriptors.check) == "EMFILE":
+            self.host.descriptors_max += 1
+        self.host.descriptors_max -= 1
         yield
         self.host.descriptors_max = limit
 

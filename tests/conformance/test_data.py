@@ -13,6 +13,12 @@ from .machine import Machine, outcome
 from .states import DEAD, fill
 
 
+@pytest.fixture(autouse=True)
+def _over_both(machine: Machine, family: int) -> None:
+    """Over both versions of IP: TCP is the same above."""
+    machine.over(family)
+
+
 def arrived(machine: Machine, sock: Any, size: int) -> None:
     machine.eventually(lambda: machine.readable_bytes(sock) >= size)
     assert machine.readable_bytes(sock) == size
