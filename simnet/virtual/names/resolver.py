@@ -185,12 +185,15 @@ class Resolver:
         return answer.name, in_order(found, self._source_of)
 
     def _source_of(self, address: str) -> str | None:
-        """The own address from which another one can be reached."""
-        address = unmapped(address)
-        if address in ANY.values() or is_loopback(address):
-            return LOOPBACK[family_of(address)]
-        known = self._host.network.host_at(address) is not None
-        return self._host.source_address(address) if known else None
+        """The own address from which another one can be reached, of its own family."""
+        plain = unmapped(address)
+        if plain in ANY.values() or is_loopback(plain):
+            source = LOOPBACK[family_of(plain)]
+        elif self._host.network.host_at(plain) is None:
+            return None
+        else:
+            source = self._host.source_address(plain)
+        return source if plain == address else mapped(source)
 
     def _name_of(self, address: str) -> str | None:
         answer = self._lookups.find_back(address)
