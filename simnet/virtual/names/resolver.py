@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...transport import Address
-from . import services
+from . import interfaces, services
 from .arguments import c_int, c_unsigned, encoded, host_of_address, host_of_look_up, service_of_look_up
 from .destinations import in_order
 from .endpoints import endpoints, read_service
@@ -140,11 +140,14 @@ class Resolver:
         service = None if flags & std.NI_NUMERICSERV else services.service_at(port, protocol)
         return name or with_scope(target.address, target.scope_id), service or str(port)
 
-    # --- services --------------------------------------------------------------------------------
+    # --- services, interfaces --------------------------------------------------------------------
 
     getservbyname = staticmethod(services.getservbyname)
     getservbyport = staticmethod(services.getservbyport)
     getprotobyname = staticmethod(services.getprotobyname)
+    if_nameindex = staticmethod(interfaces.if_nameindex)
+    if_nametoindex = staticmethod(interfaces.if_nametoindex)
+    if_indextoname = staticmethod(interfaces.if_indextoname)
 
     # --- how -------------------------------------------------------------------------------------
 
