@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket as std
 from typing import Any
 
@@ -465,3 +466,32 @@ def test_services_refuse_arguments_of_another_type(machine: Machine) -> None:
 def test_the_results_have_the_enumerations_of_the_socket_module(machine: Machine) -> None:
     family, type, *_ = names_of(machine).getaddrinfo("::1", 80, type=STREAM)[0]
     assert (family.name, type.name) == ("AF_INET6", "SOCK_STREAM")
+
+
+# --- interfaces ----------------------------------------------------------------------------------------
+
+
+def test_interfaces_have_names_and_indexes(machine: Machine) -> None:
+    """if_nameindex(3); lo is the first everywhere."""
+    names = names_of(machine)
+    assert (1, "lo") in names.if_nameindex()
+    assert names.if_nametoindex("lo") == names.if_nametoindex(b"lo") == 1
+    assert names.if_indextoname(1) == "lo"
+    for index in (0, 999_999):
+        with pytest.raises(OSError) as caught:
+            names.if_indextoname(index)
+        assert caught.value.errno == errno.ENXIO
+    assert asked(names.if_nametoindex, "nowhere") == "no interface with this name"
+
+
+def test_interfaces_refuse_arguments_of_another_type(machine: Machine) -> None:
+    names = names_of(machine)
+    for call, wrong, error in (
+        (names.if_nametoindex, 7, TypeError),
+        (names.if_nametoindex, "l\0o", ValueError),
+        (names.if_indextoname, "1", TypeError),
+        (names.if_indextoname, -1, OverflowError),
+        (names.if_indextoname, 2**64, OverflowError),
+    ):
+        with pytest.raises(error):
+            call(wrong)

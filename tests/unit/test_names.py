@@ -9,6 +9,7 @@ import pytest
 
 from simnet import Network, UsageError, dispatcher
 from simnet.loop import loop_for
+from simnet.trace import Kind
 
 AF_INET, AF_INET6, STREAM = std.AF_INET, std.AF_INET6, std.SOCK_STREAM
 
@@ -346,6 +347,21 @@ def test_a_look_up_without_delay_works_in_a_handler() -> None:
     loop_for(two.client).call_later("1s", lambda: seen.append(two.addresses("server", AF_INET)))
     two.net.run()
     assert seen == [["10.0.0.2", "192.0.2.7"]]
+
+
+def test_the_trace_has_look_ups_that_fail_or_take_time() -> None:
+    two = Two()
+    two.addresses("server")
+    two.addresses("nobody.example")
+    two.zone.delay("*", "300ms")
+    two.back("10.0.0.2")
+    two.zone.fail("server", "timeout")
+    two.addresses("server")
+    assert [event[4] for event in two.net.trace.events if event[1] == Kind.HAPPEN] == [
+        "client looks up nobody.example: NXDOMAIN",
+        "client looks up 10.0.0.2: server after 300ms",
+        "client looks up server: timeout after 10s",
+    ]
 
 
 # --- order ---------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ _IN_PYTHON = (
 _OF_NAMES = (
     *("getaddrinfo", "getnameinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "gethostname"),
     *("getprotobyname", "getservbyname", "getservbyport"),
+    *("if_indextoname", "if_nameindex", "if_nametoindex"),
 )
 """Functions that look names up."""
 

@@ -7,11 +7,10 @@ addresses, home addresses and tunnels do not exist.
 
 from __future__ import annotations
 
-import socket as std
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from .numeric import AF_INET, AF_INET6, LOOPBACK, Numeric, family_of, is_loopback, packed, unmapped
+from .numeric import AF_INET, LOOPBACK, Numeric, family_of, is_loopback, packed
 
 # The tables of glibc's getaddrinfo.c (default_labels, default_precedence), longest prefix first.
 _LABELS = ((("::1", 128), 0), (("::", 96), 3), (("::ffff:0:0", 96), 4), (("2001::", 32), 7),
@@ -39,14 +38,14 @@ def _rank(one: Numeric, source: str | None) -> tuple[int, ...]:
     target = packed(one.address)
     precedence = _lookup(_PRECEDENCES, target)
     if source is None:
-        return (1, 0, 0, -precedence, _scope(target), 0)  # rule 1: what cannot be reached comes last
+        return (1, 0, 0, -precedence, _scope(one.address), 0)  # rule 1: what cannot be reached comes last
     origin = packed(source)
     return (
         0,
-        _scope(target) != _scope(origin),  # rule 2
+        _scope(one.address) != _scope(source),  # rule 2
         _lookup(_LABELS, target) != _lookup(_LABELS, origin),  # rule 5
         -precedence,  # rule 6
-        _scope(target),  # rule 8
+        _scope(one.address),  # rule 8
         -_prefix_in_common(target, origin, 128 if one.family == AF_INET else 0),  # rule 9
     )
 
@@ -87,12 +86,13 @@ def _prefix_in_common(left: bytes, right: bytes, least: int = 0) -> int:
     return common if common >= least else 0
 
 
-def _scope(address: bytes) -> int:
-    text = unmapped(std.inet_ntop(AF_INET6, address))
-    if family_of(text) == AF_INET:
-        return _LINK if text.startswith(("127.", "169.254.")) else _GLOBAL
-    if address[0] == 0xFF:
-        return address[1] & 0x0F
-    if text == "::1" or (address[0] == 0xFE and address[1] & 0xC0 == 0x80):
+def _scope(address: str) -> int:
+    """How far an address reaches; one that is mapped into IPv6 counts as global there."""
+    if family_of(address) == AF_INET:
+        return _LINK if address.startswith(("127.", "169.254.")) else _GLOBAL
+    first, second = packed(address)[:2]
+    if first == 0xFF:
+        return second & 0x0F
+    if address == "::1" or (first == 0xFE and second & 0xC0 == 0x80):
         return _LINK
-    return _SITE if address[0] == 0xFE and address[1] & 0xC0 == 0xC0 else _GLOBAL
+    return _SITE if first == 0xFE and second & 0xC0 == 0xC0 else _GLOBAL

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...units import SECOND_NS
+from ...trace import Kind
+from ...units import SECOND_NS, duration
 from .numeric import embedded
 from .zone import NOERROR, TIMEOUT, Answer
 
 if TYPE_CHECKING:
     from ..host import Host
+
+_HAPPEN = int(Kind.HAPPEN)
 
 ATTEMPTS = 2  # resolv.conf(5)
 ATTEMPT_NS = 5 * SECOND_NS
@@ -40,13 +43,20 @@ class Lookups:
         return self._ask("gethostbyaddr", embedded(address), self._host.network.names.find_back)
 
     def _ask(self, call: str, name: str, find: Callable[[str], Answer]) -> Answer:
-        """Ask the name server, and wait for its answer, which is what it says when the time is over.
-
-        An answer may come late, during the next attempt.
-        """
+        """Ask the name server.  A look-up that fails or takes time is noted in the trace."""
         network = self._host.network
-        if network.names.is_prompt:
-            return find(name)
+        asked_ns = network.now_ns
+        answer = find(name) if network.names.is_prompt else self._wait_for_answer(call, name, find)
+        if network.log is not None and (answer.outcome != NOERROR or network.now_ns > asked_ns):
+            text = f"{self._host.name} looks up {name}: {_told(name, answer)}"
+            if network.now_ns > asked_ns:
+                text += f" after {duration(network.now_ns - asked_ns)}"
+            network.log((network.now_ns, _HAPPEN, self._host.number, 0, text))
+        return answer
+
+    def _wait_for_answer(self, call: str, name: str, find: Callable[[str], Answer]) -> Answer:
+        """What the name server says when it answers; an answer may come late, during the next attempt."""
+        network = self._host.network
         first_ns = network.now_ns
         end_ns = first_ns + ATTEMPTS * ATTEMPT_NS
         for attempt in range(ATTEMPTS):
@@ -63,3 +73,10 @@ class Lookups:
         """Let the network run until a moment."""
         if time_ns > self._host.network.now_ns:
             self._host.wait(call, lambda: False, time_ns)
+
+
+def _told(name: str, answer: Answer) -> str:
+    """An answer in words: why there is none, the name of an address, or the addresses of a name."""
+    if answer.outcome != NOERROR:
+        return answer.outcome
+    return answer.name if name in answer.addresses else ", ".join(answer.addresses)

@@ -10,13 +10,12 @@ import re
 import socket as std
 from typing import NamedTuple
 
+from .interfaces import INTERFACES, name_of
+
 AF_INET, AF_INET6 = int(std.AF_INET), int(std.AF_INET6)
 LOOPBACK = {AF_INET: "127.0.0.1", AF_INET6: "::1"}
 ANY = {AF_INET: "0.0.0.0", AF_INET6: "::"}
 BROADCAST = "255.255.255.255"
-
-INTERFACES = {"lo": 1, "eth0": 2}
-"""The interfaces of every host, with their indexes: what may follow the % of a link-local address."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _NUMBER = re.compile(r"0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*)")
@@ -87,8 +86,8 @@ def with_scope(address: str, scope: int) -> str:
     """An address as getnameinfo(3) writes it: ``fe80::1%eth0``."""
     if not scope:
         return address
-    names = [name for name, index in INTERFACES.items() if index == scope and is_link_local(address)]
-    return f"{address}%{names[0] if names else scope}"
+    interface = name_of(scope) if is_link_local(address) else None
+    return f"{address}%{interface or scope}"
 
 
 def packed(address: str) -> bytes:

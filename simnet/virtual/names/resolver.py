@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...transport import Address
-from . import services
+from . import interfaces, services
 from .arguments import c_int, c_unsigned, encoded, host_of_address, host_of_look_up, service_of_look_up
 from .destinations import in_order
 from .endpoints import endpoints, read_service
@@ -140,11 +140,14 @@ class Resolver:
         service = None if flags & std.NI_NUMERICSERV else services.service_at(port, protocol)
         return name or with_scope(target.address, target.scope_id), service or str(port)
 
-    # --- services --------------------------------------------------------------------------------
+    # --- services, interfaces --------------------------------------------------------------------
 
     getservbyname = staticmethod(services.getservbyname)
     getservbyport = staticmethod(services.getservbyport)
     getprotobyname = staticmethod(services.getprotobyname)
+    if_nameindex = staticmethod(interfaces.if_nameindex)
+    if_nametoindex = staticmethod(interfaces.if_nametoindex)
+    if_indextoname = staticmethod(interfaces.if_indextoname)
 
     # --- how -------------------------------------------------------------------------------------
 
@@ -185,12 +188,15 @@ class Resolver:
         return answer.name, in_order(found, self._source_of)
 
     def _source_of(self, address: str) -> str | None:
-        """The own address from which another one can be reached."""
-        address = unmapped(address)
-        if address in ANY.values() or is_loopback(address):
-            return LOOPBACK[family_of(address)]
-        known = self._host.network.host_at(address) is not None
-        return self._host.source_address(address) if known else None
+        """The own address from which another one can be reached, of its own family."""
+        plain = unmapped(address)
+        if plain in ANY.values() or is_loopback(plain):
+            source = LOOPBACK[family_of(plain)]
+        elif self._host.network.host_at(plain) is None:
+            return None
+        else:
+            source = self._host.source_address(plain)
+        return source if plain == address else mapped(source)
 
     def _name_of(self, address: str) -> str | None:
         answer = self._lookups.find_back(address)
