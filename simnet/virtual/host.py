@@ -9,6 +9,7 @@ import operator
 import re
 import socket as std
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -36,6 +37,7 @@ EPOCH_NS = 1_600_000_000 * 1_000_000_000
 """What the clock on the wall says when a network starts: 2020-09-13 12:26:40 UTC."""
 
 LOOPBACK = "127.0.0.1"
+AF_INET = int(std.AF_INET)
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
@@ -61,8 +63,6 @@ class Host(Transport):
 
     Attributes:
         addresses: all that it has but for loopback, IPv4 ones first.
-        resolver: the functions of the socket module that look names up, as this host has them.
-        hosts_file: names that this host knows besides those of `Network.names`, and believes first.
     """
 
     ends_on_error = True
@@ -74,25 +74,42 @@ class Host(Transport):
         self.name = self.label = name
         self.alias = f"#{number} host"
         self.addresses = addresses
-        self.resolver = Resolver(self)
-        self.hosts_file = HostsFile()
-        self.hosts_file.add("localhost", "127.0.0.1", "::1")
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
         self.is_up = True
         self.loops: list[Turner] = []
         self.ports = Ports()
-        self.udp = UdpLayer(self)
         self.paths: dict[str, Path] = {}
         self.turns = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
-        self._modules: Modules | None = None
         self._boot: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
+
+    # What few programs use is made when it is first asked for: worlds are many, and short.
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """The functions of the socket module that look names up, as this host has them."""
+        return Resolver(self)
+
+    @cached_property
+    def hosts_file(self) -> HostsFile:
+        """Names that this host knows besides those of `Network.names`, and believes first."""
+        return HostsFile({"localhost": ["127.0.0.1", "::1"]})
+
+    @cached_property
+    def udp(self) -> UdpLayer:
+        """What it has of UDP besides sockets."""
+        return UdpLayer(self)
+
+    @cached_property
+    def modules(self) -> Modules:
+        """The machine in the shape that existing code expects."""
+        return Modules(self)
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -145,12 +162,6 @@ class Host(Transport):
         if not self.is_up:
             raise UsageError(f"host {self.name} is down: no program runs on it")
         return VirtualSocket(self, make_end(self, family, type, proto), proto=proto)
-
-    @property
-    def modules(self) -> Modules:
-        if self._modules is None:
-            self._modules = Modules(self)
-        return self._modules
 
     def poller(
         self,
@@ -239,8 +250,12 @@ class Host(Transport):
             raise OverflowError(f"{call}(): port must be 0-65535.")
         return self.resolve(host), port
 
-    def resolve(self, name: Any, family: int = std.AF_INET) -> str:
+    def resolve(self, name: Any, family: int = AF_INET) -> str:
         """The address of a name, as connect() and bind() look it up."""
+        if family == AF_INET and name.__class__ is str and "hosts_file" not in self.__dict__:
+            address = self.network.names.plain.get(name)
+            if address is not None:
+                return address
         return self.resolver.address(name, family)
 
     def getaddrinfo(

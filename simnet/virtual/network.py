@@ -137,21 +137,25 @@ class Network(Engine):
         if number > 0xFFFF:
             raise UsageError("a network has at most 65535 hosts")
         four, six = f"10.0.{number >> 8}.{number & 0xFF}", f"fd00::{number:x}"
-        addresses = [four, six, *given]
-        for place, address in enumerate(addresses):
-            if is_loopback(address) or address in addresses[:place]:
-                raise UsageError(f"host {name} cannot be given {address}: it has it already")
-            if address in self._by_address:
-                raise UsageError(f"{address} is an address of host {self._by_address[address].name} already")
-        addresses.sort(key=family_of)
+        self._check_addresses(name, [four, six], given)
+        addresses = sorted((four, six, *given), key=family_of) if given else (four, six)
         host = Host(self, name, number, tuple(addresses))
         # Not `six`: a program that tries one address after the other would begin there, and fail wherever
         # its peer listens on IPv4 alone.
-        self.names.add(name, four, *given)
-        self.names.reverse(six, name)
+        self.names.add_host(name, [four, *given], six)
         self.hosts[name] = host
-        self._by_address.update(dict.fromkeys(addresses, host))
+        for address in host.addresses:
+            self._by_address[address] = host
         return host
+
+    def _check_addresses(self, name: str, own: list[str], given: list[str]) -> None:
+        """Raise UsageError if a host cannot have an address: every one is of one host."""
+        for address in own + given:
+            if address in self._by_address:
+                raise UsageError(f"{address} is an address of host {self._by_address[address].name} already")
+        for place, address in enumerate(given):
+            if is_loopback(address) or address in own or address in given[:place]:
+                raise UsageError(f"host {name} cannot be given {address}: it has it already")
 
     def link(
         self,

@@ -7,6 +7,7 @@ answer takes is said here and waited for by the `resolver`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ...errors import UsageError
@@ -56,8 +57,8 @@ class HostsFile:
     Names have no case.  An address leads back to the names that have it.
     """
 
-    def __init__(self) -> None:
-        self._records: dict[str, list[str]] = {}
+    def __init__(self, records: dict[str, list[str]] | None = None) -> None:
+        self._records = records if records is not None else {}
 
     def add(self, name: str, *addresses: str) -> None:
         """Give a name one or more addresses, IPv4 or IPv6, after those that it has."""
@@ -106,6 +107,8 @@ class Zone(HostsFile):
 
     def __init__(self) -> None:
         super().__init__()
+        self.plain: dict[str, str] = {}  # hosts and their one IPv4 address, while nobody has edited the zone
+        self._is_edited = False
         self._targets: dict[str, str] = {}
         self._pointers: dict[str, str | None] = {}
         self._turns: dict[str, int] = {}
@@ -114,8 +117,30 @@ class Zone(HostsFile):
 
     # --- records ---------------------------------------------------------------------------------
 
+    def add_host(self, name: str, addresses: list[str], pointer: str) -> None:
+        """A host is made: its name leads to `addresses`, and `pointer` only back to its name."""
+        key = _key(name)
+        self._check_free(key)
+        if key in self._records:
+            self.add(name, *addresses)
+        else:
+            self._records[key] = addresses
+            if not self._is_edited and len(addresses) == 1:
+                self.plain[name] = addresses[0]
+        self._pointers[pointer] = key
+
+    def add(self, name: str, *addresses: str) -> None:
+        self._edit()
+        super().add(name, *addresses)
+
+    def _edit(self) -> None:
+        """From now on nothing is plain."""
+        self._is_edited = True
+        self.plain.clear()
+
     def alias(self, name: str, target: str) -> None:
         """Make a name an alias (CNAME) of another one, which need not exist."""
+        self._edit()
         key = _key(name)
         if key in self._records:
             raise UsageError(f"{name!r} has addresses already, and an alias has none")
@@ -126,6 +151,7 @@ class Zone(HostsFile):
 
         A name that is left without any does not exist: looking it up is NXDOMAIN.
         """
+        self._edit()
         if not addresses and self._targets.pop(_key(name), None) is not None:
             return
         super().remove(name, *addresses)
@@ -155,6 +181,7 @@ class Zone(HostsFile):
 
     def delay(self, name: str, delay: str | float) -> None:
         """Let every answer about a name take so long; 0 as long as before, which is no time at all."""
+        self._edit()
         self._delays_ns[_key_or_everything(name)] = duration_ns(delay)
 
     def fail(self, name: str, how: str = NXDOMAIN) -> None:
@@ -166,6 +193,7 @@ class Zone(HostsFile):
         """
         if how not in FAILURES:
             raise UsageError(f"a look-up cannot fail with {how!r}; it can with {', '.join(FAILURES)}")
+        self._edit()
         self._failures[_key_or_everything(name)] = how
 
     def heal(self, name: str = EVERYTHING) -> None:
@@ -228,6 +256,7 @@ class Zone(HostsFile):
         return (*records[first:], *records[:first])
 
 
+@lru_cache(maxsize=1024)
 def address_of_record(address: str) -> str:
     """An address in its usual spelling; UsageError if it is none that a record can have."""
     found = strict(address) if isinstance(address, str) else None
@@ -240,6 +269,7 @@ def _plain(name: str) -> str:
     return name.lower().removesuffix(".")
 
 
+@lru_cache(maxsize=1024)  # every network has hosts of the same few names
 def _key(name: str) -> str:
     """A name as it is kept: in ASCII (RFC 3490), without case and without the final dot."""
     try:
