@@ -47,6 +47,28 @@ class _Closed:
         return fail
 
 
+class _ByNumber:
+    """What stands behind a socket whose descriptor somebody else has closed: whatever has the number now."""
+
+    __slots__ = ("_descriptors", "_fd", "_former")
+
+    def __init__(self, descriptors: Descriptors, fd: int, former: SocketEnd) -> None:
+        self._descriptors, self._fd, self._former = descriptors, fd, former
+
+    def __getattr__(self, name: str) -> Any:
+        file = self._descriptors.get(self._fd)
+        if isinstance(file, SocketEnd):
+            return getattr(file, name)
+        if name == "given":
+            return self._former.given
+
+        def fail(*args: object) -> NoReturn:
+            reason = errno.EBADF if file is None else errno.ENOTSOCK
+            raise OSError(reason, os.strerror(reason))
+
+        return fail
+
+
 class VirtualSocket:
     """A socket on a virtual host.  Methods and errors are those of `socket.socket` on Linux.
 
@@ -77,7 +99,8 @@ class VirtualSocket:
         self._io_refs = 0  # file objects that use this socket
         self._closed = False
         self.family, self.type, self.proto = end.family, end.kind, proto
-        self._fd = host.descriptors.open(end) if fd is None else fd
+        self._fd = self._descriptors.open(end) if fd is None else fd
+        self._descriptors.hold(self._fd, self)
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -90,7 +113,8 @@ class VirtualSocket:
     def __del__(self) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
         if getattr(self, "_fd", -1) >= 0:
-            self._real_close()
+            with suppress(OSError):  # somebody else may have closed it
+                self._real_close()
 
     def __repr__(self) -> str:
         state = f"{self._end.state_name} {self._end.label}" if self._fd >= 0 else "closed"
@@ -111,7 +135,12 @@ class VirtualSocket:
     def _real_close(self) -> None:
         fd = self._forget()
         if fd >= 0 and not self._descriptors.is_gone:
-            self._descriptors.close(fd)
+            self._descriptors.close(fd, self)
+
+    def lose_descriptor(self, fd: int) -> None:
+        """Somebody closed the descriptor behind this object's back."""
+        if fd == self._fd:
+            self._end = _ByNumber(self._descriptors, fd, self._end)  # type: ignore[assignment]
 
     def detach(self) -> int:
         """Forget the descriptor without closing it; the program has it now."""
@@ -159,7 +188,7 @@ class VirtualSocket:
             value = float(value)
             if value < 0:
                 raise ValueError("Timeout value out of range")
-        self._open("settimeout").is_nonblocking = value is not None
+        self._descriptors.of(self._fd).is_nonblocking = value is not None
         self._timeout = value
 
     def gettimeout(self) -> float | None:
@@ -180,8 +209,8 @@ class VirtualSocket:
 
         It comes as a partial: a lambda would make cells of its caller's variables, also where nothing waits.
         Where the program does not want to wait, EAGAIN is raised anew: what counts without a time-out is
-        O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception: one
-        that holds the frame that holds the socket would keep it open until the garbage collector comes by.
+        O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception:
+        one that holds the frame that holds the socket would keep it open until the garbage collector comes.
         """
         if not self._timeout and (self._end.is_nonblocking or flags & _DONTWAIT):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))

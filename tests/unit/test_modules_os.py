@@ -146,6 +146,20 @@ def test_fstat_tells_kinds_of_files_and_files_apart(host: Any, os: Any) -> None:
     assert os.fstat(os.dup(reader)).st_ino == os.fstat(reader).st_ino
 
 
+def test_a_socket_whose_descriptor_was_closed_acts_on_whatever_has_its_number(host: Any, os: Any) -> None:
+    socket = host.modules.socket
+    first = socket.create_server(("", 7))
+    os.close(first.fileno())
+    for call in (first.accept, first.listen, first.getsockname, lambda: first.recv(1)):
+        assert errno_of(call) == "EBADF"
+    second = socket.create_server(("", 8))
+    assert first.getsockname() == second.getsockname() == ("0.0.0.0", 8)
+    first.close()
+    assert errno_of(second.getsockname) == "EBADF"
+    assert os.pipe()[0] == second.fileno()
+    assert errno_of(second.getsockname) == "ENOTSOCK"
+
+
 # --- the module ----------------------------------------------------------------------------------
 
 

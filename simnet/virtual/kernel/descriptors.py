@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 from heapq import heapify, heappop, heappush
+from typing import Protocol
+from weakref import ref
 
 from .file import File
 
@@ -15,10 +17,17 @@ DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
 FIRST = 3  # 0, 1 and 2 are the standard streams
 
 
+class Holder(Protocol):
+    """An object of the program that has a descriptor and knows the file behind it."""
+
+    def lose_descriptor(self, fd: int) -> None:
+        """The descriptor was closed by somebody else, and may become another file's."""
+
+
 class Descriptors:
     """The table of one host, from one start of it to the next."""
 
-    __slots__ = ("_files", "_free", "_inheritable", "_next", "is_gone", "limit", "system_limit")
+    __slots__ = ("_files", "_free", "_holders", "_inheritable", "_next", "is_gone", "limit", "system_limit")
 
     def __init__(self, limit: int = DESCRIPTORS_MAX, system_limit: int | None = None) -> None:
         self.limit = limit
@@ -28,6 +37,7 @@ class Descriptors:
         self._free: list[int] = []  # below _next
         self._next = FIRST
         self._inheritable: set[int] = set()
+        self._holders: dict[int, list[ref[Holder]]] = {}
 
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
@@ -91,14 +101,26 @@ class Descriptors:
         self.check()
         return self.open(file)
 
-    def close(self, fd: int) -> None:
-        """close(2)."""
+    def close(self, fd: int, closer: Holder | None = None) -> None:
+        """close(2); every holder but the one who closes is told."""
         file = self._files.pop(fd, None)
         if file is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        for reference in self._holders.pop(fd, ()):
+            holder = reference()
+            if holder is not None and holder is not closer:
+                holder.lose_descriptor(fd)
         self._inheritable.discard(fd)
         heappush(self._free, fd)
         file.drop()
+
+    def hold(self, fd: int, holder: Holder) -> None:
+        """Tell `holder` if somebody else closes `fd`."""
+        holders = self._holders.get(fd)
+        if holders is None:
+            self._holders[fd] = [ref(holder)]
+        else:
+            holders.append(ref(holder))
 
     def get(self, fd: int) -> File | None:
         """The file behind `fd`."""
