@@ -10,6 +10,7 @@ import re
 import socket as std
 from collections.abc import Callable
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -84,6 +85,7 @@ class Host(Transport):
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
+        self.inodes = count(1)
         self._boot: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import Protocol
+from weakref import ref
 
 from .file import File
 
@@ -15,10 +17,17 @@ DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
 FIRST = 3  # 0, 1 and 2 are the standard streams
 
 
+class Holder(Protocol):
+    """An object of the program that has a descriptor and knows the file behind it."""
+
+    def lose_descriptor(self, fd: int) -> None:
+        """The descriptor was closed by somebody else, and may become another file's."""
+
+
 class Descriptors:
     """The table of one host, from one start of it to the next."""
 
-    __slots__ = ("_files", "_free", "_inheritable", "_next", "is_gone", "limit", "system_limit")
+    __slots__ = ("_files", "_free", "_holders", "_inheritable", "_next", "is_gone", "limit", "system_limit")
 
     def __init__(self, limit: int = DESCRIPTORS_MAX, system_limit: int | None = None) -> None:
         self.limit = limit
@@ -28,6 +37,7 @@ class Descriptors:
         self._free: list[int] = []  # below _next
         self._next = FIRST
         self._inheritable: set[int] = set()
+        self._holders: dict[int, list[ref[Holder]]] = {}
 
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
@@ -46,20 +56,71 @@ class Descriptors:
         file.references += 1
         return fd
 
+    def open_both(self, first: File, second: File) -> tuple[int, int]:
+        """Two files that come into being together, or not at all."""
+        self.check()
+        fd = self.open(first)
+        try:
+            self.check()
+        except OSError:
+            self.close(fd)
+            raise
+        return fd, self.open(second)
+
+    def open_at(self, file: File, fd: int) -> None:
+        """Under a number that the program chose; whatever was there is closed (dup2(2))."""
+        if not 0 <= fd < self.limit:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        file.hold()  # first: what is closed may be the same file
+        if fd in self._files:
+            self.close(fd)
+        if fd in self._free:
+            self._free.remove(fd)
+            heapify(self._free)
+        while self._next <= fd:
+            if self._next != fd:
+                heappush(self._free, self._next)
+            self._next += 1
+        self._files[fd] = file
+
+    def open_from(self, file: File, lowest: int) -> int:
+        """The lowest free descriptor from `lowest` on (F_DUPFD in fcntl(2))."""
+        if not 0 <= lowest < self.limit:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fd = max(lowest, FIRST)
+        while fd in self._files:
+            fd += 1
+        if fd >= self.limit:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        self.open_at(file, fd)
+        return fd
+
     def duplicate(self, fd: int) -> int:
         """One more descriptor of the file behind `fd` (dup(2))."""
         file = self.of(fd)
         self.check()
         return self.open(file)
 
-    def close(self, fd: int) -> None:
-        """close(2)."""
+    def close(self, fd: int, closer: Holder | None = None) -> None:
+        """close(2); every holder but the one who closes is told."""
         file = self._files.pop(fd, None)
         if file is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        for reference in self._holders.pop(fd, ()):
+            holder = reference()
+            if holder is not None and holder is not closer:
+                holder.lose_descriptor(fd)
         self._inheritable.discard(fd)
         heappush(self._free, fd)
         file.drop()
+
+    def hold(self, fd: int, holder: Holder) -> None:
+        """Tell `holder` if somebody else closes `fd`."""
+        holders = self._holders.get(fd)
+        if holders is None:
+            self._holders[fd] = [ref(holder)]
+        else:
+            holders.append(ref(holder))
 
     def get(self, fd: int) -> File | None:
         """The file behind `fd`."""
