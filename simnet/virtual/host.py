@@ -9,6 +9,7 @@ import operator
 import re
 import socket as std
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -88,6 +89,7 @@ class Host(Transport):
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
+        self.inodes = count(1)
         self._modules: Modules | None = None
         self._boot: list[Callable[[], object]] = []
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from .file import File
 
@@ -44,6 +44,45 @@ class Descriptors:
             fd, self._next = self._next, self._next + 1
         self._files[fd] = file
         file.references += 1
+        return fd
+
+    def open_both(self, first: File, second: File) -> tuple[int, int]:
+        """Two files that come into being together, or not at all."""
+        self.check()
+        fd = self.open(first)
+        try:
+            self.check()
+        except OSError:
+            self.close(fd)
+            raise
+        return fd, self.open(second)
+
+    def open_at(self, file: File, fd: int) -> None:
+        """Under a number that the program chose; whatever was there is closed (dup2(2))."""
+        if not 0 <= fd < self.limit:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        file.hold()  # first: what is closed may be the same file
+        if fd in self._files:
+            self.close(fd)
+        if fd in self._free:
+            self._free.remove(fd)
+            heapify(self._free)
+        while self._next <= fd:
+            if self._next != fd:
+                heappush(self._free, self._next)
+            self._next += 1
+        self._files[fd] = file
+
+    def open_from(self, file: File, lowest: int) -> int:
+        """The lowest free descriptor from `lowest` on (F_DUPFD in fcntl(2))."""
+        if not 0 <= lowest < self.limit:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fd = max(lowest, FIRST)
+        while fd in self._files:
+            fd += 1
+        if fd >= self.limit:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        self.open_at(file, fd)
         return fd
 
     def duplicate(self, fd: int) -> int:

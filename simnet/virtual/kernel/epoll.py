@@ -223,6 +223,13 @@ class EpollFile(File):
     def touched(self) -> int:
         return self._calls
 
+    @property
+    def state_name(self) -> str:
+        return "EPOLL"
+
+    def ioctl(self, request: int) -> int:
+        raise _failed(errno.EINVAL)
+
     def close(self) -> None:
         for item in list(self._items.values()):
             self.remove(item)

@@ -8,6 +8,8 @@ Owns the life of a file and its watchers.  What can be read or written is the bu
 
 from __future__ import annotations
 
+import errno
+import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +27,10 @@ _BANDS = RDNORM | RDBAND | WRNORM | WRBAND
 
 DATA, SPACE, ERROR = IN | PRI | RDNORM | RDBAND, OUT | WRNORM | WRBAND, ERR
 """With which events files wake their watchers (sk_data_ready, sk_write_space, sk_error_report)."""
+
+
+FIONREAD, SIOCOUTQ, SIOCATMARK = 0x541B, 0x5411, 0x8905
+"""Requests of ioctl(2) that ask a file for a number."""
 
 
 class Watcher(Protocol):
@@ -52,7 +58,7 @@ class Watcher(Protocol):
 class File(ABC):
     """An open file description on a host."""
 
-    __slots__ = ("__weakref__", "host", "is_nonblocking", "net", "references", "watchers")
+    __slots__ = ("__weakref__", "_inode", "host", "is_nonblocking", "net", "references", "watchers")
 
     label = ""
     """How a report calls it; a connection has a name of its own."""
@@ -60,12 +66,19 @@ class File(ABC):
     ordinary = False
     """Whether readiness follows from a connection's queue alone: the fast path of a poller."""
 
+    access = os.O_RDWR
+    """How it is open: the access mode that F_GETFL in fcntl(2) tells."""
+
+    file_type = 0o600
+    """The st_mode of stat(2)."""
+
     has_write_band = False
     """Whether POLLWRBAND comes with POLLOUT: for datagrams and AF_UNIX."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.net: Network = host.network
+        self._inode = 0
         self.references = 0  # descriptors, and messages that carry one (unix(7), SCM_RIGHTS)
         self.is_nonblocking = False  # O_NONBLOCK: shared by all descriptors (fcntl(2))
         self.watchers: tuple[Watcher, ...] = ()
@@ -118,6 +131,29 @@ class File(ABC):
     def readable_bytes(self) -> int:
         """How many bytes could be read at once (FIONREAD in tcp(7))."""
         return 0
+
+    @property
+    def inode(self) -> int:
+        """The st_ino of stat(2): on one host, no two files have the same."""
+        if not self._inode:
+            self._inode = next(self.host.inodes)
+        return self._inode
+
+    def read(self, size: int) -> bytes:
+        """read(2), without waiting."""
+        raise self._unfit(self.access != os.O_WRONLY)
+
+    def write(self, data: memoryview) -> int:
+        """write(2), without waiting."""
+        raise self._unfit(self.access != os.O_RDONLY)
+
+    def _unfit(self, is_open_for_this: bool) -> OSError:
+        reason = errno.EINVAL if is_open_for_this else errno.EBADF
+        return OSError(reason, os.strerror(reason))
+
+    def ioctl(self, request: int) -> int:
+        """The number that a request of ioctl(2) asks for."""
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
 
     def hold(self) -> None:
         """One more descriptor or message refers to this file."""

@@ -13,18 +13,21 @@ from __future__ import annotations
 import errno
 import os
 import socket as std
+import stat
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ...transport import Address
-from .file import File
+from . import file
 from .options import Option, by_number, not_simulated
 
 if TYPE_CHECKING:
     from ..host import Host
 
+
+_SIOC = 0x89  # the requests that only sockets have
 
 SEND_BUFFER_BYTES = 65_536
 RECEIVE_BUFFER_BYTES = 65_536
@@ -48,7 +51,7 @@ class Message:
             self.length = len(self.data)
 
 
-class SocketEnd(File):
+class SocketEnd(file.File):
     """A socket below its descriptors."""
 
     __slots__ = (
@@ -65,6 +68,8 @@ class SocketEnd(File):
     """SOCK_STREAM or SOCK_DGRAM."""
 
     proto: int = 0
+
+    file_type = stat.S_IFSOCK | 0o777
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -134,6 +139,29 @@ class SocketEnd(File):
         __skb_wait_for_more_packets; a call that does not wait says EAGAIN.
         """
         return False
+
+    def read(self, size: int) -> bytes:
+        """read(2) is recv() without flags, and for nothing asks nothing (sock_read_iter)."""
+        return self.recv(size) if size else b""
+
+    def write(self, data: memoryview) -> int:
+        return self.send(bytes(data))
+
+    def ioctl(self, request: int) -> int:
+        match request:
+            case file.FIONREAD:
+                return self.readable_bytes()
+            case file.SIOCOUTQ:
+                return self.unsent_bytes()
+            case file.SIOCATMARK:
+                return int(self.is_at_mark())
+        if request >> 8 == _SIOC:
+            raise NotImplementedError(f"ioctl request {request:#x} is not simulated")
+        return super().ioctl(request)
+
+    def is_at_mark(self) -> bool:
+        """Whether the next byte to read is behind the out-of-band one (sockatmark(3))."""
+        raise NotImplementedError("SIOCATMARK is not simulated")
 
     def unsent_bytes(self) -> int:
         """How many bytes the peer has not acknowledged (SIOCOUTQ in tcp(7))."""

@@ -491,6 +491,14 @@ class TcpEnd(SegmentEnd):
         queue = self.queue
         return 0 if queue is None else queue.size if isinstance(queue, ByteQueue) else len(queue)
 
+    def unsent_bytes(self) -> int:
+        """tcp_ioctl, SIOCOUTQ: what has not arrived at the peer; EINVAL for a listener."""
+        if self.state is LISTEN:
+            raise self.failed("ioctl", errno.EINVAL)
+        if self.peer is None or self.state is CLOSED:
+            return 0
+        return max(0, self.queues()[1] - self.peer.readable_bytes())
+
     def queues(self) -> tuple[int, int]:
         """Of a listener: who waits to be accepted, and its backlog; else what waits here, and at the peer."""
         if self.state is LISTEN:

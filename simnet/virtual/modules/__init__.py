@@ -12,6 +12,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from . import fcntl as _fcntl
+from . import os as _os
 from . import select as _select
 from . import selectors as _selectors
 from . import socket as _socket
@@ -47,6 +49,16 @@ class Modules:
     def time(self) -> ModuleType:
         """The surface of `time`."""
         return self._module("time", _time)
+
+    @property
+    def os(self) -> ModuleType:
+        """The surface of `os`."""
+        return self._module("os", _os)
+
+    @property
+    def fcntl(self) -> ModuleType:
+        """The surface of `fcntl`."""
+        return self._module("fcntl", _fcntl)
 
     def _module(self, name: str, room: ModuleType) -> ModuleType:
         made = self._made.get(name)

@@ -19,6 +19,7 @@ from ...transport import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
 from ...units import SECOND_NS
 from ..kernel.epoll import EDGE, EXCLUSIVE, ONESHOT
 from ..kernel.file import RDBAND, RDNORM, WRBAND, WRNORM
+from ..kernel.pipe import PIPE_BUF
 from .arguments import MILLISECOND_NS, descriptor_of, duration_ns, milliseconds, unsigned_short_of
 from .binding import module_like
 from .epoll import CLOEXEC, Epoll
@@ -38,7 +39,7 @@ _EVENTS = {
 }
 _CONSTANTS = {
     **{f"{call}{name}": number for call in ("POLL", "EPOLL") for name, number in _EVENTS.items()},
-    **{"POLLNVAL": NVAL, "PIPE_BUF": 4096},
+    **{"POLLNVAL": NVAL, "PIPE_BUF": PIPE_BUF},
     **{"EPOLLET": EDGE, "EPOLLONESHOT": ONESHOT, "EPOLLEXCLUSIVE": EXCLUSIVE, "EPOLL_CLOEXEC": CLOEXEC},
 }
 """As Linux numbers them, also where this computer runs another system."""

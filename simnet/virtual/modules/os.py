@@ -1,0 +1,197 @@
+"""The os module of a virtual host: what it does with descriptors.
+
+A host runs one program, so the program's process number is 1, as in a container.  Files on disks, other
+processes, users and the environment are not simulated, and say so by name.
+
+Owns the functions that take descriptors (CPython's Modules/posixmodule.c).  What a file does with a call is
+the business of its kind; waiting, where it is not O_NONBLOCK, is done here.
+"""
+
+from __future__ import annotations
+
+import errno
+import operator
+import os as std
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ...transport import ERR, HUP, IN, OUT
+from ..kernel.file import File
+from ..kernel.pipe import make_pipe
+from .arguments import int_of
+from .binding import module_like
+
+if TYPE_CHECKING:
+    from ..host import Host
+
+PROCESS_ID = 1
+
+_ASK_NO_MACHINE = (
+    *("PathLike", "error", "fsdecode", "fsencode", "fspath", "stat_result", "strerror"),
+    *("altsep", "curdir", "defpath", "devnull", "extsep", "linesep", "name", "pardir", "pathsep", "sep"),
+)
+_PATHS_ASK_NO_MACHINE = (
+    *("basename", "commonpath", "commonprefix", "dirname", "isabs", "join", "normcase", "normpath"),
+    *("split", "splitdrive", "splitext", "supports_unicode_filenames"),
+    *("altsep", "curdir", "defpath", "devnull", "extsep", "pardir", "pathsep", "sep"),
+)
+
+
+def module_for(host: Host) -> ModuleType:
+    """The os module of `host`."""
+    files = (*_transfers(host), *_openings(host), *_flags(host))
+
+    def getpid() -> int:
+        return PROCESS_ID
+
+    constants = [name for name in dir(std) if name.isupper()]
+    return module_like(
+        std,
+        [*_ASK_NO_MACHINE, *constants],
+        {
+            "path": module_like(posixpath, _PATHS_ASK_NO_MACHINE, {}),
+            **{function.__name__: function for function in (*files, getpid)},
+        },
+    )
+
+
+def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
+    """What moves bytes."""
+
+    def read(fd: int, length: int, /) -> bytes:
+        file, size = _file(host, fd), operator.index(length)
+        if size < 0:
+            raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))
+        return _read(host, file, size)
+
+    def write(fd: int, data: Any, /) -> int:
+        number = int_of(fd)
+        with _bytes_in(data) as view:
+            return _write(host, host.descriptors.of(number), view)
+
+    def readv(fd: int, buffers: Sequence[Any], /) -> int:
+        file = _file(host, fd)
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        data = _read(host, file, sum(map(len, views)))
+        at = 0
+        for view in views:
+            piece = data[at : at + len(view)]
+            view[: len(piece)] = piece
+            at += len(piece)
+        return len(data)
+
+    def writev(fd: int, buffers: Iterable[Any], /) -> int:
+        file = _file(host, fd)
+        with memoryview(b"".join(_bytes_in(buffer) for buffer in buffers)) as view:
+            return _write(host, file, view)
+
+    return read, write, readv, writev
+
+
+def _read(host: Host, file: File, size: int) -> bytes:
+    """read(2); it waits, if it may, until there is anything."""
+    while True:
+        try:
+            return file.read(size)
+        except BlockingIOError:
+            if file.is_nonblocking:
+                raise
+        host.wait("read", lambda: file.poll_mask() & (IN | ERR | HUP), None)
+
+
+def _write(host: Host, file: File, view: memoryview) -> int:
+    """write(2); it waits, if it may, until everything is written."""
+    written = 0
+    while True:
+        try:
+            written += file.write(view[written:])
+        except BlockingIOError:
+            if file.is_nonblocking:
+                raise
+        except OSError:
+            if not written:
+                raise
+            return written
+        if file.is_nonblocking or written == len(view):
+            return written
+        host.wait("write", lambda: file.poll_mask() & (OUT | ERR | HUP), None)
+
+
+def _openings(host: Host) -> Sequence[Callable[..., Any]]:
+    """What makes and closes descriptors."""
+
+    def pipe2(flags: int, /) -> tuple[int, int]:
+        flags = int_of(flags)
+        if flags & std.O_DIRECT:
+            raise NotImplementedError("pipes in packet mode (O_DIRECT) are not simulated")
+        if flags & ~(std.O_NONBLOCK | std.O_CLOEXEC):
+            raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))
+        reader, writer = make_pipe(host, bool(flags & std.O_NONBLOCK))
+        fds = host.descriptors.open_both(reader, writer)
+        if not flags & std.O_CLOEXEC:
+            for fd in fds:
+                host.descriptors.set_inheritable(fd, True)
+        return fds
+
+    def pipe() -> tuple[int, int]:
+        return pipe2(std.O_CLOEXEC)
+
+    def close(fd: int) -> None:
+        host.descriptors.close(int_of(fd))
+
+    def closerange(fd_low: int, fd_high: int, /) -> None:
+        for fd, _ in host.descriptors.items():
+            if fd_low <= fd < fd_high:
+                host.descriptors.close(fd)
+
+    def dup(fd: int, /) -> int:
+        return host.descriptors.duplicate(int_of(fd))
+
+    def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+        file, number = _file(host, fd), int_of(fd2)
+        if number != fd:
+            host.descriptors.open_at(file, number)
+        host.descriptors.set_inheritable(number, inheritable)
+        return number
+
+    return pipe, pipe2, close, closerange, dup, dup2
+
+
+def _flags(host: Host) -> Sequence[Callable[..., Any]]:
+    """What asks about a file or a descriptor."""
+
+    def get_blocking(fd: int, /) -> bool:
+        return not _file(host, fd).is_nonblocking
+
+    def set_blocking(fd: int, blocking: bool, /) -> None:
+        _file(host, fd).is_nonblocking = not blocking
+
+    def get_inheritable(fd: int, /) -> bool:
+        return host.descriptors.is_inheritable(int_of(fd))
+
+    def set_inheritable(fd: int, inheritable: bool, /) -> None:
+        host.descriptors.set_inheritable(int_of(fd), bool(inheritable))
+
+    def isatty(fd: int, /) -> bool:
+        int_of(fd)
+        return False
+
+    def fstat(fd: int) -> std.stat_result:
+        file = _file(host, fd)
+        return std.stat_result((file.file_type, file.inode, 0, 1, 0, 0, 0, 0, 0, 0))
+
+    return get_blocking, set_blocking, get_inheritable, set_inheritable, isatty, fstat
+
+
+def _file(host: Host, fd: int) -> File:
+    return host.descriptors.of(int_of(fd))
+
+
+def _bytes_in(data: Any) -> memoryview:
+    """The bytes of whatever write() takes for bytes."""
+    try:
+        return memoryview(data).cast("B")
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
