@@ -179,10 +179,11 @@ class VirtualSocket:
         where nothing is ready, TimeoutError comes before any error of the call (sock_call_ex).
 
         It comes as a partial: a lambda would make cells of its caller's variables, also where nothing waits.
-        Where the program does not want to wait, EAGAIN is raised anew.  No frame here keeps an exception: one
+        Where the program does not want to wait, EAGAIN is raised anew: what counts without a time-out is
+        O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception: one
         that holds the frame that holds the socket would keep it open until the garbage collector comes by.
         """
-        if self._timeout == 0.0 or (self._timeout is None and flags & _DONTWAIT):
+        if not self._timeout and (self._end.is_nonblocking or flags & _DONTWAIT):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         end, wanted, answers = self._end, events | ERR | HUP, []
 
@@ -194,13 +195,14 @@ class VirtualSocket:
                 pass
             return bool(answers)
 
-        if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout)):
+        if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
             raise TimeoutError("timed out")
         return answers[0]
 
     def _is_exhausted(self, flags: int) -> bool:
         """Whether a call that has no data to return waits in vain."""
-        return self._timeout is None and not flags & _DONTWAIT and self._end.is_exhausted
+        may_wait = not self._timeout and not self._end.is_nonblocking and not flags & _DONTWAIT
+        return may_wait and self._end.is_exhausted
 
     def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
         """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
@@ -251,13 +253,14 @@ class VirtualSocket:
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
         reason = _attempt(end, address)
-        waits = reason == errno.EINPROGRESS or (reason == errno.EALREADY and self._timeout is None)
-        if self._timeout == 0.0 or not waits:
-            if reason == errno.EAGAIN and self._timeout is None:  # unix(7): a full backlog is waited for
-                return self._connect_when_there_is_room(end, address)
+        kernel_waits = not self._timeout and not end.is_nonblocking
+        if kernel_waits and reason == errno.EAGAIN:  # unix(7): a full backlog is waited for
+            return self._connect_when_there_is_room(end, address)
+        waits = reason == errno.EINPROGRESS if self._timeout else kernel_waits
+        if not waits or reason not in (errno.EINPROGRESS, errno.EALREADY):
             return reason
-        self._wait("connect", OUT, self._host.deadline_ns(self._timeout))
-        if self._timeout is None:  # the kernel waited, and has told of the outcome itself
+        self._wait("connect", OUT, self._host.deadline_ns(self._timeout or None))
+        if kernel_waits:  # the kernel waited, and has told of the outcome itself
             return _attempt(end, address)
         return int(end.getsockopt(*_SO_ERROR))
 
@@ -280,17 +283,33 @@ class VirtualSocket:
     def send(self, data: Any, flags: int = 0, /) -> int:
         if flags:
             flags = _c_int(flags)
+        end, sent = self._end, -1
         if self._timeout:
             _bytes_of(data)
         else:
             try:
-                return self._end.send(data, flags)
+                sent = end.send(data, flags)
             except BlockingIOError:
                 pass
             except TypeError:
                 _bytes_of(data)
                 raise
-        return self._patiently("send", OUT, flags, partial(self._end.send, data, flags))  # type: ignore[no-any-return]
+        if sent < 0:
+            sent = self._patiently("send", OUT, flags, partial(end.send, data, flags))
+        if end.is_nonblocking or flags & _DONTWAIT:
+            return sent
+        return self._send_rest(end, _bytes_of(data), flags, sent)
+
+    def _send_rest(self, end: SocketEnd, data: bytes, flags: int, sent: int) -> int:
+        """A call that may wait in the kernel returns when everything is queued, or the connection broken."""
+        while sent < len(data):
+            try:
+                sent += end.send(data[sent:], flags)
+            except BlockingIOError:
+                self._wait("send", OUT, None)
+            except OSError:
+                break
+        return sent
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         with memoryview(data) as whole, whole.cast("B") as view:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FD_SETSIZE = 1024
 _MICROSECOND_NS = 1000
 
-READABLE, WRITABLE, EXCEPTIONAL = IN | HUP | ERR, OUT | ERR, PRI
+READABLE, WRITABLE, EXCEPTIONAL = IN | HUP | ERR | NVAL, OUT | ERR | NVAL, PRI | NVAL
 """Which events make a descriptor a member of the three sets (POLLIN_SET and its like in fs/select.c)."""
 
 _EVENTS = {
@@ -73,24 +73,29 @@ class Poll:
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Events in the order of registration; `timeout` counts milliseconds."""
         wait_ms = milliseconds(timeout, MILLISECOND_NS)
-        ready: list[tuple[int, int]] = []
-
-        def look() -> list[tuple[int, int]]:
-            ready[:] = [(fd, mask) for fd, events in self._events.items() if (mask := self._mask(fd, events))]
-            return ready
-
-        wait(self._host, "poll", look, None if wait_ms is None else wait_ms * MILLISECOND_NS)
+        ready = self._ready()
+        if not ready and wait_ms != 0:
+            wait(self._host, "poll", self._is_woken, None if wait_ms is None else wait_ms * MILLISECOND_NS)
+            ready = self._ready()
         return ready
 
-    def _mask(self, fd: int, events: int) -> int:
+    def _ready(self) -> list[tuple[int, int]]:
+        return [(fd, mask) for fd in self._events if (mask := self._mask(fd))]
+
+    def _is_woken(self) -> bool:
+        return any(self._mask(fd) & ~NVAL for fd in self._events)
+
+    def _mask(self, fd: int) -> int:
         file = self._host.descriptors.get(fd)
-        return NVAL if file is None else file.ready_for(events | ERR | HUP)
+        return NVAL if file is None else file.ready_for(self._events[fd] | ERR | HUP)
 
 
-def wait(host: Host, call: str, look: Callable[[], object], wait_ns: int | None) -> None:
-    """Look, and let time pass until there is something to see or `wait_ns` is over."""
-    if not look() and wait_ns != 0:
-        host.wait(call, look, None if wait_ns is None else host.network.now_ns + wait_ns)
+def wait(host: Host, call: str, is_woken: Callable[[], bool], wait_ns: int | None) -> None:
+    """Let time pass until something is ready or `wait_ns` is over.
+
+    Nobody is woken by a descriptor that was closed meanwhile; it is found at the end (NOTES in select(2)).
+    """
+    host.wait(call, is_woken, None if wait_ns is None else host.network.now_ns + wait_ns)
 
 
 def _members(source: Any) -> Iterator[tuple[Any, int]]:
@@ -134,24 +139,27 @@ def module_for(host: Host) -> ModuleType:
         rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /
     ) -> tuple[list[Any], list[Any], list[Any]]:
         wait_ns = _microseconds(timeout)
-        sets = [
+        asked = [
             (list(_members(members)), events)
             for members, events in ((rlist, READABLE), (wlist, WRITABLE), (xlist, EXCEPTIONAL))
         ]
-        for members, _ in sets:
+        for members, _ in asked:
             for _, fd in members:
                 host.descriptors.of(fd)
-        ready: list[list[Any]] = []
 
-        def look() -> bool:
-            ready[:] = [
-                [item for item, fd in members if host.descriptors.of(fd).poll_mask() & events]
-                for members, events in sets
-            ]
-            return any(ready)
+        def mask(fd: int) -> int:
+            file = host.descriptors.get(fd)
+            return NVAL if file is None else file.poll_mask()
 
-        wait(host, "select", look, wait_ns)
-        readable, writable, exceptional = ready
+        def ready() -> list[list[Any]]:
+            return [[item for item, fd in members if mask(fd) & events] for members, events in asked]
+
+        def is_woken() -> bool:
+            return any(mask(fd) & events & ~NVAL for members, events in asked for _, fd in members)
+
+        if wait_ns != 0 and not is_woken():
+            wait(host, "select", is_woken, wait_ns)
+        readable, writable, exceptional = ready()
         return readable, writable, exceptional
 
     def poll() -> Poll:
