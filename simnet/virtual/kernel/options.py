@@ -100,6 +100,7 @@ TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_SNDBUF): Option(get=lambda end: 2 * end.send_buffer, set=_set_send_buffer),
     (std.SOL_SOCKET, std.SO_RCVBUF): Option(get=lambda end: 2 * end.receive_buffer, set=_set_receive_buffer),
     (std.SOL_SOCKET, std.SO_BROADCAST): Option(),
+    (std.IPPROTO_IPV6, std.IPV6_V6ONLY): Option(applies=lambda end: end.family == std.AF_INET6),
     (std.SOL_SOCKET, std.SO_REUSEPORT): Option(applies=_is_udp),
     # Without Nagle's algorithm in the simulation, TCP_NODELAY changes nothing.
     (std.IPPROTO_TCP, std.TCP_NODELAY): Option(applies=_is_tcp),

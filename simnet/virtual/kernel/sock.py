@@ -174,6 +174,8 @@ class SocketEnd(file.File):
         option = self._option(level, number)
         if option.get is not None:
             return option.get(self)
+        if option.set is not None:
+            raise self.failed("getsockopt", errno.ENOPROTOOPT)  # write only
         return (self.settings or {}).get((level, number), option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
