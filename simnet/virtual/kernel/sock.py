@@ -58,9 +58,11 @@ class SocketEnd(file.File):
         "linger_seconds",
         "receive_buffer",
         "reuse_address",
+        "reuse_port",
         "send_buffer",
         "settings",
         "so_error",
+        "v6only",
     )
 
     family: int
@@ -74,7 +76,8 @@ class SocketEnd(file.File):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.so_error = 0
-        self.reuse_address = False
+        self.reuse_address = self.reuse_port = False
+        self.v6only = False
         self.linger_seconds: int | None = None
         self.send_buffer, self.receive_buffer = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
         self.settings: dict[tuple[int, int], int] | None = None  # options that a program has set

@@ -35,7 +35,7 @@ LENGTH_MAX = 0xFFFF  # more than this over IPv4 is not looked at any further
 
 _OOB, _PEEK, _TRUNC, _ERRQUEUE = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_ERRQUEUE))
 _NOT_SIMULATED = int(std.MSG_MORE) | 0x10  # MSG_PROBE
-_SOL, _BROADCAST, _REUSEPORT = std.SOL_SOCKET, std.SO_BROADCAST, std.SO_REUSEPORT
+_SOL, _BROADCAST = std.SOL_SOCKET, std.SO_BROADCAST
 _LOOPBACK, _LOOPBACK6 = "127.0.0.1", "::1"
 
 _SEND, _ARRIVE, _RECV, _CONNECT = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV, Kind.CONNECT))
@@ -46,7 +46,6 @@ class UdpEnd(SocketEnd):
     """A UDP socket below its descriptors."""
 
     __slots__ = (
-        "_is_given",
         "_touched",
         "_way",
         "alias",
@@ -74,7 +73,6 @@ class UdpEnd(SocketEnd):
         self.number = host.number  # in the trace, until it has a port and thereby a name
         self.local: Inet = (self._any, 0)
         self.remote: Inet = (self._any, 0)
-        self._is_given = False  # the local address, by bind()
         self._way: Route | None = None  # to the peer, as connect() found it
         self.pair: tuple[Inet, Inet] | None = None  # by which `UdpPorts` finds it
         self.is_connected = False
@@ -86,14 +84,6 @@ class UdpEnd(SocketEnd):
     @property
     def _any(self) -> str:
         return ANY6 if self.family == std.AF_INET6 else ANY
-
-    @property
-    def reuse_port(self) -> bool:
-        return bool(self.setting(_SOL, _REUSEPORT))
-
-    @property
-    def v6only(self) -> bool:
-        return self.family == std.AF_INET6 and bool(self.setting(std.IPPROTO_IPV6, std.IPV6_V6ONLY))
 
     @property
     def touched(self) -> int:
@@ -137,7 +127,8 @@ class UdpEnd(SocketEnd):
         if reason:
             raise self.failed("bind", reason)
         self._take_port("bind", *address)
-        self._is_given = not is_wildcard(address[0])
+        if is_ipv6(address[0]) and not is_wildcard(address[0]):
+            self.v6only = True  # __inet6_bind: it cannot speak IPv4 any more
 
     def _bars(self, address: str, port: int) -> int:
         """Why the socket cannot be bound there, whoever else is; 0 if it can.
@@ -250,11 +241,10 @@ class UdpEnd(SocketEnd):
         name = self._specific(target[0])
         if is_ipv6(name) and not is_ipv6(local):
             raise self.failed(call, errno.EAFNOSUPPORT)
-        bound = "" if is_wildcard(local) or is_for_many(local) else local
-        if is_ipv6(bound) and not is_ipv6(name):
-            if self._is_given:
-                raise self.failed(call, errno.ENETUNREACH)
-            bound = ""
+        if self.v6only and not is_ipv6(name):
+            raise self.failed(call, errno.ENETUNREACH)
+        has_source = not is_wildcard(local) and not is_for_many(local) and is_ipv6(local) == is_ipv6(name)
+        bound = local if has_source else ""
         try:
             way = route(self, (name, target[1]), bound)
         except OSError as error:
