@@ -161,7 +161,7 @@ class UdpEnd(SocketEnd):
         self._have_a_port("connect")
         if needs_scope(address[0]):
             raise self.failed("connect", errno.EINVAL)
-        way = self._route("connect", address)
+        way = self._route("connect", self._specific(address))
         if self.local[0] == self._any:
             self.host.udp.ports.narrow(self, way.source)
         self._way, self.remote = way, way.target
@@ -209,6 +209,10 @@ class UdpEnd(SocketEnd):
         if flags & _NOT_SIMULATED:
             raise NotImplementedError(f"send() with {flag_names(flags & _NOT_SIMULATED)} is not simulated")
         self._have_a_port("send")
+        if address is not None:
+            address = self._specific(address)
+        elif self.is_connected and self.family == std.AF_INET6 and not is_ipv6(self.remote[0]):
+            address = self.remote  # udpv6_sendmsg hands it on as if it was given
         version = 6 if is_ipv6((address or self.remote)[0]) else 4
         reason = self._bars_ipv4(len(data), flags) if version == 4 else 0
         if not reason and address is None and not self.is_connected:
@@ -237,8 +241,7 @@ class UdpEnd(SocketEnd):
 
     def _route(self, call: str, target: Inet) -> Route:
         """The way to what a program has given as the destination."""
-        local = self.local[0]
-        name = self._specific(target[0])
+        local, name = self.local[0], target[0]
         if is_ipv6(name) and not is_ipv6(local):
             raise self.failed(call, errno.EAFNOSUPPORT)
         if self.v6only and not is_ipv6(name):
@@ -246,21 +249,21 @@ class UdpEnd(SocketEnd):
         has_source = not is_wildcard(local) and not is_for_many(local) and is_ipv6(local) == is_ipv6(name)
         bound = local if has_source else ""
         try:
-            way = route(self, (name, target[1]), bound)
+            way = route(self, target, bound)
         except OSError as error:
             raise self.failed(call, error.errno or 0) from None
         if is_broadcast(name) and not self.setting(_SOL, _BROADCAST):
             raise self.failed(call, errno.EACCES)
         return way
 
-    def _specific(self, address: str) -> str:
+    def _specific(self, target: Inet) -> Inet:
         """No address is this host's own: the one that the socket is bound to, or that of loopback."""
+        address, local = target[0], self.local[0]
         if not is_wildcard(address):
-            return address
-        local = self.local[0]
+            return target
         if is_ipv6(address) and is_ipv6(local):
-            return _LOOPBACK6
-        return local if not is_wildcard(local) and not is_ipv6(local) else _LOOPBACK
+            return _LOOPBACK6, target[1]
+        return (_LOOPBACK if is_wildcard(local) or is_ipv6(local) else local), target[1]
 
     # --- receiving -------------------------------------------------------------------------------
 

@@ -3,6 +3,10 @@
 Sockets of UDP do not listen: several may hold a port, and what comes for it is for the one that fits best
 (udp4_lib_lookup2 and compute_score in net/ipv4/udp.c), or for each that fits if it was sent to many.
 
+Sockets are asked one after the other, and where they are equal the first one has it.  The order is that of
+the kernel's hash chains: who comes last is asked first, but for sockets of AF_INET6 with SO_REUSEPORT, who
+come last of all (sk_add_node_rcu).  There are three: by port, by port and address, and by both addresses.
+
 Owns bindings and the search among them.  `ports` has those of TCP.
 """
 
@@ -10,7 +14,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import socket as std
+from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
@@ -28,13 +33,14 @@ _Key = TypeVar("_Key")
 class UdpPorts:
     """Who holds which port of a host.  Which are ephemeral is said once for TCP and UDP (ip(7))."""
 
-    __slots__ = ("_held", "_host", "_next", "_pairs")
+    __slots__ = ("_by_name", "_by_pair", "_by_port", "_host", "_next")
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._next = 0
-        self._held: dict[int, dict[UdpEnd, None]] = {}  # in the order of binding: the last is asked first
-        self._pairs: dict[tuple[Inet, Inet], dict[UdpEnd, None]] = {}
+        self._by_port: dict[int, list[UdpEnd]] = {}
+        self._by_name: dict[Inet, list[UdpEnd]] = {}
+        self._by_pair: dict[tuple[Inet, Inet], list[UdpEnd]] = {}
 
     # --- bindings --------------------------------------------------------------------------------
 
@@ -45,35 +51,38 @@ class UdpPorts:
         elif self._conflicts(end, address, port):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         end.local = (address, port)
-        self._held.setdefault(port, {})[end] = None
+        comes_last = end.reuse_port and end.family == std.AF_INET6
+        for holders in (_chain(self._by_port, port), _chain(self._by_name, _name(end.local))):
+            holders.insert(len(holders) if comes_last else 0, end)
 
     def release(self, end: UdpEnd) -> None:
-        """`end` no longer holds its port."""
-        _drop(self._held, end.local[1], end)
+        """`end` no longer holds its port, if it did."""
+        if end.local[1]:
+            _drop(self._by_port, end.local[1], end)
+            _drop(self._by_name, _name(end.local), end)
         if end.pair is not None:
-            _drop(self._pairs, end.pair, end)
+            _drop(self._by_pair, end.pair, end)
 
     def narrow(self, end: UdpEnd, address: str) -> None:
         """A socket bound to every address is bound to one now: it comes first there (udp_lib_rehash)."""
+        _drop(self._by_name, _name(end.local), end)
         end.local = (address, end.local[1])
-        holders = self._held[end.local[1]]
-        del holders[end]
-        holders[end] = None
+        _chain(self._by_name, end.local).insert(0, end)
 
     def pair_up(self, end: UdpEnd) -> None:
         """A socket was connected for the first time: it is found by both addresses (udp_lib_hash4)."""
         if end.pair is None:
             end.pair = (end.local, end.remote)
-            self._pairs.setdefault(end.pair, {})[end] = None
+            _chain(self._by_pair, end.pair).insert(0, end)
 
     def _conflicts(self, end: UdpEnd, address: str, port: int) -> bool:
         """Whether somebody else's binding bars this one (udp_lib_lport_inuse).
 
-        The first that could decides alone if both have SO_REUSEPORT, whoever else is there.
+        Who overlaps first decides: if both have SO_REUSEPORT, whoever else is there is not asked.
         """
-        for other in self._newest(port):
+        for other in self._by_port.get(port, ()):
             shared = other.reuse_address and end.reuse_address
-            if not shared and overlap(other.local[0], other.v6only, address, end.v6only):
+            if not shared and _overlap(other, end, address):
                 return not (other.reuse_port and end.reuse_port)
         return False
 
@@ -82,7 +91,7 @@ class UdpPorts:
         first, last = self._host.ports.first, self._host.ports.last
         start = self._next if first <= self._next <= last else first
         ports = range(start, last + 1), range(first, start)
-        free = (port for port in chain(*ports) if port not in self._held)
+        free = (port for port in chain(*ports) if port not in self._by_port)
         shared = (port for port in chain(*ports) if not self._conflicts(end, address, port))
         port = next(free, 0) or next(shared, 0)
         if not port:
@@ -90,23 +99,21 @@ class UdpPorts:
         self._next = port + 1
         return port
 
-    def _newest(self, port: int) -> Iterator[UdpEnd]:
-        return reversed(self._held.get(port, {}))
-
     # --- whose a datagram is ---------------------------------------------------------------------
 
     def find(self, target: Inet, source: Inet) -> UdpEnd | None:
         """The socket that gets what comes from `source` for `target`, if there is one."""
-        for end in reversed(self._pairs.get((target, source), {})):
+        for end in self._by_pair.get((target, source), ()):
             if end.local == target and end.remote == source:
                 return end
-        address = target[0]
-        return self._best((address,), target, source) or self._best(_wildcards(address), target, source)
+        address, port = target
+        exact = self._best(self._by_name.get(target, ()), (address,), source)
+        return exact or self._best(self._by_name.get((ANY, port), ()), _wildcards(address), source)
 
-    def _best(self, bound: tuple[str, ...], target: Inet, source: Inet) -> UdpEnd | None:
-        """Among those bound to one address: the one that fits best, of equals the last one bound."""
+    def _best(self, holders: Iterable[UdpEnd], bound: tuple[str, ...], source: Inet) -> UdpEnd | None:
+        """The one that fits best; of equals, the first."""
         best, most = None, 0
-        for end in self._newest(target[1]):
+        for end in holders:
             score = end.score(source) if end.local[0] in bound else 0
             if score > most:
                 best, most = end, score
@@ -116,11 +123,8 @@ class UdpPorts:
 
     def _of_group(self, end: UdpEnd, source: Inet) -> UdpEnd:
         """One of those that share the port by SO_REUSEPORT, always the same for a sender."""
-        group = [
-            other
-            for other in self._held[end.local[1]]
-            if other.reuse_port and other.local == end.local and not other.is_connected
-        ]
+        holders = self._by_name[_name(end.local)]
+        group = [e for e in holders if e.reuse_port and e.local == end.local and not e.is_connected]
         return group[crc32(f"{source[0]} {source[1]}".encode()) % len(group)]
 
     def everyone(self, datagram: Datagram) -> list[UdpEnd]:
@@ -129,18 +133,37 @@ class UdpPorts:
         bound = (address, *_wildcards(address))
         return [
             end
-            for end in self._newest(port)
+            for end in self._by_port.get(port, ())
             if end.local[0] in bound and end.score(datagram.source) and end.groups.hears(datagram)
         ]
 
 
-def _drop(table: dict[_Key, dict[UdpEnd, None]], key: _Key, end: UdpEnd) -> None:
-    holders = table.get(key, {})
-    holders.pop(end, None)
-    if not holders:
-        table.pop(key, None)
+def _chain(table: dict[_Key, list[UdpEnd]], key: _Key) -> list[UdpEnd]:
+    return table.setdefault(key, [])
+
+
+def _drop(table: dict[_Key, list[UdpEnd]], key: _Key, end: UdpEnd) -> None:
+    table[key].remove(end)
+    if not table[key]:
+        del table[key]
+
+
+def _name(local: Inet) -> Inet:
+    """Where a socket is looked for: the wildcards of both versions of IP are one place."""
+    return (ANY, local[1]) if local[0] == ANY6 else local
 
 
 def _wildcards(address: str) -> tuple[str, ...]:
     """The bound addresses that mean any, for what is sent to `address`."""
     return (ANY6,) if is_ipv6(address) else (ANY, ANY6)
+
+
+def _overlap(other: UdpEnd, end: UdpEnd, address: str) -> bool:
+    """Whether something may be sent to both (inet_rcv_saddr_equal).
+
+    A socket of AF_INET6 that connect() bound to an address of IPv6 keeps its port of IPv4 from the wildcard.
+    """
+    bound = other.local[0]
+    if address == ANY and end.family == std.AF_INET and is_ipv6(bound):
+        return not other.v6only
+    return overlap(bound, other.v6only, address, end.v6only)
