@@ -87,9 +87,12 @@ class UdpPorts:
         return False
 
     def _ephemeral(self, end: UdpEnd, address: str) -> int:
-        """The next port that nobody has; if there is none, the next that can be shared."""
+        """The next port that nobody has; if there is none, the next that can be shared.
+
+        They begin half-way, far from those of TCP: that sockets of both have one number is rare on Linux.
+        """
         first, last = self._host.ports.first, self._host.ports.last
-        start = self._next if first <= self._next <= last else first
+        start = self._next if first <= self._next <= last else (first + last) // 2
         ports = range(start, last + 1), range(first, start)
         free = (port for port in chain(*ports) if port not in self._by_port)
         shared = (port for port in chain(*ports) if not self._conflicts(end, address, port))
