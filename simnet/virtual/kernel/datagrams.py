@@ -6,16 +6,15 @@ Owns what a datagram carries and how many a receive buffer holds.  Who gets one 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import attrs
+
+from .addresses import Inet, is_ipv6
 
 if TYPE_CHECKING:
     from ..host import Host
     from ..link import Path
-
-Endpoint: TypeAlias = "tuple[str, int]"
-"""An address and a port."""
 
 _HEAD_MIN, _HEAD_MAX = 576, 16_384
 _SK_BUFF_BYTES = 256
@@ -39,8 +38,8 @@ class Datagram:
     """What one send() made: on its way, and then in the queue of a socket."""
 
     data: bytes
-    source: Endpoint
-    target: Endpoint
+    source: Inet
+    target: Inet
     origin: Host
     """Who sent it: what an answer of ICMP goes back to."""
 
@@ -48,12 +47,11 @@ class Datagram:
     """The index of the interface by which it leaves and comes."""
 
     path: Path
-    ttl: int = 64
 
     @property
     def version(self) -> int:
         """Of IP."""
-        return 6 if ":" in self.target[0] else 4
+        return 6 if is_ipv6(self.target[0]) else 4
 
     @property
     def truesize(self) -> int:

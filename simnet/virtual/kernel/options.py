@@ -72,6 +72,18 @@ def _set_reuse_address(end: SocketEnd, value: Value) -> None:
     end.reuse_address = number(value) != 0
 
 
+def _set_reuse_port(end: SocketEnd, value: Value) -> None:
+    end.reuse_port = number(value) != 0
+
+
+def _set_v6only(end: Any, value: Value) -> None:
+    """EINVAL once the socket has a port (do_ipv6_setsockopt)."""
+    is_on = number(value) != 0
+    if end.local[1]:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    end.v6only = is_on
+
+
 # The kernel doubles what it is told, for its own bookkeeping (socket(7)).
 def _set_send_buffer(end: SocketEnd, value: Value) -> None:
     end.set_buffers(send=max(number(value), SEND_BUFFER_MIN))
@@ -100,7 +112,12 @@ TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_SNDBUF): Option(get=lambda end: 2 * end.send_buffer, set=_set_send_buffer),
     (std.SOL_SOCKET, std.SO_RCVBUF): Option(get=lambda end: 2 * end.receive_buffer, set=_set_receive_buffer),
     (std.SOL_SOCKET, std.SO_BROADCAST): Option(),
-    (std.SOL_SOCKET, std.SO_REUSEPORT): Option(applies=_is_udp),
+    (std.IPPROTO_IPV6, std.IPV6_V6ONLY): Option(
+        get=lambda end: int(end.v6only), set=_set_v6only, applies=lambda end: end.family == std.AF_INET6
+    ),
+    (std.SOL_SOCKET, std.SO_REUSEPORT): Option(
+        get=lambda end: int(end.reuse_port), set=_set_reuse_port, applies=_is_udp
+    ),
     # Without Nagle's algorithm in the simulation, TCP_NODELAY changes nothing.
     (std.IPPROTO_TCP, std.TCP_NODELAY): Option(applies=_is_tcp),
 }

@@ -58,9 +58,11 @@ class SocketEnd(file.File):
         "linger_seconds",
         "receive_buffer",
         "reuse_address",
+        "reuse_port",
         "send_buffer",
         "settings",
         "so_error",
+        "v6only",
     )
 
     family: int
@@ -74,7 +76,8 @@ class SocketEnd(file.File):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.so_error = 0
-        self.reuse_address = False
+        self.reuse_address = self.reuse_port = False
+        self.v6only = False
         self.linger_seconds: int | None = None
         self.send_buffer, self.receive_buffer = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
         self.settings: dict[tuple[int, int], int] | None = None  # options that a program has set
@@ -174,6 +177,8 @@ class SocketEnd(file.File):
         option = self._option(level, number)
         if option.get is not None:
             return option.get(self)
+        if option.set is not None:
+            raise self.failed("getsockopt", errno.ENOPROTOOPT)  # write only
         return (self.settings or {}).get((level, number), option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:

@@ -1,7 +1,8 @@
-"""A UDP socket as a program sees it: the calls, and what they answer (udp(7), ip(7)).
+"""A UDP socket as a program sees it: the calls, and what they answer (udp(7), ip(7), ipv6(7)).
 
 The order of the questions is the one in which Linux asks them: udp_sendmsg, udp_recvmsg and udp_poll in
-net/ipv4/udp.c, __ip4_datagram_connect in net/ipv4/datagram.c, __inet_bind in net/ipv4/af_inet.c.
+net/ipv4/udp.c and their like in net/ipv6/udp.c, __ip4_datagram_connect in net/ipv4/datagram.c, __inet_bind
+in net/ipv4/af_inet.c.  A socket of AF_INET6 speaks IPv4 too, with addresses that are mapped (ipv6(7)).
 
 Owns calls, errors and readiness.  What becomes of a datagram between two sockets is `udp_layer`.
 
@@ -16,21 +17,26 @@ import socket as std
 from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
-from ...transport import ERR, HUP, IN, OUT, RDHUP
-from .datagrams import Datagram, DatagramQueue, Endpoint
-from .ports import ANY
+from ...transport import ERR, HUP, IN, OUT, RDHUP, Address
+from . import udp_control
+from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_wildcard, shown
+from .datagrams import Datagram, DatagramQueue
+from .multicast import OPTIONS, Groups
+from .options import Option
+from .routes import Route, is_broadcast, is_for_many, needs_scope, route
 from .sock import Message, SocketEnd, flag_names
 
 if TYPE_CHECKING:
     from ..host import Host
 
 BUFFER_BYTES = 106_496  # half of net.core.rmem_default and wmem_default, which count the kernel's bookkeeping
-PAYLOAD_MAX = 65_507  # 65535, less the headers of IP and UDP
-LENGTH_MAX = 0xFFFF  # more is not looked at any further
+PAYLOAD_MAX = {4: 65_507, 6: 65_527}  # 65535, less the header of UDP, and of IPv4 (RFC 768, 791, 8200)
+LENGTH_MAX = 0xFFFF  # more than this over IPv4 is not looked at any further
 
 _OOB, _PEEK, _TRUNC, _ERRQUEUE = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_ERRQUEUE))
 _NOT_SIMULATED = int(std.MSG_MORE) | 0x10  # MSG_PROBE
-_SOL, _BROADCAST, _REUSEPORT = std.SOL_SOCKET, std.SO_BROADCAST, std.SO_REUSEPORT
+_SOL, _BROADCAST = std.SOL_SOCKET, std.SO_BROADCAST
+_LOOPBACK, _LOOPBACK6 = "127.0.0.1", "::1"
 
 _SEND, _ARRIVE, _RECV, _CONNECT = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV, Kind.CONNECT))
 _SHUTDOWN, _CLOSE, _FAIL, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.FAIL, Kind.RESET))
@@ -41,7 +47,10 @@ class UdpEnd(SocketEnd):
 
     __slots__ = (
         "_touched",
+        "_way",
         "alias",
+        "family",
+        "groups",
         "is_connected",
         "label",
         "local",
@@ -53,26 +62,28 @@ class UdpEnd(SocketEnd):
         "send_shut",
     )
 
-    family = std.AF_INET
     kind = std.SOCK_DGRAM
     proto = std.IPPROTO_UDP
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, family: int) -> None:
         super().__init__(host)
+        self.family = family
         self.send_buffer = self.receive_buffer = BUFFER_BYTES
         self.label = self.alias = ""
         self.number = host.number  # in the trace, until it has a port and thereby a name
-        self.local: Endpoint = (ANY, 0)
-        self.remote: Endpoint = (ANY, 0)
+        self.local: Inet = (self._any, 0)
+        self.remote: Inet = (self._any, 0)
+        self._way: Route | None = None  # to the peer, as connect() found it
+        self.pair: tuple[Inet, Inet] | None = None  # by which `UdpPorts` finds it
         self.is_connected = False
-        self.pair: tuple[Endpoint, Endpoint] | None = None  # by which `UdpPorts` finds it
         self.send_shut = self.receive_shut = False
         self.queue = DatagramQueue()
+        self.groups = Groups(self)
         self._touched = 0
 
     @property
-    def reuse_port(self) -> bool:
-        return bool(self.setting(_SOL, _REUSEPORT))
+    def _any(self) -> str:
+        return ANY6 if self.family == std.AF_INET6 else ANY
 
     @property
     def touched(self) -> int:
@@ -99,26 +110,38 @@ class UdpEnd(SocketEnd):
 
     # --- names -----------------------------------------------------------------------------------
 
-    def given(self, call: str, address: Any) -> Endpoint:
-        return self.host.given_address(call, address)
+    def given(self, call: str, address: Any) -> Inet:
+        return given(call, self.family, address, self.host.resolve)
 
-    def getsockname(self) -> Endpoint:
-        return self.local
+    def getsockname(self) -> Address:
+        return shown(self.family, self.local)
 
-    def getpeername(self) -> Endpoint:
+    def getpeername(self) -> Address:
         """inet_getname: a peer without a port is none."""
         if not self.is_connected or not self.remote[1]:
             raise self.failed("getpeername", errno.ENOTCONN)
-        return self.remote
+        return shown(self.family, self.remote)
 
-    def bind(self, address: Endpoint) -> None:
-        name, port = address
-        local = self.host.local_address(name)
-        if local is None:
-            raise self.failed("bind", errno.EADDRNOTAVAIL)
-        if self.local[1]:
-            raise self.failed("bind", errno.EINVAL)
-        self._take_port("bind", local, port)
+    def bind(self, address: Inet) -> None:
+        reason = self._bars(*address)
+        if reason:
+            raise self.failed("bind", reason)
+        self._take_port("bind", *address)
+        if is_ipv6(address[0]) and not is_wildcard(address[0]):
+            self.v6only = True  # __inet6_bind: it cannot speak IPv4 any more
+
+    def _bars(self, address: str, port: int) -> int:
+        """Why the socket cannot be bound there, whoever else is; 0 if it can.
+
+        __inet_bind asks for the address first, __inet6_bind for the socket.
+        """
+        text = address.partition("%")[0]
+        is_ours = is_wildcard(text) or is_for_many(text) or self.host.local_address(text) is not None
+        if self.family == std.AF_INET:
+            return errno.EADDRNOTAVAIL if not is_ours else errno.EINVAL if self.local[1] else 0
+        if self.local[1] or needs_scope(address) or (self.v6only and not is_ipv6(address)):
+            return errno.EINVAL
+        return 0 if is_ours else errno.EADDRNOTAVAIL
 
     def _take_port(self, call: str, address: str, port: int) -> None:
         try:
@@ -130,28 +153,33 @@ class UdpEnd(SocketEnd):
     def _have_a_port(self, call: str) -> None:
         """Every call that needs a port takes one, whatever else becomes of the call (inet_autobind)."""
         if not self.local[1]:
-            self._take_port(call, ANY, 0)
+            self._take_port(call, self._any, 0)
 
     # --- connections -----------------------------------------------------------------------------
 
-    def connect(self, address: Endpoint) -> None:
+    def connect(self, address: Inet) -> None:
         self._have_a_port("connect")
-        source, remote = self._route("connect", address)
-        if self.local[0] == ANY:
-            self.host.udp.ports.narrow(self, source)
-        self.remote = remote
+        if needs_scope(address[0]):
+            raise self.failed("connect", errno.EINVAL)
+        way = self._route("connect", self._specific(address))
+        if self.local[0] == self._any:
+            self.host.udp.ports.narrow(self, way.source)
+        self._way, self.remote = way, way.target
         self.is_connected = True
         self.host.udp.ports.pair_up(self)
-        self.note(_CONNECT, remote[1])
+        self.note(_CONNECT, way.target[1])
 
-    def score(self, source: Endpoint) -> int:
+    def score(self, source: Inet) -> int:
         """How well this socket fits what comes from `source`: 0 not at all (compute_score)."""
+        own = 2 if self.family == std.AF_INET else 1
+        if not is_ipv6(source[0]) and self.v6only:
+            return 0
         if not self.is_connected:
-            return 1
+            return own
         address, port = self.remote
         if address != source[0] or port not in (0, source[1]):
             return 0
-        return 3 if port else 2
+        return own + (8 if port else 4)
 
     def shutdown(self, how: int) -> None:
         """As inet_shutdown: a call that fails has effects all the same."""
@@ -176,39 +204,66 @@ class UdpEnd(SocketEnd):
             return self.send_message(view.tobytes(), flags, None, [])
 
     def send_message(
-        self, data: bytes, flags: int, address: Endpoint | None, control: list[tuple[int, int, Any]]
+        self, data: bytes, flags: int, address: Inet | None, control: list[tuple[int, int, Any]]
     ) -> int:
-        self._have_a_port("send")
-        if len(data) > LENGTH_MAX:
-            raise self.failed("send", errno.EMSGSIZE)
         if flags & _NOT_SIMULATED:
             raise NotImplementedError(f"send() with {flag_names(flags & _NOT_SIMULATED)} is not simulated")
-        if flags & _OOB:
-            raise self.failed("send", errno.EOPNOTSUPP)
+        self._have_a_port("send")
         if address is not None:
-            if not address[1]:
-                raise self.failed("send", errno.EINVAL)
-        elif not self.is_connected:
-            raise self.failed("send", errno.EDESTADDRREQ)
-        source, target = self._route("send", address or self.remote)
-        if len(data) > PAYLOAD_MAX:
+            address = self._specific(address)
+        elif self.is_connected and self.family == std.AF_INET6 and not is_ipv6(self.remote[0]):
+            address = self.remote  # udpv6_sendmsg hands it on as if it was given
+        version = 6 if is_ipv6((address or self.remote)[0]) else 4
+        reason = self._bars_ipv4(len(data), flags) if version == 4 else 0
+        if not reason and address is None and not self.is_connected:
+            reason = errno.EDESTADDRREQ
+        if reason or (address is not None and not address[1]):
+            raise self.failed("send", reason or errno.EINVAL)
+        udp_control.check(control, version)
+        way = self._way if address is None else self._route("send", address)
+        assert way is not None
+        if len(data) > PAYLOAD_MAX[version]:
             raise self.failed("send", errno.EMSGSIZE)
         if self.so_error or self.send_shut:
             raise self.failed("send", self.take_error() or errno.EPIPE)
         self._touched += 1
         self.note(_SEND, len(data), data)
-        self.host.udp.send(self, data, (source, self.local[1]), target)
+        self.host.udp.send(self, data, way)
         return len(data)
 
-    def _route(self, call: str, address: Endpoint) -> tuple[str, Endpoint]:
-        """The own address for what goes to `address`, and where it goes (ip_route_output_key)."""
-        bound = self.local[0]
-        target, remote = self.host.route(address, bound)
-        if target is None:
+    def _bars_ipv4(self, size: int, flags: int) -> int:
+        """What udp_sendmsg refuses and udpv6_sendmsg does not."""
+        if self.v6only:
+            return errno.ENETUNREACH
+        if size > LENGTH_MAX:
+            return errno.EMSGSIZE
+        return errno.EOPNOTSUPP if flags & _OOB else 0
+
+    def _route(self, call: str, target: Inet) -> Route:
+        """The way to what a program has given as the destination."""
+        local, name = self.local[0], target[0]
+        if is_ipv6(name) and not is_ipv6(local):
+            raise self.failed(call, errno.EAFNOSUPPORT)
+        if self.v6only and not is_ipv6(name):
             raise self.failed(call, errno.ENETUNREACH)
-        if target is not self.host and bound.startswith("127."):
-            raise self.failed(call, errno.EINVAL)  # a martian source
-        return bound if bound != ANY else self.host.source_address(remote[0]), remote
+        has_source = not is_wildcard(local) and not is_for_many(local) and is_ipv6(local) == is_ipv6(name)
+        bound = local if has_source else ""
+        try:
+            way = route(self, target, bound)
+        except OSError as error:
+            raise self.failed(call, error.errno or 0) from None
+        if is_broadcast(name) and not self.setting(_SOL, _BROADCAST):
+            raise self.failed(call, errno.EACCES)
+        return way
+
+    def _specific(self, target: Inet) -> Inet:
+        """No address is this host's own: the one that the socket is bound to, or that of loopback."""
+        address, local = target[0], self.local[0]
+        if not is_wildcard(address):
+            return target
+        if is_ipv6(address) and is_ipv6(local):
+            return _LOOPBACK6, target[1]
+        return (_LOOPBACK if is_wildcard(local) or is_ipv6(local) else local), target[1]
 
     # --- receiving -------------------------------------------------------------------------------
 
@@ -230,7 +285,7 @@ class UdpEnd(SocketEnd):
             self.note(_RECV, len(data))
         return Message(
             data,
-            datagram.source,
+            shown(self.family, datagram.source),
             flags=_TRUNC if len(data) < len(datagram.data) else 0,
             length=len(datagram.data) if flags & _TRUNC else len(data),
         )
@@ -269,6 +324,12 @@ class UdpEnd(SocketEnd):
         remote = "{}:{}".format(*self.remote) if self.is_connected else "*"
         return "{}:{}".format(*self.local), remote
 
+    def _option(self, level: int, number: int) -> Option:
+        option = OPTIONS.get((level, number))
+        if option is None or (level == std.IPPROTO_IPV6 and self.family != std.AF_INET6):
+            return super()._option(level, number)
+        return option
+
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
         if self.net.log is not None:
             self.net.log((self.net.now_ns, kind, self.number, n, data))
@@ -282,6 +343,7 @@ class UdpEnd(SocketEnd):
     def close(self) -> None:
         self.note(_CLOSE, 0)
         self.watchers = ()
+        self.groups.leave_all()
         self.host.udp.ports.release(self)
 
     def vanish(self) -> None:

@@ -2,7 +2,8 @@
 
 A datagram goes once along a path and is never sent again: on a path that is closed, or before a queue that
 is full, it is lost.  Later ones may overtake it where there is jitter.  One for the own host is there before
-the call returns.  What nobody takes is answered by ICMP, which takes its time too, and is lost as easily.
+the call returns.  What nobody takes is answered by ICMP, which takes its time too, and is lost as easily;
+what was sent to many is not.
 
 Simplified, and what a program could notice of it: a datagram is never fragmented, so that its size decides
 nothing but its time on a link with a bandwidth; refusals are not rationed (icmp_ratelimit in icmp(7)); a
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from .datagrams import Datagram, Endpoint, PortUnreachable
+from .addresses import is_multicast
+from .datagrams import Datagram, PortUnreachable
+from .routes import ALL_HOSTS, Route, hosts_on, is_for_many
 from .udp_ports import UdpPorts
 
 if TYPE_CHECKING:
@@ -26,63 +29,84 @@ Packet: TypeAlias = "Datagram | PortUnreachable"
 class UdpLayer:
     """What a host has of UDP besides its sockets."""
 
-    __slots__ = ("_jitters", "host", "ports")
+    __slots__ = ("_jitters", "_members", "host", "ports")
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.ports = UdpPorts()
+        self.ports = UdpPorts(host)
+        self._members: dict[tuple[int, str], int] = {}  # by interface and group: how many sockets joined
         self._jitters: dict[str, int] = {}  # by socket; counted on through a restart
 
     def lose_power(self) -> None:
-        """The host crashed: nobody holds a port any more."""
-        self.ports = UdpPorts(self.ports.first, self.ports.last)
+        """The host crashed: nobody holds a port any more, nobody is a member of a group."""
+        self.ports = UdpPorts(self.host)
+        self._members.clear()
+
+    # --- groups ----------------------------------------------------------------------------------
+
+    def join(self, interface: int, group: str) -> None:
+        """One more socket of this host has joined a group."""
+        self._members[interface, group] = self._members.get((interface, group), 0) + 1
+
+    def leave(self, interface: int, group: str) -> None:
+        """A socket of this host has left a group."""
+        self._members[interface, group] -= 1
+
+    def _is_for_us(self, datagram: Datagram) -> bool:
+        """Whether this host takes what was sent to many (ip_check_mc_rcu)."""
+        group = datagram.target[0]
+        if not is_multicast(group) or group in ALL_HOSTS:
+            return True
+        return bool(self._members.get((datagram.interface, group)))
 
     # --- what leaves -----------------------------------------------------------------------------
 
-    def send(self, end: UdpEnd, data: bytes, source: Endpoint, target: Endpoint) -> None:
-        """Send what `end` has to say to wherever `target` is."""
-        host, _ = self.host.route(target, source[0])
-        if host is not None:
+    def send(self, end: UdpEnd, data: bytes, way: Route) -> None:
+        """Send what `end` has to say."""
+        source = (way.source, end.local[1])
+        for host in hosts_on(way, end):
             path = self.host.network.path(self.host, host)
-            self.launch(end, Datagram(data, source, target, self.host, 1, path))
+            self._launch(end, Datagram(data, source, way.target, self.host, way.interface, path))
 
-    def launch(self, end: UdpEnd, datagram: Datagram) -> None:
+    def _launch(self, end: UdpEnd, datagram: Datagram) -> None:
         """Put a datagram of `end` on its path."""
-        path, net = datagram.path, self.host.network
-        delay_ns = 0
+        path, delay_ns = datagram.path, 0
         if path.jitter_ns:
             nth = self._jitters[end.label] = self._jitters.get(end.label, 0) + 1
-            effect = net.choose("jitter", end, nth, path.jitter_ns)
+            effect = self.host.network.choose("jitter", end, nth, path.jitter_ns)
             delay_ns = effect[1] if effect else 0
         self._carry(datagram, len(datagram.data), delay_ns)
 
     def _carry(self, packet: Packet, size: int, delay_ns: int = 0) -> None:
         """Let a packet arrive where its path ends, if nothing is in its way."""
-        path, net = packet.path, self.host.network
+        path, network = packet.path, self.host.network
         target = path.target.udp
         if target is self and not delay_ns:
             target.arrive(packet)
             return
-        when_ns = path.arrival_ns(net.now_ns, size) if path.is_open else None
+        when_ns = path.arrival_ns(network.now_ns, size) if path.is_open else None
         if when_ns is not None:
-            net.schedule.plan(when_ns + delay_ns, target, packet)
+            network.schedule.plan(when_ns + delay_ns, target, packet)
 
     # --- what comes ------------------------------------------------------------------------------
 
     def arrive(self, packet: Packet) -> None:
+        """A packet is at the end of its path."""
         if isinstance(packet, PortUnreachable):
             self._refused(packet.datagram)
-        else:
+        elif not is_for_many(packet.target[0]):
             self._deliver(packet)
+        elif self._is_for_us(packet):
+            for end in [end for end in self.ports.everyone(packet) if end.store(packet)]:
+                end.tell()
 
     def _deliver(self, datagram: Datagram) -> None:
         end = self.ports.find(datagram.target, datagram.source)
-        if end is not None:
-            if end.store(datagram):
-                end.tell()
-        else:
+        if end is None:
             path = self.host.network.path(self.host, datagram.origin)
             self._carry(PortUnreachable(datagram, path), 0)
+        elif end.store(datagram):
+            end.tell()
 
     def _refused(self, datagram: Datagram) -> None:
         """A datagram of this host found nobody: who sent it is told if it is connected (__udp4_lib_err)."""

@@ -1,7 +1,11 @@
 """The UDP ports of one host: who holds which, who may have one too, and whose a datagram is.
 
 Sockets of UDP do not listen: several may hold a port, and what comes for it is for the one that fits best
-(udp4_lib_lookup2 and compute_score in net/ipv4/udp.c), or for each that fits if it is sent to many.
+(udp4_lib_lookup2 and compute_score in net/ipv4/udp.c), or for each that fits if it was sent to many.
+
+Sockets are asked one after the other, and where they are equal the first one has it.  The order is that of
+the kernel's hash chains: who comes last is asked first, but for sockets of AF_INET6 with SO_REUSEPORT, who
+come last of all (sk_add_node_rcu).  There are three: by port, by port and address, and by both addresses.
 
 Owns bindings and the search among them.  `ports` has those of TCP.
 """
@@ -10,112 +14,159 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import socket as std
+from collections.abc import Iterable
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
-from .datagrams import Endpoint
-from .ports import ANY
+from .addresses import ANY, ANY6, Inet, is_ipv6, overlap
 
 if TYPE_CHECKING:
+    from ..host import Host
+    from .datagrams import Datagram
     from .udp import UdpEnd
+
+_Key = TypeVar("_Key")
 
 
 class UdpPorts:
-    """Who holds which port.  `first` and `last` bound the ephemeral ones (ip_local_port_range)."""
+    """Who holds which port of a host.  Which are ephemeral is said once for TCP and UDP (ip(7))."""
 
-    __slots__ = ("_held", "_next", "_pairs", "first", "last")
+    __slots__ = ("_by_name", "_by_pair", "_by_port", "_host", "_next")
 
-    def __init__(self, first: int = 32768, last: int = 60999) -> None:
-        self.first, self.last = first, last
-        self._next = first
-        self._held: dict[int, dict[UdpEnd, None]] = {}  # in the order of binding: the last is asked first
-        self._pairs: dict[tuple[Endpoint, Endpoint], dict[UdpEnd, None]] = {}
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._next = 0
+        self._by_port: dict[int, list[UdpEnd]] = {}
+        self._by_name: dict[Inet, list[UdpEnd]] = {}
+        self._by_pair: dict[tuple[Inet, Inet], list[UdpEnd]] = {}
 
     # --- bindings --------------------------------------------------------------------------------
 
     def take(self, end: UdpEnd, address: str, port: int) -> None:
         """Bind `end` to the port, or to an ephemeral one if `port` is 0; EADDRINUSE if it is taken."""
         if not port:
-            port = self._ephemeral()
+            port = self._ephemeral(end, address)
         elif self._conflicts(end, address, port):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         end.local = (address, port)
-        self._held.setdefault(port, {})[end] = None
+        comes_last = end.reuse_port and end.family == std.AF_INET6
+        for holders in (_chain(self._by_port, port), _chain(self._by_name, _name(end.local))):
+            holders.insert(len(holders) if comes_last else 0, end)
 
     def release(self, end: UdpEnd) -> None:
-        """`end` no longer holds its port."""
-        holders = self._held.get(end.local[1], {})
-        holders.pop(end, None)
-        if not holders:
-            self._held.pop(end.local[1], None)
+        """`end` no longer holds its port, if it did."""
+        if end.local[1]:
+            _drop(self._by_port, end.local[1], end)
+            _drop(self._by_name, _name(end.local), end)
         if end.pair is not None:
-            pairs = self._pairs[end.pair]
-            del pairs[end]
-            if not pairs:
-                del self._pairs[end.pair]
+            _drop(self._by_pair, end.pair, end)
 
     def narrow(self, end: UdpEnd, address: str) -> None:
         """A socket bound to every address is bound to one now: it comes first there (udp_lib_rehash)."""
+        _drop(self._by_name, _name(end.local), end)
         end.local = (address, end.local[1])
-        holders = self._held[end.local[1]]
-        del holders[end]
-        holders[end] = None
+        _chain(self._by_name, end.local).insert(0, end)
 
     def pair_up(self, end: UdpEnd) -> None:
         """A socket was connected for the first time: it is found by both addresses (udp_lib_hash4)."""
         if end.pair is None:
             end.pair = (end.local, end.remote)
-            self._pairs.setdefault(end.pair, {})[end] = None
+            _chain(self._by_pair, end.pair).insert(0, end)
 
     def _conflicts(self, end: UdpEnd, address: str, port: int) -> bool:
-        """Whether somebody else's binding bars this one (udp_lib_lport_inuse)."""
-        for other in self._newest(port):
-            if (other.reuse_address and end.reuse_address) or not _overlap(other.local[0], address):
-                continue
-            return not (other.reuse_port and end.reuse_port)
+        """Whether somebody else's binding bars this one (udp_lib_lport_inuse).
+
+        Who overlaps first decides: if both have SO_REUSEPORT, whoever else is there is not asked.
+        """
+        for other in self._by_port.get(port, ()):
+            shared = other.reuse_address and end.reuse_address
+            if not shared and _overlap(other, end, address):
+                return not (other.reuse_port and end.reuse_port)
         return False
 
-    def _ephemeral(self) -> int:
-        for _ in range(self.first, self.last + 1):
-            port = self._next
-            self._next = port + 1 if port < self.last else self.first
-            if port not in self._held:
-                return port
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    def _ephemeral(self, end: UdpEnd, address: str) -> int:
+        """The next port that nobody has; if there is none, the next that can be shared.
 
-    def _newest(self, port: int) -> Iterator[UdpEnd]:
-        return reversed(self._held.get(port, {}))
+        They begin half-way, far from those of TCP: that sockets of both have one number is rare on Linux.
+        """
+        first, last = self._host.ports.first, self._host.ports.last
+        start = self._next if first <= self._next <= last else (first + last) // 2
+        ports = range(start, last + 1), range(first, start)
+        free = (port for port in chain(*ports) if port not in self._by_port)
+        shared = (port for port in chain(*ports) if not self._conflicts(end, address, port))
+        port = next(free, 0) or next(shared, 0)
+        if not port:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        self._next = port + 1
+        return port
 
     # --- whose a datagram is ---------------------------------------------------------------------
 
-    def find(self, target: Endpoint, source: Endpoint) -> UdpEnd | None:
+    def find(self, target: Inet, source: Inet) -> UdpEnd | None:
         """The socket that gets what comes from `source` for `target`, if there is one."""
-        for end in reversed(self._pairs.get((target, source), {})):
+        for end in self._by_pair.get((target, source), ()):
             if end.local == target and end.remote == source:
                 return end
-        return self._best(target[0], target, source) or self._best(ANY, target, source)
+        address, port = target
+        exact = self._best(self._by_name.get(target, ()), (address,), source)
+        return exact or self._best(self._by_name.get((ANY, port), ()), _wildcards(address), source)
 
-    def _best(self, bound: str, target: Endpoint, source: Endpoint) -> UdpEnd | None:
-        """Among those bound to one address: the one that fits best, of equals the last one bound."""
+    def _best(self, holders: Iterable[UdpEnd], bound: tuple[str, ...], source: Inet) -> UdpEnd | None:
+        """The one that fits best; of equals, the first."""
         best, most = None, 0
-        for end in self._newest(target[1]):
-            score = end.score(source) if end.local[0] == bound else 0
+        for end in holders:
+            score = end.score(source) if end.local[0] in bound else 0
             if score > most:
                 best, most = end, score
         if best is None or best.is_connected or not best.reuse_port:
             return best
         return self._of_group(best, source)
 
-    def _of_group(self, end: UdpEnd, source: Endpoint) -> UdpEnd:
+    def _of_group(self, end: UdpEnd, source: Inet) -> UdpEnd:
         """One of those that share the port by SO_REUSEPORT, always the same for a sender."""
-        group = [
-            other
-            for other in self._held[end.local[1]]
-            if other.reuse_port and other.local == end.local and not other.is_connected
-        ]
+        holders = self._by_name[_name(end.local)]
+        group = [e for e in holders if e.reuse_port and e.local == end.local and not e.is_connected]
         return group[crc32(f"{source[0]} {source[1]}".encode()) % len(group)]
 
+    def everyone(self, datagram: Datagram) -> list[UdpEnd]:
+        """The sockets that get a copy of what was sent to many (__udp4_lib_mcast_deliver)."""
+        address, port = datagram.target
+        bound = (address, *_wildcards(address))
+        return [
+            end
+            for end in self._by_port.get(port, ())
+            if end.local[0] in bound and end.score(datagram.source) and end.groups.hears(datagram)
+        ]
 
-def _overlap(one: str, other: str) -> bool:
-    return one == other or ANY in (one, other)
+
+def _chain(table: dict[_Key, list[UdpEnd]], key: _Key) -> list[UdpEnd]:
+    return table.setdefault(key, [])
+
+
+def _drop(table: dict[_Key, list[UdpEnd]], key: _Key, end: UdpEnd) -> None:
+    table[key].remove(end)
+    if not table[key]:
+        del table[key]
+
+
+def _name(local: Inet) -> Inet:
+    """Where a socket is looked for: the wildcards of both versions of IP are one place."""
+    return (ANY, local[1]) if local[0] == ANY6 else local
+
+
+def _wildcards(address: str) -> tuple[str, ...]:
+    """The bound addresses that mean any, for what is sent to `address`."""
+    return (ANY6,) if is_ipv6(address) else (ANY, ANY6)
+
+
+def _overlap(other: UdpEnd, end: UdpEnd, address: str) -> bool:
+    """Whether something may be sent to both (inet_rcv_saddr_equal).
+
+    A socket of AF_INET6 that connect() bound to an address of IPv6 keeps its port of IPv4 from the wildcard.
+    """
+    bound = other.local[0]
+    if address == ANY and end.family == std.AF_INET and is_ipv6(bound):
+        return not other.v6only
+    return overlap(bound, other.v6only, address, end.v6only)
