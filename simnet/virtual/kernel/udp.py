@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, RDHUP
 from .datagrams import Datagram, DatagramQueue, Endpoint
+from .file import SPACE
 from .ports import ANY
 from .sock import Message, SocketEnd, flag_names
 
@@ -197,6 +198,7 @@ class UdpEnd(SocketEnd):
             raise self.failed("send", self.take_error() or errno.EPIPE)
         self._touched += 1
         self.note(_SEND, len(data), data)
+        self.wake(SPACE)  # the device has taken the datagram, and given its room back (sock_def_write_space)
         self.host.udp.send(self, data, (source, self.local[1]), target)
         return len(data)
 
