@@ -57,6 +57,10 @@ def places(kinds: Iterable[str] = tuple(KINDS)) -> list[Place]:
     ]
 
 
+def in_table_order(cells: Cells) -> list[Place]:
+    return [place for place in places() if place in cells]
+
+
 def make(wanted: Iterable[Place], bench_for: MakeBench) -> Iterator[tuple[Place, str]]:
     """The cells at these places, but for those whose operation does not apply to their state."""
     for place in wanted:
