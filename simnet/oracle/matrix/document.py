@@ -211,12 +211,12 @@ def beside_its_twin(kind: Kind, live: Cells) -> Iterator[str]:
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """A bar ends a cell, even in code, if nothing is before it."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(row)} |"
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
 
 def code(text: str) -> str:
-    """As code, also in a table: there a bar ends a cell, even in code."""
-    return f"`{text.replace('|', chr(92) + '|')}`" if text else ""
+    return f"`{text}`" if text else ""
