@@ -20,7 +20,7 @@ import attrs
 
 from ...transport import Address
 from .file import File
-from .options import Option, by_number, not_simulated
+from .options import by_number, not_simulated, refusal
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -143,13 +143,17 @@ class SocketEnd(File):
 
     def getsockopt(self, level: int, number: int) -> int | bytes:
         """The value of an option: an int, or the bytes of a structure."""
-        option = self._option(level, number)
+        option = by_number(self, level, number)
+        if option is None:
+            raise self._without_option(level, number, 0)
         if option.get is not None:
             return option.get(self)
         return (self.settings or {}).get((level, number), option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
-        option = self._option(level, number)
+        option = by_number(self, level, number)
+        if option is None:
+            raise self._without_option(level, number, 1)
         if option.set is not None:
             option.set(self, value)
         elif option.get is not None:
@@ -168,11 +172,12 @@ class SocketEnd(File):
         """The value of a plain option."""
         return int(self.getsockopt(level, number))
 
-    def _option(self, level: int, number: int) -> Option:
-        option = by_number(self, level, number)
-        if option is None:
-            raise not_simulated(level, number)
-        return option
+    def _without_option(self, level: int, number: int, call: int) -> Exception:
+        """Why an option cannot be read (`call` 0) or set (1): it is nothing to Linux, or not simulated."""
+        refused = refusal(self, level, number)
+        if refused is None:
+            return not_simulated(level, number)
+        return self.failed(("getsockopt", "setsockopt")[call], refused[call])
 
     # --- errors ----------------------------------------------------------------------------------
 
