@@ -46,6 +46,8 @@ class Registration:
 
     def wake(self, key: int = 0) -> None:
         """The end's readiness may have changed."""
+        if key and not key & self.events:
+            return
         self.queued = True
         poller = self.poller
         if not poller.ready and poller.on_ready is not None:

@@ -28,12 +28,18 @@ from .bench import Bench, Situation
 from .kinds import KINDS, Kind
 from .registry import OPERATIONS, STATES, Build, Operation
 
+BESIDE = "+"
+
 NOT_SIMULATED = "NotImplementedError: "
 
 
 @attrs.frozen(order=True)
 class Place:
-    """Where a cell is in the table."""
+    """Where a cell is in the table.
+
+    Two operations with a + between are made one after the other.  The table has no such cell, but
+    `pairs` draws some.
+    """
 
     kind: str
     state: str
@@ -57,29 +63,39 @@ def places(kinds: Iterable[str] = tuple(KINDS)) -> list[Place]:
     ]
 
 
+def in_table_order(cells: Cells) -> list[Place]:
+    return [place for place in places() if place in cells]
+
+
 def make(wanted: Iterable[Place], bench_for: MakeBench) -> Iterator[tuple[Place, str]]:
     """The cells at these places, but for those whose operation does not apply to their state."""
     for place in wanted:
         kind = KINDS[place.kind]
         bench = bench_for(kind)
         try:
-            cell = make_one(bench, STATES.of(kind)[place.state], OPERATIONS.of(kind)[place.operation])
+            operations = [OPERATIONS.of(kind)[name] for name in place.operation.split(BESIDE)]
+            cell = make_one(bench, STATES.of(kind)[place.state], *operations)
         finally:
             bench.clear()
         if cell is not None:
             yield place, cell
 
 
-def make_one(bench: Bench, build: Build, operate: Operation) -> str | None:
+def make_one(bench: Bench, build: Build, *operations: Operation) -> str | None:
     """One cell; an exception that no kernel raises is what is in it."""
     try:
         situation = brought_about(bench, build)
-        before = readiness(bench, situation)
-        said = operate(bench, situation)
-        if said is None:
-            return None
-        bench.settle()
-        return written(said, before, readiness(bench, situation))
+        after = readiness(bench, situation)
+        parts = []
+        for operate in operations:
+            before = after
+            said = operate(bench, situation)
+            if said is None:
+                return None
+            bench.settle()
+            after = readiness(bench, situation)
+            parts.append(written(said, before, after))
+        return f" {BESIDE} ".join(parts)
     except NotImplementedError as missing:
         return f"{NOT_SIMULATED}{missing}"
     except Exception as broken:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .cells import Cells, Place
+from .cells import Cells, Place, in_table_order
 from .kinds import KINDS, Kind
 from .record import TWINS
 from .registry import OPERATIONS, STATES
@@ -193,10 +193,10 @@ def beside_its_twin(kind: Kind, live: Cells) -> Iterator[str]:
     """Where the live kernel answers otherwise than for the kind that this one is most like."""
     twin = KINDS[TWINS[kind.name]]
     unlike: dict[str, list[tuple[str, str, str]]] = {}
-    for place, answer in of(live, kind).items():
+    for place in in_table_order(of(live, kind)):
         other = live.get(Place(twin.name, place.state, place.operation))
-        if other is not None and other != answer:
-            unlike.setdefault(place.operation, []).append((place.state, other, answer))
+        if other is not None and other != live[place]:
+            unlike.setdefault(place.operation, []).append((place.state, other, live[place]))
     count = sum(len(found) for found in unlike.values())
     yield f"As [{twin.title}](#{anchor(twin.title)}), but for {number(count)} cells, here by operation:"
     yield ""
@@ -211,12 +211,12 @@ def beside_its_twin(kind: Kind, live: Cells) -> Iterator[str]:
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """A bar ends a cell, even in code, if nothing is before it."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:
-        yield f"| {' | '.join(row)} |"
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
 
 def code(text: str) -> str:
-    """As code, also in a table: there a bar ends a cell, even in code."""
-    return f"`{text.replace('|', chr(92) + '|')}`" if text else ""
+    return f"`{text}`" if text else ""

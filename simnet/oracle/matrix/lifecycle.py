@@ -190,10 +190,12 @@ def bind_abstract(b: Bench, s: Situation) -> list[str]:
 
 @OPERATIONS("unix", "unixdg")
 def bind_nameless(b: Bench, s: Situation) -> list[str]:
-    """Autobind: the kernel chooses an abstract name (unix(7))."""
+    """Autobind: the kernel chooses an abstract name, of NUL and five digits (unix(7))."""
     said = b.answer(s.sock.bind, "")
-    name = b.modules.os.fsencode(s.sock.getsockname()) if said == "ok" else b""
-    return [said, f"{len(name)} bytes"]
+    if said != "ok":
+        return [said]
+    name = s.sock.getsockname()
+    return [said, f"{len(name)} abstract bytes" if isinstance(name, bytes) else b.written(name)]
 
 
 # --- shutdown ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from .cells import NOT_SIMULATED, Cells, Place
+from .cells import NOT_SIMULATED, Cells, Place, in_table_order
 from .reasons import REASONS, Reason
 
 NO_CELL = "does not apply"
@@ -56,7 +56,7 @@ def judge(live: Cells, virtual: Cells) -> Verdict:
     missing: dict[str, list[Place]] = {}
     differences: list[Difference] = []
     equal = 0
-    every = live | virtual
+    every = in_table_order(live | virtual)
     for place in every:
         expected, found = live.get(place, NO_CELL), virtual.get(place, NO_CELL)
         if found == expected:

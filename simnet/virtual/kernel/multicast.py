@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..names.numeric import INTERFACES, is_loopback
+from ..names.interfaces import INTERFACES
+from ..names.numeric import is_loopback
 from .addresses import ANY, is_ipv6, is_multicast
 from .options import Option, Value, flag, number
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 Value: TypeAlias = "int | bytes | None"
 
+INT_MAX = 0x7FFF_FFFF
+SOL_SOCKET_LAST = 84
+"""The last option of SOL_SOCKET in Linux 6.18 (<asm-generic/socket.h>, SO_INQ)."""
+
 SEND_BUFFER_MIN, RECEIVE_BUFFER_MIN = 2304, 1152  # half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF
 
 
@@ -37,6 +41,12 @@ def number(value: Value) -> int:
 def flag(value: Value) -> int:
     """Anything but 0 is 1."""
     return int(number(value) != 0)
+
+
+def low_water(value: Value) -> int:
+    """At least one byte; a negative number stands for as many as there can be (sk_setsockopt)."""
+    wanted = number(value)
+    return INT_MAX if wanted < 0 else wanted or 1
 
 
 def always(end: SocketEnd) -> bool:
@@ -101,9 +111,15 @@ def _is_udp(end: SocketEnd) -> bool:
     return end.proto == std.IPPROTO_UDP
 
 
+def _is_not_tcp(end: SocketEnd) -> bool:
+    return end.proto != std.IPPROTO_TCP
+
+
 TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_ERROR): Option(get=lambda end: end.take_error()),
     (std.SOL_SOCKET, std.SO_TYPE): Option(get=lambda end: int(end.kind)),
+    (std.SOL_SOCKET, std.SO_DOMAIN): Option(get=lambda end: int(end.family)),
+    (std.SOL_SOCKET, std.SO_PROTOCOL): Option(get=lambda end: int(end.proto)),
     (std.SOL_SOCKET, std.SO_ACCEPTCONN): Option(get=lambda end: int(end.is_listening)),
     (std.SOL_SOCKET, std.SO_REUSEADDR): Option(
         get=lambda end: int(end.reuse_address), set=_set_reuse_address
@@ -118,6 +134,10 @@ TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_REUSEPORT): Option(
         get=lambda end: int(end.reuse_port), set=_set_reuse_port, applies=_is_udp
     ),
+    # Any socket keeps these; only TCP does something with them.
+    (std.SOL_SOCKET, std.SO_KEEPALIVE): Option(applies=_is_not_tcp),
+    (std.SOL_SOCKET, std.SO_OOBINLINE): Option(applies=_is_not_tcp),
+    (std.SOL_SOCKET, std.SO_RCVLOWAT): Option(default=1, accept=low_water, applies=_is_not_tcp),
     # Without Nagle's algorithm in the simulation, TCP_NODELAY changes nothing.
     (std.IPPROTO_TCP, std.TCP_NODELAY): Option(applies=_is_tcp),
 }
@@ -125,8 +145,27 @@ TABLE: dict[tuple[int, int], Option] = {
 
 def by_number(end: SocketEnd, level: int, number: int) -> Option | None:
     """The option of that number, if it is simulated for this kind of socket."""
-    option = TABLE.get((level, number))
-    return option if option is not None and option.applies(end) else None
+    option = end.own_options.get((level, number)) or TABLE.get((level, number))
+    if option is None or not option.applies(end) or (level == std.IPPROTO_IPV6 and end.family != std.AF_INET6):
+        return None
+    return option
+
+
+def refusal(end: SocketEnd, level: int, number: int) -> tuple[int, int] | None:
+    """What getsockopt() and setsockopt() say of an option that Linux has not for such a socket; or None.
+
+    A level goes down to the protocol family, which knows its own and no other (tcp_getsockopt,
+    udp_getsockopt, do_ip_getsockopt, do_ipv6_getsockopt); AF_UNIX has none (sock_no_getsockopt).
+    """
+    if level == std.SOL_SOCKET:
+        return (errno.ENOPROTOOPT, errno.ENOPROTOOPT) if number > SOL_SOCKET_LAST else None
+    if end.family == std.AF_UNIX:
+        return errno.EOPNOTSUPP, errno.EOPNOTSUPP
+    if level in (end.proto, std.IPPROTO_IP):
+        return None
+    if end.family == std.AF_INET6:
+        return None if level == std.IPPROTO_IPV6 else (errno.ENOPROTOOPT, errno.ENOPROTOOPT)
+    return errno.EOPNOTSUPP, errno.ENOPROTOOPT
 
 
 def not_simulated(level: int, number: int) -> NotImplementedError:

@@ -15,13 +15,13 @@ import os
 import socket as std
 import stat
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
 from ...transport import Address
 from . import file
-from .options import Option, by_number, not_simulated
+from .options import Option, by_number, not_simulated, refusal
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -70,6 +70,9 @@ class SocketEnd(file.File):
     """SOCK_STREAM or SOCK_DGRAM."""
 
     proto: int = 0
+
+    own_options: ClassVar[dict[tuple[int, int], Option]] = {}
+    """Options that only this kind has."""
 
     file_type = stat.S_IFSOCK | 0o777
 
@@ -174,7 +177,9 @@ class SocketEnd(file.File):
 
     def getsockopt(self, level: int, number: int) -> int | bytes:
         """The value of an option: an int, or the bytes of a structure."""
-        option = self._option(level, number)
+        option = by_number(self, level, number)
+        if option is None:
+            raise self._without_option(level, number, 0)
         if option.get is not None:
             return option.get(self)
         if option.set is not None:
@@ -182,7 +187,9 @@ class SocketEnd(file.File):
         return (self.settings or {}).get((level, number), option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
-        option = self._option(level, number)
+        option = by_number(self, level, number)
+        if option is None:
+            raise self._without_option(level, number, 1)
         if option.set is not None:
             option.set(self, value)
         elif option.get is not None:
@@ -201,11 +208,12 @@ class SocketEnd(file.File):
         """The value of a plain option."""
         return int(self.getsockopt(level, number))
 
-    def _option(self, level: int, number: int) -> Option:
-        option = by_number(self, level, number)
-        if option is None:
-            raise not_simulated(level, number)
-        return option
+    def _without_option(self, level: int, number: int, call: int) -> Exception:
+        """Why an option cannot be read (`call` 0) or set (1): it is nothing to Linux, or not simulated."""
+        refused = refusal(self, level, number)
+        if refused is None:
+            return not_simulated(level, number)
+        return self.failed(("getsockopt", "setsockopt")[call], refused[call])
 
     # --- errors ----------------------------------------------------------------------------------
 

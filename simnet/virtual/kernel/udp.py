@@ -21,8 +21,8 @@ from ...transport import ERR, HUP, IN, OUT, RDHUP, Address
 from . import udp_control
 from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_wildcard, shown
 from .datagrams import Datagram, DatagramQueue
+from .file import SPACE
 from .multicast import OPTIONS, Groups
-from .options import Option
 from .routes import Route, is_broadcast, is_for_many, needs_scope, route
 from .sock import Message, SocketEnd, flag_names
 
@@ -63,6 +63,7 @@ class UdpEnd(SocketEnd):
     )
 
     kind = std.SOCK_DGRAM
+    own_options = OPTIONS
     proto = std.IPPROTO_UDP
 
     def __init__(self, host: Host, family: int) -> None:
@@ -228,6 +229,7 @@ class UdpEnd(SocketEnd):
             raise self.failed("send", self.take_error() or errno.EPIPE)
         self._touched += 1
         self.note(_SEND, len(data), data)
+        self.wake(SPACE)  # the device has taken the datagram, and given its room back (sock_def_write_space)
         self.host.udp.send(self, data, way)
         return len(data)
 
@@ -323,12 +325,6 @@ class UdpEnd(SocketEnd):
     def names(self) -> tuple[str, str]:
         remote = "{}:{}".format(*self.remote) if self.is_connected else "*"
         return "{}:{}".format(*self.local), remote
-
-    def _option(self, level: int, number: int) -> Option:
-        option = OPTIONS.get((level, number))
-        if option is None or (level == std.IPPROTO_IPV6 and self.family != std.AF_INET6):
-            return super()._option(level, number)
-        return option
 
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
         if self.net.log is not None:
