@@ -234,6 +234,23 @@ def _v6only(writer: _Writer) -> None:
     writer.call("setsockopt", slot, ("IPV6_V6ONLY", writer.draws.below(2)))
 
 
+def _rivals(writer: _Writer) -> None:
+    """Two sockets that have the same port, because both have SO_REUSEADDR."""
+    port, slots = writer.draws.pick(PORTS), (writer.new_slot(), writer.new_slot())
+    for slot in slots:
+        kind = writer.new_socket(slot)
+        if kind.startswith("unix"):
+            writer.fresh_name(slot, kind)
+        else:
+            writer.call("reuse", slot, 1)
+            writer.call("bind", slot, (writer.draws.pick(("lo", "lo", "any", "own")), port))
+
+
+def _glance(writer: _Writer) -> None:
+    """Whether an epoll set is itself ready."""
+    writer.call("poll", writer.scene.holding(writer.draws, EPOLL), "IN")
+
+
 def _burst(writer: _Writer) -> None:
     """More messages than a queue of ten has room for (net.unix.max_dgram_qlen)."""
     slot = writer.scene.occupied(writer.draws)
@@ -285,6 +302,8 @@ IDIOMS: dict[str, Callable[[_Writer], None]] = {
     "claim": _claim,
     "share": _share,
     "burst": _burst,
+    "rivals": _rivals,
+    "glance": _glance,
     "bound": _bound,
     "mates": _mates,
     "finish": _finish,

@@ -55,10 +55,11 @@ def run(program: Program, machine: Machine, missing: Callable[[str], None] | Non
                     missing(str(error))
                 result = SKIPPED
             log.append((result, session.state()))
-        session.end()
     except Exception as error:
         log.append((f"{type(error).__name__}: {error}", ()))
-    return log[: len(program)]
+    finally:
+        session.end()
+    return log
 
 
 def compare(

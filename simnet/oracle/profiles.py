@@ -51,8 +51,8 @@ _STREAM = (
     "about 1 at_mark 1"
 )
 _DATAGRAM = (
-    "socket 4 bound 4 mates 3 claim 2 bind 4 connect 6 connect_ex 1 send 8 sendto 12 sendmsg 3 recv 6 "
-    "recvfrom 8 recvmsg 3 recv_into 1 recvfrom_into 1 recvmsg_into 1 shutdown 3 close 4 take_error 3 "
+    "socket 4 bound 4 mates 3 claim 2 rivals 2 bind 4 connect 6 connect_ex 1 send 8 sendto 12 sendmsg 3 "
+    "recv 6 recvfrom 8 recvmsg 3 recv_into 1 recvfrom_into 1 recvmsg_into 1 shutdown 3 close 4 take_error 3 "
     "getsockname 3 getpeername 3 reuse 3 listen 1 accept 1 write 1 read 1 dup 1 getsockopt 1 setsockopt 2 "
     "about 1 poll 1 set_linger 1"
 )
@@ -90,8 +90,8 @@ PROFILES: dict[str, Profile] = dict(
             "who may have which port and when",
             "inet stream",
             "serve socket",
-            "socket 7 veteran 3 claim 6 reuse 7 bind 14 listen 7 connect 8 accept 5 getsockname 5 close 7 "
-            "shutdown 4 set_linger 2 recv 1 take_error 1 pair 2 dial 3 setsockopt 1",
+            "socket 7 veteran 3 claim 6 rivals 2 reuse 7 bind 14 listen 7 connect 8 accept 5 getsockname 5 "
+            "close 7 shutdown 4 set_linger 2 recv 1 take_error 1 pair 2 dial 3 setsockopt 1",
         ),
         _profile(
             "tcp-connecting",
@@ -123,7 +123,7 @@ PROFILES: dict[str, Profile] = dict(
             "the same with datagrams",
             "inet dgram, inet6 dgram, inet6 dgram",
             "bound bound socket",
-            "socket 6 v6only 4 claim 4 bind 9 connect 6 sendto 12 send 5 recvfrom 12 getsockname 4 "
+            "socket 6 v6only 4 claim 4 rivals 3 bind 9 connect 6 sendto 12 send 5 recvfrom 12 getsockname 4 "
             "getpeername 3 reuse 4 close 4 bound 4 take_error 2",
         ),
         _profile("udp", "every call on UDP over IPv4", "inet dgram", "bound mates", _DATAGRAM),
@@ -165,18 +165,18 @@ PROFILES: dict[str, Profile] = dict(
             "epoll over TCP sockets: level, edge, one-shot; closed, duplicated and reused descriptors",
             "inet stream",
             "epoll pair serve",
-            "epoll 1 register 9 modify 5 unregister 3 wait 22 send 7 recv 7 pair 2 dial 3 accept 3 close 3 "
-            "shutdown 3 dup 2 close_descriptor 1 socket 1 set_linger 1 send_urgent 1 detach 1 connect 2 "
-            "take_error 1",
+            "epoll 1 glance 3 register 9 modify 5 unregister 3 wait 22 send 7 recv 7 pair 2 dial 3 accept 3 "
+            "close 3 shutdown 3 dup 2 close_descriptor 1 socket 1 set_linger 1 send_urgent 1 detach 1 "
+            "connect 2 take_error 1",
         ),
         _profile(
             "epoll-mixed",
             "epoll over every kind of descriptor, another epoll set among them",
             "unix stream, unix dgram, inet dgram",
             "epoll socketpair pipe",
-            "epoll 2 register 9 modify 5 unregister 3 wait 22 send 7 recv 7 write 4 read 4 socketpair 3 "
-            "pipe 3 bound 2 sendto 3 close 4 shutdown 3 dup 2 close_descriptor 1 serve 1 dial 2 accept 2 "
-            "fileno 1",
+            "epoll 2 glance 3 register 9 modify 5 unregister 3 wait 22 send 7 recv 7 write 4 read 4 "
+            "socketpair 3 pipe 3 bound 2 sendto 3 close 4 shutdown 3 dup 2 close_descriptor 1 serve 1 dial "
+            "2 accept 2 fileno 1",
         ),
         _profile(
             "select",

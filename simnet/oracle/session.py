@@ -6,6 +6,7 @@ standard modules and on those of a virtual host.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -140,8 +141,8 @@ class Session:
         """What FIONREAD says, or its errno."""
         try:
             buffer = self.modules.fcntl.ioctl(fd, FIONREAD, b"\0\0\0\0")
-        except OSError:
-            return outcome(self.modules.fcntl.ioctl, fd, FIONREAD, b"\0\0\0\0")
+        except OSError as error:
+            return errno.errorcode[error.errno or 0]
         return int.from_bytes(buffer, "little")
 
     def eventually(self, condition: Callable[[], bool], seconds: float) -> bool:

@@ -11,10 +11,14 @@ from simnet.oracle.program import Program
 from simnet.oracle.selftest import BATCH
 from simnet.oracle.simulated import VirtualKernel
 from simnet.virtual.kernel.descriptors import Descriptors
+from simnet.virtual.kernel.epoll import EpollFile
 from simnet.virtual.kernel.ports import Ports
 from simnet.virtual.kernel.sock import SocketEnd
 from simnet.virtual.kernel.tcp import TcpEnd
 from simnet.virtual.kernel.tcp_segments import SegmentEnd
+from simnet.virtual.kernel.udp import UdpEnd
+from simnet.virtual.kernel.udp_layer import UdpLayer
+from simnet.virtual.kernel.udp_ports import UdpPorts
 
 from .infidelities import Infidelity, changed
 
@@ -270,7 +274,158 @@ DESCRIPTORS = [
     ),
 ]
 
-INFIDELITIES = [*TCP, *DESCRIPTORS]
+UDP = [
+    Infidelity("a UDP socket is not writable", UdpEnd.poll_mask, "mask = OUT", "mask = 0", "udp"),
+    Infidelity(
+        "an end of a UDP socket that is shut shows no HUP",
+        UdpEnd.poll_mask,
+        "mask |= HUP",
+        "mask |= 0",
+        "udp",
+    ),
+    Infidelity(
+        "a UDP socket that is shut for reading says end of stream",
+        UdpEnd.receive_message,
+        "if datagram is None:",
+        "if datagram is None and self.receive_shut:\n        return Message(b'')\n    if datagram is None:",
+        "udp",
+    ),
+    Infidelity(
+        "queued datagrams come before a refusal",
+        UdpEnd.receive_message,
+        "if self.so_error:",
+        "if self.so_error and not self.queue.waiting:",
+        "udp",
+    ),
+    Infidelity(
+        "a datagram that is cut has no MSG_TRUNC",
+        UdpEnd.receive_message,
+        "flags=_TRUNC if len(data) < len(datagram.data) else 0",
+        "flags=0",
+        "flags",
+    ),
+    Infidelity(
+        "MSG_TRUNC does not tell the real length",
+        UdpEnd.receive_message,
+        "len(datagram.data) if flags & _TRUNC else len(data)",
+        "len(data)",
+        "udp",
+    ),
+    Infidelity(
+        "what is left of a datagram can be read",
+        UdpEnd.receive_message,
+        "is_peek = flags & _PEEK",
+        "is_peek = flags & _PEEK or size == 1",
+        "udp",
+    ),
+    Infidelity(
+        "a refusal is not told", UdpEnd.refuse, "errno.ECONNREFUSED\n    self.wake", "0\n    self.wake", "udp"
+    ),
+    Infidelity(
+        "a sender that is not connected is told of a refusal",
+        UdpLayer._refused,
+        "and end.is_connected",
+        "",
+        "udp",
+    ),
+    Infidelity(
+        "send() without a destination says ENOTCONN",
+        UdpEnd.send_message,
+        "errno.EDESTADDRREQ",
+        "errno.ENOTCONN",
+        "udp",
+    ),
+    Infidelity(
+        "a datagram that is too long goes through",
+        UdpEnd.send_message,
+        "if len(data) > PAYLOAD_MAX:",
+        "if len(data) > LENGTH_MAX:",
+        "udp",
+    ),
+    Infidelity("a connected socket hears everybody", UdpEnd.score, "return 0", "return 1", "udp"),
+    Infidelity(
+        "connect() does not choose an address", UdpEnd.connect, "if self.local[0] == ANY:", "if False:", "udp"
+    ),
+    Infidelity(
+        "a shutdown() of a UDP socket that fails has no effect",
+        UdpEnd.shutdown,
+        "self.receive_shut |= how != std.SHUT_WR",
+        "self.receive_shut |= how != std.SHUT_WR and self.is_connected",
+        "udp",
+    ),
+    Infidelity(
+        "FIONREAD counts all datagrams",
+        UdpEnd.readable_bytes,
+        "len(datagram.data) if datagram is not None else 0",
+        "sum(len(each.data) for each in self.queue.waiting)",
+        "udp",
+    ),
+    Infidelity(
+        "of two sockets on a port the first one gets the datagram",
+        UdpPorts._newest,
+        "reversed(self._held.get(port, {}))",
+        "iter(self._held.get(port, {}))",
+        "udp",
+    ),
+]
+
+EPOLL = [
+    Infidelity(
+        "an edge is reported until it is gone",
+        EpollFile.events,
+        "elif not item.events & EDGE:",
+        "else:",
+        "epoll",
+    ),
+    Infidelity(
+        "what is level-triggered is reported once",
+        EpollFile.events,
+        "elif not item.events & EDGE:",
+        "elif False:",
+        "epoll",
+    ),
+    Infidelity("one shot is not the last", EpollFile.events, "item.events &= PRIVATE", "pass", "epoll"),
+    Infidelity(
+        "what is level-triggered keeps its place",
+        EpollFile.events,
+        "ready.extend(again)",
+        "ready.extendleft(reversed(again))",
+        "epoll",
+    ),
+    Infidelity(
+        "registering twice is allowed", EpollFile.add, "raise _failed(errno.EEXIST)", "return", "epoll"
+    ),
+    Infidelity(
+        "what was not registered can be modified",
+        EpollFile._item,
+        "raise _failed(errno.ENOENT)",
+        "raise _failed(errno.EBADF)",
+        "epoll",
+    ),
+    Infidelity(
+        "HUP and ERR must be asked for",
+        EpollFile.add,
+        "Item(self, fd, file, events | ERR | HUP)",
+        "Item(self, fd, file, events)",
+        "epoll",
+    ),
+    Infidelity(
+        "modify() of what is ready waits for the next event",
+        EpollFile.modify,
+        "self._link_if_ready(item)",
+        "pass",
+        "epoll",
+    ),
+    Infidelity(
+        "an epoll that has something to report is not readable",
+        EpollFile.poll_mask,
+        "return IN",
+        "return 0",
+        "epoll",
+    ),
+]
+
+INFIDELITIES = [*TCP, *DESCRIPTORS, *UDP, *EPOLL]
 
 
 @pytest.mark.parametrize("infidelity", INFIDELITIES, ids=lambda infidelity: infidelity.name.replace(" ", "-"))

@@ -22,15 +22,12 @@ def socket(session: Any, slot: int, family: str, type_: str, proto: str = "") ->
     return "ok"
 
 
-@operation(
-    any_of(*FAMILY, "netlink"), any_of(*TYPE, "seqpacket"), any_of("", "tcp", "udp", "icmp"), makes=True
-)
+@operation(any_of(*FAMILY, "netlink"), any_of(*TYPE, "seqpacket"), any_of("", "", "tcp", "udp"), makes=True)
 def odd_socket(session: Any, slot: int, family: str, type_: str, proto: str) -> Any:
     """Any family with any type and protocol; what comes of it is closed at once."""
     families = FAMILY | {"netlink": std.AF_NETLINK}
     types = TYPE | {"seqpacket": std.SOCK_SEQPACKET}
-    protos = PROTO | {"icmp": std.IPPROTO_ICMP}
-    sock = session.modules.socket.socket(families[family], types[type_], protos[proto])
+    sock = session.modules.socket.socket(families[family], types[type_], PROTO[proto])
     about = int(sock.family), int(sock.type), sock.proto
     sock.close()
     return about

@@ -80,7 +80,7 @@ def address_of(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
     if how in ("of", "peer"):
         return _name_of(session, sock, how, place[1])
     if how == "path":
-        return path_of(session, place[1])
+        return path_of(place[1])
     if how == "abstract":
         return b"\0name%d" % place[1]
     if how in ("unnamed", "none", "long"):
@@ -91,12 +91,9 @@ def address_of(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
     return (session.machine.own_address if how == "own" else IPV4[how]), port
 
 
-def path_of(session: Any, number: int) -> str:
-    """A name in the directory of the program; what is left there is removed at its end."""
-    path = f"name{number}"
-    if path not in session.paths:
-        session.paths.append(path)
-    return path
+def path_of(number: int) -> str:
+    """A name in the directory of the program."""
+    return f"name{number}"
 
 
 def _port(session: Any, port: Any) -> Any:
@@ -129,7 +126,10 @@ def _ask(session: Any, method: str, slot: int) -> Any:
 
 @operation(a_place_to_bind)
 def bind(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
-    return sock.bind(address_of(session, sock, place))
+    address = address_of(session, sock, place)
+    sock.bind(address)
+    if place[0] == "path":
+        session.paths.append(address)  # to be removed at the end
 
 
 @operation()

@@ -48,9 +48,9 @@ def descriptors_in(messages: Any) -> list[int]:
 @operation(any_of(*NAMES), makes=True)
 def unlink(session: Any, slot: int, number: int) -> Any:
     """Remove the name of an AF_UNIX socket; the slot plays no part."""
-    return session.modules.os.unlink(path_of(session, number))
+    return session.modules.os.unlink(path_of(number))
 
 
 @operation(any_of(*NAMES), makes=True)
 def exists(session: Any, slot: int, number: int) -> Any:
-    return session.modules.os.path.exists(path_of(session, number))
+    return session.modules.os.path.exists(path_of(number))
