@@ -277,7 +277,11 @@ class VirtualSocket:
 
     def connect_ex(self, address: Address, /) -> int:
         end = self._end
-        return self._connect(end, end.given("connect_ex", address))
+        given = end.given("connect_ex", address)
+        try:
+            return self._connect(end, given)
+        except TimeoutError:  # of the object's own time-out: CPython returns SOCK_TIMEOUT_ERR
+            return errno.EAGAIN
 
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
