@@ -539,6 +539,9 @@ def _bytes_of(buffer: Any) -> bytes:
 
 def _room(call: str, view: memoryview, size: int) -> int:
     """How much a call may write into a buffer."""
+    if view.readonly:
+        name = type(view.obj).__name__
+        raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {name}")
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
     if size > len(view):
