@@ -277,7 +277,11 @@ class VirtualSocket:
 
     def connect_ex(self, address: Address, /) -> int:
         end = self._end
-        return self._connect(end, end.given("connect_ex", address))
+        given = end.given("connect_ex", address)
+        try:
+            return self._connect(end, given)
+        except TimeoutError:  # of the object's own time-out: CPython returns SOCK_TIMEOUT_ERR
+            return errno.EAGAIN
 
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
@@ -535,6 +539,9 @@ def _bytes_of(buffer: Any) -> bytes:
 
 def _room(call: str, view: memoryview, size: int) -> int:
     """How much a call may write into a buffer."""
+    if view.readonly:
+        name = type(view.obj).__name__
+        raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {name}")
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
     if size > len(view):

@@ -16,7 +16,6 @@ import itertools
 import os
 import resource
 import select
-import selectors
 import shutil
 import socket as std
 import struct
@@ -25,7 +24,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +73,7 @@ class Machine:
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
+        self.modules = transport.modules
         self._sockets: list[Any] = []
         self._descriptors: list[int] = []
         self._names = itertools.count(1)
@@ -250,9 +249,6 @@ class RealMachine(Machine):
 
     def __init__(self) -> None:
         super().__init__(RealTransport(poller="poll"))
-        self.modules = SimpleNamespace(
-            socket=std, select=select, selectors=selectors, time=time, os=os, fcntl=fcntl
-        )
         self._directory: str | None = None
         self._others: list[threading.Timer] = []
 
@@ -319,7 +315,6 @@ class VirtualMachine(Machine):
         self.network = Network()
         self.host = self.network.host("machine")
         super().__init__(self.host)
-        self.modules = self.host.modules
 
     def path(self) -> str:
         return f"/run/{next(self._names)}"

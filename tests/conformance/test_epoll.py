@@ -11,7 +11,7 @@ import pytest
 from simnet.transport import ERR, HUP, IN, OUT, PRI, RDHUP
 
 from .machine import Machine, mask_name, outcome
-from .sockets import arrived, drain, fill, pair, udp
+from .sockets import arrived, drain, fill, not_simulated, pair, udp
 from .states import DEAD, RESET
 
 ET, ONESHOT, EXCLUSIVE = std.EPOLLET, std.EPOLLONESHOT, std.EPOLLEXCLUSIVE
@@ -312,11 +312,23 @@ def test_a_closed_descriptor_is_ebadf_to_epoll(machine: Machine) -> None:
     assert outcome(epoll.unregister, number) == "EBADF"
 
 
-def test_an_epoll_cannot_watch_itself_or_a_file_that_is_always_ready(machine: Machine) -> None:
-    """epoll_ctl(2): EINVAL for itself, EPERM for a file that does not support epoll."""
+def test_an_epoll_cannot_watch_itself(machine: Machine) -> None:
+    """epoll_ctl(2), EINVAL: fd is the same as epfd."""
     epoll = machine.epoll()
     assert outcome(epoll.register, epoll.fileno(), IN) == "EINVAL"
-    os = machine.modules.os
+
+
+def test_two_epolls_cannot_watch_each_other(machine: Machine) -> None:
+    """epoll_ctl(2), ELOOP: a circular loop of instances monitoring one another."""
+    first, second = machine.epoll(), machine.epoll()
+    assert outcome(first.register, second.fileno(), IN) == "ok"
+    assert outcome(second.register, first.fileno(), IN) == "ELOOP"
+
+
+@not_simulated("os.open")
+def test_an_epoll_cannot_watch_a_file_that_is_always_ready(machine: Machine) -> None:
+    """epoll_ctl(2), EPERM: the file does not support epoll."""
+    epoll, os = machine.epoll(), machine.modules.os
     file = machine.keep_descriptor(os.open(machine.path(), os.O_CREAT | os.O_RDWR))
     assert outcome(epoll.register, file, IN) == "EPERM"
 

@@ -9,7 +9,7 @@ import pytest
 from simnet.transport import IN, OUT
 
 from .machine import Machine, outcome
-from .sockets import pair, unix, unix_bound, unix_connected, unix_listener, unix_pair
+from .sockets import not_simulated, pair, unix, unix_bound, unix_connected, unix_listener, unix_pair
 
 KINDS = pytest.mark.parametrize(
     "kind", [std.SOCK_STREAM, std.SOCK_DGRAM], ids=lambda kind: {1: "stream", 2: "datagram"}[kind]
@@ -78,6 +78,7 @@ def test_connect_to_the_path_of_a_closed_socket_is_econnrefused(machine: Machine
     assert outcome(unix(machine, kind).connect, path) == "ECONNREFUSED"
 
 
+@not_simulated("os.open")
 def test_connect_to_a_file_that_is_no_socket_is_econnrefused(machine: Machine) -> None:
     """unix_find_bsd: S_ISSOCK is asked."""
     path = machine.path()

@@ -341,3 +341,20 @@ def test_the_default_selector_is_the_one_for_epoll(machine: Machine) -> None:
     selectors = machine.modules.selectors
     assert selectors.DefaultSelector is selectors.EpollSelector
     assert (selectors.EVENT_READ, selectors.EVENT_WRITE) == (1, 2)
+
+
+def test_poll_knows_the_normal_and_the_band_events(machine: Machine) -> None:
+    """poll(2), POLLRDNORM and POLLWRNORM: equal to POLLIN and POLLOUT; POLLRDBAND is for no socket."""
+    select = machine.modules.select
+    one, other = machine.pair()
+    one.send(b"x")
+    machine.wait_for(other, IN | OUT)
+    poller = select.poll()
+    for asked, reported in (
+        (select.POLLRDNORM, select.POLLRDNORM),
+        (select.POLLWRNORM, select.POLLWRNORM),
+        (select.POLLRDBAND, 0),
+        (select.POLLIN | select.POLLRDNORM, select.POLLIN | select.POLLRDNORM),
+    ):
+        poller.register(other, asked)
+        assert dict(poller.poll(0)).get(other.fileno(), 0) == reported
