@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 _FLAGS = std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
 """What may be given together with a type (socket(2))."""
 
-_OVER_IP: dict[int, tuple[Callable[[Host], SocketEnd], int]] = {
-    std.SOCK_STREAM: (TcpEnd, std.IPPROTO_TCP),
-    std.SOCK_DGRAM: (UdpEnd, std.IPPROTO_UDP),
+_OVER_IP: dict[tuple[int, int], tuple[Callable[[Host, int], SocketEnd], int]] = {
+    (std.AF_INET, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
+    (std.AF_INET6, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
+    (std.AF_INET, std.SOCK_DGRAM): (UdpEnd, std.IPPROTO_UDP),
 }
-"""The types of socket that speak a protocol over IP, and which it is."""
+"""The sockets that speak a protocol over IP, and which it is."""
 
 
 def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
@@ -35,15 +36,14 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     simnet does not simulate.
     """
     kind = kind & ~_FLAGS
-    if family != std.AF_INET:
-        raise NotImplementedError(f"sockets of family {_name_of('AF_', family)} are not simulated")
-    if kind not in _OVER_IP:
-        raise NotImplementedError(f"sockets of type {_name_of('SOCK_', kind)} are not simulated")
-    make, only = _OVER_IP[kind]
+    if (family, kind) not in _OVER_IP:
+        names = f"family {_name_of('AF_', family)} and type {_name_of('SOCK_', kind)}"
+        raise NotImplementedError(f"sockets of {names} are not simulated")
+    make, only = _OVER_IP[family, kind]
     if proto not in (0, only):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     host.descriptors.check()
-    return make(host)
+    return make(host, family)
 
 
 def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd, SocketEnd]:

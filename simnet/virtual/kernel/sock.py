@@ -20,7 +20,7 @@ import attrs
 
 from ...transport import Address
 from .file import File
-from .options import Option, by_number, not_simulated
+from .options import by_number, missing
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -55,9 +55,11 @@ class SocketEnd(File):
         "linger_seconds",
         "receive_buffer",
         "reuse_address",
+        "reuse_port",
         "send_buffer",
         "settings",
         "so_error",
+        "v6only",
     )
 
     family: int
@@ -66,10 +68,14 @@ class SocketEnd(File):
 
     proto: int = 0
 
+    send_buffer_default = receive_buffer_default = 212_992
+    """What SO_SNDBUF and SO_RCVBUF say before a program sets them (wmem_default and rmem_default)."""
+
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.so_error = 0
-        self.reuse_address = False
+        self.reuse_address = self.reuse_port = False
+        self.v6only = False
         self.linger_seconds: int | None = None
         self.send_buffer, self.receive_buffer = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
         self.settings: dict[tuple[int, int], int] | None = None  # options that a program has set
@@ -141,21 +147,38 @@ class SocketEnd(File):
 
     # --- options ---------------------------------------------------------------------------------
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether the socket has a port: some options may be set only before."""
+        return False
+
     def getsockopt(self, level: int, number: int) -> int | bytes:
         """The value of an option: an int, or the bytes of a structure."""
-        option = self._option(level, number)
-        if option.get is not None:
-            return option.get(self)
-        return (self.settings or {}).get((level, number), option.default)
+        option = by_number(self, level, number)
+        if option is None:
+            raise missing(self, level, number, is_read=True)
+        return option.get(self) if option.get is not None else self.kept(level, number, option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
-        option = self._option(level, number)
+        if level in (std.SOL_SOCKET, std.IPPROTO_TCP) and isinstance(value, bytes) and len(value) < 4:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # before it is looked at
+        option = by_number(self, level, number)
+        if option is None:
+            raise missing(self, level, number, is_read=False)
         if option.set is not None:
             option.set(self, value)
         elif option.get is not None:
             raise self.failed("setsockopt", errno.ENOPROTOOPT)  # read only
         else:
-            self.settings = {**(self.settings or {}), (level, number): option.accept(value)}
+            self.keep(level, number, option.accept(value))
+
+    def kept(self, level: int, number: int, default: int) -> int:
+        """The value that a program has set an option to."""
+        return default if self.settings is None else self.settings.get((level, number), default)
+
+    def keep(self, level: int, number: int, value: int) -> None:
+        """Note the value of an option.  A kind to which it means something overrides this."""
+        self.settings = {**(self.settings or {}), (level, number): value}
 
     def set_buffers(self, send: int | None = None, receive: int | None = None) -> None:
         """Change the size of a buffer, in bytes of data."""
@@ -167,12 +190,6 @@ class SocketEnd(File):
     def setting(self, level: int, number: int) -> int:
         """The value of a plain option."""
         return int(self.getsockopt(level, number))
-
-    def _option(self, level: int, number: int) -> Option:
-        option = by_number(self, level, number)
-        if option is None:
-            raise not_simulated(level, number)
-        return option
 
     # --- errors ----------------------------------------------------------------------------------
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, RDHUP
+from . import addresses
+from .addresses import ANY
 from .datagrams import Datagram, DatagramQueue, Endpoint
-from .ports import ANY
 from .sock import Message, SocketEnd, flag_names
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ LENGTH_MAX = 0xFFFF  # more is not looked at any further
 
 _OOB, _PEEK, _TRUNC, _ERRQUEUE = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_ERRQUEUE))
 _NOT_SIMULATED = int(std.MSG_MORE) | 0x10  # MSG_PROBE
-_SOL, _BROADCAST, _REUSEPORT = std.SOL_SOCKET, std.SO_BROADCAST, std.SO_REUSEPORT
+_SOL, _BROADCAST = std.SOL_SOCKET, std.SO_BROADCAST
 
 _SEND, _ARRIVE, _RECV, _CONNECT = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV, Kind.CONNECT))
 _SHUTDOWN, _CLOSE, _FAIL, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.FAIL, Kind.RESET))
@@ -42,6 +43,7 @@ class UdpEnd(SocketEnd):
     __slots__ = (
         "_touched",
         "alias",
+        "family",
         "is_connected",
         "label",
         "local",
@@ -53,12 +55,12 @@ class UdpEnd(SocketEnd):
         "send_shut",
     )
 
-    family = std.AF_INET
     kind = std.SOCK_DGRAM
     proto = std.IPPROTO_UDP
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, family: int) -> None:
         super().__init__(host)
+        self.family = family
         self.send_buffer = self.receive_buffer = BUFFER_BYTES
         self.label = self.alias = ""
         self.number = host.number  # in the trace, until it has a port and thereby a name
@@ -69,10 +71,6 @@ class UdpEnd(SocketEnd):
         self.send_shut = self.receive_shut = False
         self.queue = DatagramQueue()
         self._touched = 0
-
-    @property
-    def reuse_port(self) -> bool:
-        return bool(self.setting(_SOL, _REUSEPORT))
 
     @property
     def touched(self) -> int:
@@ -100,7 +98,7 @@ class UdpEnd(SocketEnd):
     # --- names -----------------------------------------------------------------------------------
 
     def given(self, call: str, address: Any) -> Endpoint:
-        return self.host.given_address(call, address)
+        return addresses.given(call, self.family, address, self.host.resolve)
 
     def getsockname(self) -> Endpoint:
         return self.local

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from .addresses import ANY
 from .datagrams import Endpoint
-from .ports import ANY
 
 if TYPE_CHECKING:
     from .udp import UdpEnd
