@@ -314,19 +314,22 @@ class VirtualSocket:
     # --- sending ---------------------------------------------------------------------------------
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        if flags:
-            flags = _c_int(flags)
-        end, sent = self._end, -1
+        end = self._end
+        try:
+            if end.is_nonblocking and not (flags or self._timeout):  # nothing waits: what a dispatcher does
+                return end.send(data, 0)
+            return self._send(end, data, _c_int(flags))
+        except TypeError:
+            _bytes_of(data)  # which says it as the socket module does
+            raise
+
+    def _send(self, end: SocketEnd, data: Any, flags: int) -> int:
+        sent = -1
         if self._timeout:
             _bytes_of(data)
         else:
-            try:
+            with suppress(BlockingIOError):
                 sent = end.send(data, flags)
-            except BlockingIOError:
-                pass
-            except TypeError:
-                _bytes_of(data)
-                raise
         if sent < 0:
             sent = self._patiently("send", OUT, flags, partial(end.send, data, flags))
         if end.is_nonblocking or flags & _DONTWAIT:
