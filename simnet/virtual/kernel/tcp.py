@@ -96,14 +96,6 @@ class TcpEnd(DataEnd):
             raise self.failed("ioctl", errno.EINVAL)
         return 0 if self.state in (SYN_SENT, SYN_RECEIVED) else self._unacknowledged_bytes()
 
-    def unsent_bytes(self) -> int:
-        """tcp_ioctl, SIOCOUTQ: what has not arrived at the peer; EINVAL for a listener."""
-        if self.state is LISTEN:
-            raise self.failed("ioctl", errno.EINVAL)
-        if self.peer is None or self.state is CLOSED:
-            return 0
-        return max(0, self.queues()[1] - self.peer.readable_bytes())
-
     def info(self) -> bytes:
         """The first four bytes of `struct tcp_info`: the state, and what is sent again."""
         attempts = min(self._attempts, 0xFF) if self._unsent else 0
