@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .kernel.descriptors import Descriptors
 
 _DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
+_WAITALL, _PEEK, _OOB = int(std.MSG_WAITALL), int(std.MSG_PEEK), int(std.MSG_OOB)
 _SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
 
 
@@ -285,7 +286,7 @@ class VirtualSocket:
 
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
-        reason = _attempt(end, address)
+        reason = _attempt(end.connect, address)
         kernel_waits = not self._timeout and not end.is_nonblocking
         if kernel_waits and reason == errno.EAGAIN:  # unix(7): a full backlog is waited for
             return self._connect_when_there_is_room(end, address)
@@ -294,7 +295,7 @@ class VirtualSocket:
             return reason
         self._wait("connect", OUT, self._host.deadline_ns(self._timeout or None))
         if kernel_waits:  # the kernel waited, and has told of the outcome itself
-            return _attempt(end, address)
+            return _attempt(end.conclude_connect, address)
         return int(end.getsockopt(*_SO_ERROR))
 
     def _connect_when_there_is_room(self, end: SocketEnd, address: Any) -> int:
@@ -302,7 +303,7 @@ class VirtualSocket:
 
         def is_settled() -> bool:
             nonlocal outcome
-            outcome = _attempt(end, address)
+            outcome = _attempt(end.connect, address)
             return outcome != errno.EAGAIN
 
         self._host.wait("connect", is_settled, None)
@@ -408,6 +409,8 @@ class VirtualSocket:
         if flags and _c_int(flags) & _TRUNC:
             message = self._receive("recv", size, flags)
             return message.data.ljust(message.length, b"\0")
+        if flags & _WAITALL and self._waits_for_all(flags):
+            return self._receive_all("recv", size, flags)
         if not self._timeout:
             try:
                 return self._end.recv(size, flags)
@@ -450,7 +453,7 @@ class VirtualSocket:
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
         message = self._receive("recvmsg", size, flags, ancbufsize)
-        return message.data, message.control, message.flags, message.address
+        return message.data.ljust(message.length, b"\0"), message.control, message.flags, message.address
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
@@ -468,8 +471,33 @@ class VirtualSocket:
             at += len(piece)
         return message.length, message.control, message.flags, message.address
 
+    def _waits_for_all(self, flags: int) -> bool:
+        """Whether MSG_WAITALL means anything: to a stream, and to the kernel's waiting, not to Python's."""
+        end, others = self._end, _DONTWAIT | _OOB | _TRUNC
+        return not (self._timeout or end.is_nonblocking or flags & others) and end.kind == std.SOCK_STREAM
+
+    def _receive_all(self, call: str, size: int, flags: int) -> bytes:
+        """Wait for `size` bytes, but not beyond an end, an error or an urgent byte (recv(2), MSG_WAITALL)."""
+        end, received = self._end, b""
+        while True:
+            already = 0 if flags & _PEEK else len(received)
+            piece: bytes = self._patiently(call, IN, flags, partial(end.recv, size - already, flags))
+            received = piece if flags & _PEEK else received + piece
+            if not piece or len(received) == size or end.stops_reader():
+                return received
+            known = end.readable_bytes() if flags & _PEEK else 0
+
+            def has_more(known: int = known) -> bool:
+                return end.readable_bytes() > known or end.stops_reader()
+
+            self._host.wait(call, has_more, None)
+            if end.stops_reader() and end.readable_bytes() <= known:
+                return received
+
     def _receive(self, call: str, size: int, flags: int, control_size: int = 0) -> Message:
         end = self._end
+        if flags & _WAITALL and end.proto == std.IPPROTO_TCP and size and self._waits_for_all(flags):
+            return Message(self._receive_all(call, size, flags))
         if not self._timeout:
             try:
                 return end.receive_message(size, flags, control_size)
@@ -522,10 +550,10 @@ def _c_int(value: Any) -> int:
     return number
 
 
-def _attempt(end: SocketEnd, address: Any) -> int:
+def _attempt(connect: Callable[[Any], None], address: Any) -> int:
     """One connect() as the kernel answers it: 0 or an errno."""
     try:
-        end.connect(address)
+        connect(address)
     except OSError as error:
         return error.errno or 0
     return 0
