@@ -146,7 +146,11 @@ TABLE: dict[tuple[int, int], Option] = {
 def by_number(end: SocketEnd, level: int, number: int) -> Option | None:
     """The option of that number, if it is simulated for this kind of socket."""
     option = end.own_options.get((level, number)) or TABLE.get((level, number))
-    if option is None or not option.applies(end) or (level == std.IPPROTO_IPV6 and end.family != std.AF_INET6):
+    if (
+        option is None
+        or not option.applies(end)
+        or (level == std.IPPROTO_IPV6 and end.family != std.AF_INET6)
+    ):
         return None
     return option
 
