@@ -5,7 +5,6 @@ Owns what one machine owns.  Does not own time or traffic: that is the `Network`
 
 from __future__ import annotations
 
-import operator
 import re
 import socket as std
 from collections.abc import Callable
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..transport import Address, Transport, Turner
 from ..units import SECOND_NS
+from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
 from .kernel.descriptors import Descriptors
 from .kernel.file import File
 from .kernel.kinds import make_end
-from .kernel.ports import ANY, Ports
+from .kernel.ports import Ports
 from .kernel.tcp import TcpEnd
 from .kernel.udp_layer import UdpLayer
 from .kernel.unix_connection import UnixConnectionEnd
@@ -28,7 +28,6 @@ from .kernel.unix_names import UnixNames
 from .modules import Modules
 from .names import HostsFile, Resolver
 from .names.destinations import source_for
-from .names.numeric import is_loopback
 from .poller import VirtualPoller
 from .socket import VirtualSocket
 
@@ -161,7 +160,7 @@ class Host(Transport):
             end.vanish()
         self.descriptors.vanish()
         self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
-        self.ports = Ports(self.ports.first, self.ports.last)
+        self.ports = self.ports.again()
         self.udp.lose_power()
         self.unix_names.lose_power()
 
@@ -257,18 +256,6 @@ class Host(Transport):
         """The first of its IPv4 addresses."""
         return self.addresses[0]
 
-    def given_address(self, call: str, address: Address) -> tuple[str, int]:
-        """What a program passes to connect() and bind(), as the kernel is told it."""
-        if not isinstance(address, tuple):
-            raise TypeError(f"{call}(): AF_INET address must be tuple, not {address.__class__.__name__}")
-        if len(address) != 2:
-            raise TypeError("AF_INET address must be a pair (host, port)")
-        host, port = address
-        port = operator.index(port)
-        if not 0 <= port <= 0xFFFF:
-            raise OverflowError(f"{call}(): port must be 0-65535.")
-        return self.resolve(host), port
-
     def resolve(self, name: Any, family: int = AF_INET) -> str:
         """The address of a name, as connect() and bind() look it up."""
         if family == AF_INET and name.__class__ is str and "hosts_file" not in self.__dict__:
@@ -284,16 +271,17 @@ class Host(Transport):
 
     def local_address(self, address: str) -> str | None:
         """`address` if a socket of this host may be bound to it."""
-        return address if address in (ANY, "::", *self.addresses) or is_loopback(address) else None
+        return address if is_wildcard(address) or self._has(address) else None
 
-    def route(self, address: tuple[str, int], source: str) -> tuple[Host | None, tuple[str, int]]:
+    def route(self, address: Inet, source: str) -> tuple[Host | None, Inet]:
         """Who has an address, and the address that a socket bound to `source` is then connected to."""
         name, port = address
         if name == ANY:
             name = LOOPBACK if source == ANY else source
-        if is_loopback(name) or name in self.addresses:
-            return self, (name, port)
-        return self.network.host_at(name), (name, port)
+        return self if self._has(name) else self.network.host_at(name), (name, port)
+
+    def _has(self, address: str) -> bool:
+        return address in self.addresses or is_loopback(address)
 
     def source_address(self, remote: str) -> str:
         """The own address that a connection to `remote` comes from."""
@@ -301,7 +289,7 @@ class Host(Transport):
 
     def arrive(self, syn: Syn) -> None:
         """A SYN has arrived: a listener takes it, or whoever sent a SYN there, or it is refused."""
-        listener = self.ports.listener(syn.address, syn.port)
+        listener = self.ports.listener(syn.address, syn.port, syn.opener.local[1])
         if isinstance(listener, TcpEnd):
             listener.on_syn(syn)
             return

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..units import seconds
+from .kernel import addresses
 
 if TYPE_CHECKING:
     from .host import Host
@@ -43,8 +44,4 @@ def _rows(host: Host) -> Iterable[tuple[str, ...]]:
             "" if fd is None else host.owner(fd),
         )
     for local in host.ports.time_waits(host.network.now_ns):
-        yield (host.name, "-", "0", "0", _address(local), "*", "TIME_WAIT", "", "")
-
-
-def _address(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"
+        yield (host.name, "-", "0", "0", addresses.text(local), "*", "TIME_WAIT", "", "")

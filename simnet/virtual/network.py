@@ -20,9 +20,9 @@ from .faults import At, Call, On, Rule, names
 from .host import Host
 from .kernel.datagrams import Datagram, PortUnreachable
 from .kernel.file import File
-from .kernel.tcp import TcpEnd
-from .kernel.tcp_segments import Segment, SegmentEnd, Syn, Timer
+from .kernel.tcp_segments import SegmentEnd
 from .kernel.tcp_states import State
+from .kernel.tcp_wire import Segment, Syn, Timer
 from .kernel.udp import UdpEnd
 from .link import Path
 from .names import Zone
@@ -339,19 +339,19 @@ class Network(Engine):
 
     # --- labels ----------------------------------------------------------------------------------
 
-    def register_opener(self, end: TcpEnd, target: Host) -> None:
+    def register_opener(self, end: SegmentEnd, target: Host) -> None:
         """Name the end that opens a connection: ``client:1 -> server:80``."""
         key = (target.name, end.remote[1])
         nth = end.host.connections[key] = end.host.connections.get(key, 0) + 1
         self._connections += 1
         self._register(end, f"{end.host.name}:{nth} -> {key[0]}:{key[1]}", f"#{self._connections} client")
 
-    def register_acceptor(self, end: TcpEnd, opener: SegmentEnd) -> None:
+    def register_acceptor(self, end: SegmentEnd, opener: SegmentEnd) -> None:
         """Name the end that a listener makes: ``server:80 -> client:1``."""
         left, _, right = opener.label.partition(" -> ")
         self._register(end, f"{right} -> {left}", opener.alias.replace("client", "server"))
 
-    def register_listener(self, end: TcpEnd) -> None:
+    def register_listener(self, end: SegmentEnd) -> None:
         """Name a listener: ``server:80``."""
         self._listeners += 1
         self._register(end, f"{end.host.name}:{end.local[1]}", f"#{self._listeners} listener")
@@ -363,7 +363,7 @@ class Network(Engine):
         if self.log is not None:
             end.number = self.trace.name(self.now_ns, end.label)
 
-    def _register(self, end: TcpEnd, label: str, alias: str) -> None:
+    def _register(self, end: SegmentEnd, label: str, alias: str) -> None:
         end.label, end.alias = label, alias
         if self.log is not None:
             end.number = self.trace.name(self.now_ns, label)

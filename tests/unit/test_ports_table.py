@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnet.virtual.kernel.ports import ANY, TIME_WAIT_NS, Ports
+from simnet.units import SECOND_NS
+from simnet.virtual.kernel.addresses import ANY, ANY6
+from simnet.virtual.kernel.ports import TIME_WAIT_NS, Ports
 
 HERE = "10.0.0.1"
 
@@ -19,6 +21,9 @@ class Holder:
     reuse_address: bool = False
     is_listening: bool = False
     is_connection: bool = False
+    reuse_port: bool = False
+    v6only: bool = False
+    shares_port: bool = False
     local: tuple[str, int] = (ANY, 0)
     remote: tuple[str, int] = (ANY, 0)
 
@@ -99,11 +104,78 @@ def test_a_syn_goes_to_the_exact_listener_before_the_wildcard_one() -> None:
     ports.take(exact, HERE, 80, 0)
     for holder in (wildcard, exact):
         ports.listening(holder)
-    assert ports.listener(HERE, 80) is exact
-    assert ports.listener("127.0.0.1", 80) is wildcard
+    assert ports.listener(HERE, 80, 40000) is exact
+    assert ports.listener("127.0.0.1", 80, 40000) is wildcard
     ports.not_listening(exact)
-    assert ports.listener(HERE, 80) is wildcard
-    assert ports.listener(HERE, 81) is None
+    assert ports.listener(HERE, 80, 40000) is wildcard
+    assert ports.listener(HERE, 81, 40000) is None
+
+
+def test_a_syn_of_ipv4_goes_to_a_wildcard_of_its_own_before_one_of_ipv6() -> None:
+    """compute_score in inet_hashtables.c; ipv6(7), IPV6_V6ONLY."""
+    ports = Ports()
+    both, old, only = (Holder(reuse_port=True) for _ in range(3))
+    only.v6only = True
+    for holder, address in ((both, ANY6), (only, ANY6), (old, ANY)):
+        ports.take(holder, address, 80, 0)
+        ports.listening(holder)
+    assert ports.listener(HERE, 80, 40000) is old
+    ports.not_listening(old)
+    assert ports.listener(HERE, 80, 40000) is ports.listener(HERE, 80, 40001) is both
+    ports.not_listening(both)
+    assert ports.listener(HERE, 80, 40000) is None
+    assert ports.listener("fd00::1", 80, 40000) is only
+
+
+def test_listeners_that_share_a_port_are_chosen_by_the_port_of_the_opener() -> None:
+    """socket(7), SO_REUSEPORT: two listeners, four openers, two each."""
+    ports, one, other = Ports(), Holder(reuse_port=True), Holder(reuse_port=True)
+    for holder in (one, other):
+        ports.take(holder, HERE, 80, 0)
+        ports.listening(holder)
+    assert [ports.listener(HERE, 80, port) is one for port in (1000, 1001, 1002, 1003)] == [
+        True, False, True, False]  # fmt: skip
+
+
+def test_connections_share_ephemeral_ports_if_they_go_to_different_places() -> None:
+    """__inet_hash_connect: what bind() took is nobody else's."""
+    ports = Ports(100, 102)
+    bound = Holder()
+    ports.take(bound, HERE, 0, 0)
+    places = [("10.0.0.2", 80), ("10.0.0.2", 80), ("10.0.0.2", 81), ("10.0.0.3", 80)]
+    taken = []
+    for place in places:
+        holder = Holder(shares_port=True, is_connection=True)
+        ports.take_to_connect(holder, HERE, place, 0)
+        holder.remote = place
+        taken.append(holder.local[1])
+    assert taken == [101, 102, 101, 101]
+    with pytest.raises(OSError, match="assign") as caught:
+        ports.take_to_connect(Holder(), HERE, ("10.0.0.2", 80), 0)
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+    elsewhere = Holder()
+    ports.take(elsewhere, "127.0.0.1", 0, 0)  # bind(0) takes one that is free at its address
+    assert elsewhere.local[1] == 100
+
+
+def test_an_ephemeral_port_serves_the_same_place_again_a_second_after_time_wait_began_on_loopback_only() -> (
+    None
+):
+    """tcp_tw_reuse is 2: of loopback connections only, with timestamps that are a second older."""
+    for place, reusable in (("127.0.0.1", 80), True), (("10.0.0.2", 80), False):
+        ports, holder = Ports(100, 100), Holder(shares_port=True, remote=place)
+        ports.take_to_connect(holder, HERE, place, 0)
+        ports.linger(holder, 0)
+        ports.release(holder)
+        for now_ns, free in ((SECOND_NS - 1, False), (SECOND_NS, reusable), (TIME_WAIT_NS, True)):
+            again = Holder()
+            try:
+                ports.take_to_connect(again, HERE, place, now_ns)
+            except OSError:
+                assert not free
+            else:
+                assert free
+                ports.release(again)
 
 
 def test_time_wait_bars_a_port_for_60_seconds_and_not_a_pair_of_addresses() -> None:

@@ -25,6 +25,7 @@ class World:
         self.net = net or Network()
         self.server, self.client = self.net.host("server"), self.net.host("client")
         self.net.link("client", "server", latency=latency, **link)
+        self.kept: list[Any] = []  # sockets that no test holds, and that are to stay open
 
     def socket(self, host: Any) -> Any:
         sock = host.socket(std.AF_INET, std.SOCK_STREAM)

@@ -17,13 +17,30 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..names.arguments import c_unsigned, host_of_address
-from ..names.numeric import is_link_local, mapped, unmapped
+from ..names.numeric import is_link_local, is_loopback, mapped, unmapped
+
+__all__ = [
+    "ANY",
+    "ANY6",
+    "WILDCARD",
+    "Inet",
+    "given",
+    "is_ipv6",
+    "is_loopback",
+    "is_multicast",
+    "is_wildcard",
+    "lacks_scope",
+    "overlap",
+    "shown",
+    "text",
+]
 
 Inet: TypeAlias = tuple[str, int]
 """An address and a port, as the kernel keeps them."""
 
 ANY, ANY6 = "0.0.0.0", "::"
 _AF_INET6 = int(std.AF_INET6)
+WILDCARD = {int(std.AF_INET): ANY, _AF_INET6: ANY6}
 _C_INT = range(-(1 << 31), 1 << 31)
 
 
@@ -64,6 +81,11 @@ def shown(family: int, address: Inet) -> tuple[str, int] | tuple[str, int, int, 
     text, port = address
     text, _, scope = text.partition("%")
     return mapped(text), port, 0, int(scope or 0)
+
+
+def text(address: Inet) -> str:
+    """An address as netstat(8) and ss(8) write it: ``10.0.0.1:80``, ``[fd00::1]:80``."""
+    return f"[{address[0]}]:{address[1]}" if is_ipv6(address[0]) else f"{address[0]}:{address[1]}"
 
 
 def is_ipv6(address: str) -> bool:

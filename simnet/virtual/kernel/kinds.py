@@ -26,7 +26,8 @@ _FLAGS = std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
 """What may be given together with a type (socket(2))."""
 
 _OVER_IP: dict[tuple[int, int], tuple[Callable[[Host, int], SocketEnd], int]] = {
-    (std.AF_INET, std.SOCK_STREAM): (lambda host, _: TcpEnd(host), std.IPPROTO_TCP),
+    (std.AF_INET, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
+    (std.AF_INET6, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
     (std.AF_INET, std.SOCK_DGRAM): (UdpEnd, std.IPPROTO_UDP),
     (std.AF_INET6, std.SOCK_DGRAM): (UdpEnd, std.IPPROTO_UDP),
 }

@@ -1,43 +1,78 @@
-"""The TCP ports of one host: who holds which, and who may have one too (bind(2), ip(7)).
+"""The TCP ports of one host: who holds which, and who may have one too (bind(2), ip(7), ipv6(7)).
 
-Owns the conflicts between bindings, ephemeral ports and TIME_WAIT.  Does not own connections: a port
-may have many.
+Owns the conflicts between bindings, ephemeral ports, which of several listeners is asked, and TIME_WAIT.
+Does not own connections: a port may have many.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 from collections import deque
+from collections.abc import Iterator
 from typing import Protocol
 
 import attrs
 
 from ...units import SECOND_NS
+from .addresses import ANY, ANY6, Inet, is_ipv6, is_loopback, overlap
 
-ANY = "0.0.0.0"
 TIME_WAIT_NS = 60 * SECOND_NS  # TCP_TIMEWAIT_LEN in include/net/tcp.h
+_REUSE_AFTER_NS = SECOND_NS
+"""How old a connection in TIME_WAIT must be for a new one to take its place (tcp_tw_reuse, for loopback)."""
 
 
-class Holder(Protocol):
-    """What the table needs to know of an end that holds a port."""
+class Binding(Protocol):
+    """What two holders of a port have to agree about: those of sockets, and what TIME_WAIT remembers."""
 
-    local: tuple[str, int]
-    remote: tuple[str, int]
-    reuse_address: bool
+    @property
+    def local(self) -> Inet: ...
+    @property
+    def remote(self) -> Inet: ...
+    @property
+    def reuse_address(self) -> bool: ...
+    @property
+    def reuse_port(self) -> bool: ...
+    @property
+    def v6only(self) -> bool:
+        """IPV6_V6ONLY."""
 
     @property
     def is_listening(self) -> bool: ...
     @property
+    def shares_port(self) -> bool:
+        """Whether connect() chose the port, so that it may serve connections to other places too."""
+
+
+class Holder(Binding, Protocol):
+    """What the table needs to know of an end that holds a port."""
+
+    local: Inet
+    reuse_port: bool
+
+    @property
     def is_connection(self) -> bool: ...
 
 
-@attrs.define
+def _bars(other: Binding, holder: Binding) -> bool:
+    """Whether a binding with the same address bars `holder`'s (inet_bind_conflict): unless both have
+    SO_REUSEADDR and the earlier one does not listen, or both have SO_REUSEPORT."""
+    if other.reuse_address and holder.reuse_address and not other.is_listening:
+        return False
+    return not (other.reuse_port and holder.reuse_port)
+
+
+@attrs.frozen
 class _TimeWait:
     """A port that remembers its last connection for a while."""
 
-    local: tuple[str, int]
+    local: Inet
+    remote: Inet
     reuse_address: bool
-    until_ns: int
+    reuse_port: bool
+    v6only: bool
+    shares_port: bool
+    since_ns: int
     is_listening: bool = False
 
 
@@ -55,31 +90,42 @@ class Ports:
         self._listening: dict[int, dict[Holder, None]] = {}
         self._waiting: dict[int, deque[_TimeWait]] = {}
 
+    def again(self) -> Ports:
+        """A table like this one, before anything was bound."""
+        return Ports(self.first, self.last)
+
+    # --- taking one ------------------------------------------------------------------------------
+
     def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
         """Bind `holder` to the port, or to an ephemeral one if `port` is 0.
 
         Raises OSError(EADDRINUSE) as Linux would.
         """
         if port == 0:
-            port = self._ephemeral(address, now_ns)
+            port = self._free(now_ns) or self._free_at(holder, address, now_ns)
         elif self.conflicts(holder, address, port, now_ns):
-            raise OSError(errno.EADDRINUSE, "Address already in use")
+            port = 0
+        if not port:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        holder.local = (address, port)
+        self.share(holder)
+
+    def take_to_connect(self, holder: Holder, address: str, remote: Inet, now_ns: int) -> None:
+        """Give `holder` an ephemeral port for a connection to `remote` (__inet_hash_connect).
+
+        Raises OSError(EADDRNOTAVAIL) if every port has a connection to there already.
+        """
+        port = self._free(now_ns) or self._shareable(address, remote, now_ns)
+        if not port:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         holder.local = (address, port)
         self.share(holder)
 
     def conflicts(self, holder: Holder, address: str, port: int, now_ns: int) -> bool:
-        """Whether somebody else's binding bars this one (inet_csk_bind_conflict; bind() and listen() ask).
+        """Whether somebody else's binding bars this one (inet_csk_bind_conflict; bind() and listen() ask)."""
+        return any(_bars(other, holder) for other in self._rivals(holder, address, port, now_ns))
 
-        Two bindings conflict if the addresses overlap, unless both have SO_REUSEADDR and the earlier
-        one does not listen.
-        """
-        return any(
-            self._overlap(other.local[0], address)
-            and (other.is_listening or not (other.reuse_address and holder.reuse_address))
-            for other in self._others(port, holder, now_ns)
-        )
-
-    def has_pair(self, holder: Holder, remote: tuple[str, int]) -> bool:
+    def has_pair(self, holder: Holder, remote: Inet) -> bool:
         """Whether another connection goes from `holder`'s address to `remote` (__inet_check_established).
 
         One in TIME_WAIT does not count: with timestamps a new one is told apart (tcp_twsk_unique).
@@ -89,6 +135,12 @@ class Ports:
             other.is_connection and other is not holder and (other.local, other.remote) == pair
             for other in self._held.get(holder.local[1], ())
         )
+
+    def _rivals(self, holder: Holder, address: str, port: int, now_ns: int) -> Iterator[Binding]:
+        """Whoever holds the port at an address that has something in common with this one."""
+        for other in (*self._held.get(port, ()), *self._still_waiting(port, now_ns)):
+            if other is not holder and overlap(other.local[0], other.v6only, address, holder.v6only):
+                yield other
 
     def share(self, holder: Holder) -> None:
         """Note one more holder of a port that it was given, as an accepted connection is."""
@@ -116,19 +168,37 @@ class Ports:
 
     def linger(self, holder: Holder, now_ns: int) -> None:
         """Leave TIME_WAIT behind in `holder`'s place."""
-        note = _TimeWait(holder.local, holder.reuse_address, now_ns + TIME_WAIT_NS)
+        note = _TimeWait(
+            local=holder.local,
+            remote=holder.remote,
+            reuse_address=holder.reuse_address,
+            reuse_port=holder.reuse_port,
+            v6only=holder.v6only,
+            shares_port=holder.shares_port,
+            since_ns=now_ns,
+        )
         self._still_waiting(holder.local[1], now_ns)  # forgets what is over
         self._waiting.setdefault(holder.local[1], deque()).append(note)
 
-    def listener(self, address: str, port: int) -> Holder | None:
-        """The end that takes a SYN for this address: an exact binding before a wildcard one."""
-        wildcard = None
-        for holder in self._listening.get(port, ()):
-            if holder.local[0] == address:
-                return holder
-            if wildcard is None and holder.local[0] == ANY:
-                wildcard = holder
-        return wildcard
+    # --- finding ---------------------------------------------------------------------------------
+
+    def listener(self, address: str, port: int, source_port: int) -> Holder | None:
+        """The end that takes a SYN for this address: an exact binding before a wildcard one, and IPv4's
+        wildcard before IPv6's (compute_score in inet_hashtables.c).
+
+        Of several with SO_REUSEPORT the number of the source port decides, where Linux uses a hash of the
+        connection's addresses and ports (reuseport_select_sock); neither asks who is busy.
+        """
+        holders = self._listening.get(port)
+        if holders is None:
+            return None
+        wildcards = (ANY6,) if is_ipv6(address) else (ANY, ANY6)
+        for bound in (address, *wildcards):
+            found = [one for one in holders if one.local[0] == bound and not _declines(one, address)]
+            if found:
+                group = [one for one in found if one.reuse_port] or found[:1]
+                return group[source_port % len(group)]
+        return None
 
     def holders_of(self, port: int) -> list[Holder]:
         """Everything that holds a port, in the order in which it came."""
@@ -138,32 +208,54 @@ class Ports:
         """Everything that holds a port, in order of ports."""
         return [holder for port in sorted(self._held) for holder in self._held[port]]
 
-    def time_waits(self, now_ns: int) -> list[tuple[str, int]]:
+    def time_waits(self, now_ns: int) -> list[Inet]:
         """The local addresses that are in TIME_WAIT."""
-        return [w.local for port in sorted(self._waiting) for w in self._waiting[port] if w.until_ns > now_ns]
-
-    def _others(self, port: int, holder: Holder, now_ns: int) -> list[Holder | _TimeWait]:
-        held = [other for other in self._held.get(port, ()) if other is not holder]
-        return [*held, *self._still_waiting(port, now_ns)]
+        notes = [note for port in sorted(self._waiting) for note in self._waiting[port]]
+        return [note.local for note in notes if note.since_ns + TIME_WAIT_NS > now_ns]
 
     def _still_waiting(self, port: int, now_ns: int) -> deque[_TimeWait]:
         notes = self._waiting.get(port)
         if notes is None:
             return deque()
-        while notes and notes[0].until_ns <= now_ns:
+        while notes and notes[0].since_ns + TIME_WAIT_NS <= now_ns:
             notes.popleft()
         if not notes:
             del self._waiting[port]
         return notes
 
-    def _ephemeral(self, address: str, now_ns: int) -> int:
+    # --- ephemeral ports -------------------------------------------------------------------------
+
+    def _free(self, now_ns: int) -> int:
+        """The next port that nobody holds at any address; 0 if there is none."""
         for _ in range(self.first, self.last + 1):
             port = self._next
             self._next = port + 1 if port < self.last else self.first
             if port not in self._held and not self._still_waiting(port, now_ns):
                 return port
-        raise OSError(errno.EADDRINUSE, "Address already in use")
+        return 0
 
-    @staticmethod
-    def _overlap(one: str, other: str) -> bool:
-        return one == other or ANY in (one, other)
+    def _free_at(self, holder: Holder, address: str, now_ns: int) -> int:
+        """A port that nobody holds at this address (inet_csk_find_open_port)."""
+        ports = range(self.first, self.last + 1)
+        return next((port for port in ports if not any(self._rivals(holder, address, port, now_ns))), 0)
+
+    def _shareable(self, address: str, remote: Inet, now_ns: int) -> int:
+        """A port that only has connections to other places."""
+        for port in range(self.first, self.last + 1):
+            holders, notes = self._held.get(port, {}), self._still_waiting(port, now_ns)
+            pair = (address, port), remote
+            if all(one.shares_port and (one.local, one.remote) != pair for one in holders) and all(
+                note.shares_port and ((note.local, note.remote) != pair or _may_be_reused(note, now_ns))
+                for note in notes
+            ):
+                return port
+        return 0
+
+
+def _declines(listener: Holder, address: str) -> bool:
+    """Whether a listener of IPv6 only is asked about IPv4."""
+    return listener.v6only and not is_ipv6(address)
+
+
+def _may_be_reused(note: _TimeWait, now_ns: int) -> bool:
+    return is_loopback(note.remote[0]) and now_ns - note.since_ns >= _REUSE_AFTER_NS

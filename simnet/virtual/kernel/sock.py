@@ -21,7 +21,7 @@ import attrs
 
 from ...transport import Address
 from . import file
-from .options import Option, by_number, not_simulated, refusal
+from .options import Option, by_number, missing
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -75,6 +75,9 @@ class SocketEnd(file.File):
     """Options that only this kind has."""
 
     file_type = stat.S_IFSOCK | 0o777
+
+    send_buffer_default = receive_buffer_default = 212_992
+    """What SO_SNDBUF and SO_RCVBUF say before a program sets them (wmem_default and rmem_default)."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -175,27 +178,42 @@ class SocketEnd(file.File):
 
     # --- options ---------------------------------------------------------------------------------
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether the socket has a port: some options may be set only before."""
+        return False
+
     def getsockopt(self, level: int, number: int) -> int | bytes:
         """The value of an option: an int, or the bytes of a structure."""
         option = by_number(self, level, number)
         if option is None:
-            raise self._without_option(level, number, 0)
+            raise missing(self, level, number, is_read=True)
         if option.get is not None:
             return option.get(self)
         if option.set is not None:
             raise self.failed("getsockopt", errno.ENOPROTOOPT)  # write only
-        return (self.settings or {}).get((level, number), option.default)
+        return self.kept(level, number, option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
+        if level in (std.SOL_SOCKET, std.IPPROTO_TCP) and isinstance(value, bytes) and len(value) < 4:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # before it is looked at
         option = by_number(self, level, number)
         if option is None:
-            raise self._without_option(level, number, 1)
+            raise missing(self, level, number, is_read=False)
         if option.set is not None:
             option.set(self, value)
         elif option.get is not None:
             raise self.failed("setsockopt", errno.ENOPROTOOPT)  # read only
         else:
-            self.settings = {**(self.settings or {}), (level, number): option.accept(value)}
+            self.keep(level, number, option.accept(value))
+
+    def kept(self, level: int, number: int, default: int) -> int:
+        """The value that a program has set an option to."""
+        return default if self.settings is None else self.settings.get((level, number), default)
+
+    def keep(self, level: int, number: int, value: int) -> None:
+        """Note the value of an option.  A kind to which it means something overrides this."""
+        self.settings = {**(self.settings or {}), (level, number): value}
 
     def set_buffers(self, send: int | None = None, receive: int | None = None) -> None:
         """Change the size of a buffer, in bytes of data."""
@@ -207,13 +225,6 @@ class SocketEnd(file.File):
     def setting(self, level: int, number: int) -> int:
         """The value of a plain option."""
         return int(self.getsockopt(level, number))
-
-    def _without_option(self, level: int, number: int, call: int) -> Exception:
-        """Why an option cannot be read (`call` 0) or set (1): it is nothing to Linux, or not simulated."""
-        refused = refusal(self, level, number)
-        if refused is None:
-            return not_simulated(level, number)
-        return self.failed(("getsockopt", "setsockopt")[call], refused[call])
 
     # --- errors ----------------------------------------------------------------------------------
 

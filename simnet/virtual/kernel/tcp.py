@@ -2,10 +2,11 @@
 
 Every method is a system call on a socket that does not block: it returns what Linux returns, or raises
 the OSError that Linux would.  The order of the questions in `recv` and `send` is the order in which
-Linux asks them (tcp_recvmsg_locked and tcp_sendmsg_locked in net/ipv4/tcp.c; inet_stream_connect and
-inet_shutdown in net/ipv4/af_inet.c); a program can tell.
+Linux asks them (tcp_recvmsg_locked and tcp_sendmsg_locked in net/ipv4/tcp.c; inet_shutdown in
+net/ipv4/af_inet.c); a program can tell.
 
-Owns calls, errors and readiness.  Buffers, segments and timers are `tcp_segments`.
+Owns readiness, data and endings.  How a connection comes to be is `tcp_opening` and `tcp_listener`, on which
+this builds; buffers, segments and timers are further below (`tcp_segments`, `tcp_retransmit`, `tcp_window`).
 
 Simplified, and what a program could notice of it: SO_LINGER with a time does not make close() wait; what
 is queued is sent all the same.
@@ -14,100 +15,50 @@ is queued is sent all the same.
 from __future__ import annotations
 
 import errno
-import os
 import socket
-from collections import deque
-from enum import IntEnum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, RDHUP
 from . import tcp_states
 from .buffers import ByteQueue
-from .file import DATA
-from .ports import ANY
 from .sock import Message, flag_names
-from .tcp_segments import FIN, RETRANSMIT, RST, SYN_ACK, SYN_RTO_NS, SegmentEnd, Syn
+from .tcp_listener import ListeningEnd
+from .tcp_opening import CONNECTED, CONNECTING, DISCONNECTING, UNCONNECTED
 from .tcp_states import (
     ABORTED,
-    CALLED_CONNECT,
-    CALLED_LISTEN,
     CAN_SEND,
     CLOSED,
-    GOT_SYN,
     LISTEN,
     SENT_FIN,
+    STATE_NUMBERS,
     SYN_RECEIVED,
     SYN_SENT,
     State,
 )
-
-if TYPE_CHECKING:
-    from ..host import Host
+from .tcp_wire import FIN, RST
 
 # As plain integers: arithmetic on enumerations of flags costs microseconds.
 MSG_IGNORED = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
 MSG_PEEK = int(socket.MSG_PEEK)
 
+_LOSS = 4  # TCP_CA_Loss
+
 _SEND, _RECV, _SHUTDOWN, _CLOSE = map(int, (Kind.SEND, Kind.RECV, Kind.SHUTDOWN, Kind.CLOSE))
-_LISTEN, _CONNECT, _ACCEPT, _FAIL = map(int, (Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.FAIL))
 
 
-class Calls(IntEnum):
-    """What connect() was used for so far: `socket.state` of Linux (include/linux/net.h)."""
-
-    UNCONNECTED = auto()
-    CONNECTING = auto()  # until connect() has told that it is done
-    CONNECTED = auto()
-    DISCONNECTING = auto()
-
-
-UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = Calls
-
-
-class TcpEnd(SegmentEnd):
+class TcpEnd(ListeningEnd):
     """A TCP socket below its descriptors."""
 
-    __slots__ = (
-        "_address_given",
-        "_port_given",
-        "_port_held",
-        "accepts",
-        "backlog",
-        "calls",
-        "connects",
-        "half_open",
-        "listener",
-        "pending",
-    )
+    __slots__ = ()
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host)
-        self.calls = UNCONNECTED
-        self._address_given = False  # by bind(), and not 0.0.0.0
-        self._port_given = False  # by bind() to an explicit port: kept until close()
-        self._port_held = False
-        self.listener: TcpEnd | None = None  # who made this end, until it is accepted
-        self.pending: deque[TcpEnd] = deque()  # a listener's: established, not accepted
-        self.half_open = 0  # a listener's: handshakes under way
-        self.backlog = 0
-        self.connects = self.accepts = 0  # for anchors
-
-    family = socket.AF_INET
     kind = socket.SOCK_STREAM
     proto = socket.IPPROTO_TCP
+    send_buffer_default, receive_buffer_default = 16_384, 131_072  # tcp_wmem and tcp_rmem
 
     @property
     def touched(self) -> int:
         return self.sends + self.recvs + self.accepts
-
-    @property
-    def is_listening(self) -> bool:
-        return self.state is LISTEN
-
-    @property
-    def is_connection(self) -> bool:
-        return self.state is not LISTEN and self.state is not CLOSED
 
     # --- readiness -------------------------------------------------------------------------------
 
@@ -120,7 +71,7 @@ class TcpEnd(SegmentEnd):
         state = self.state
         if state is LISTEN:
             return IN if self.pending else 0
-        mask = IN if self.queue is not None else 0
+        mask = IN if self.queue is not None and self._held_bytes() >= self.least_readable else 0
         if state is not SYN_SENT and state is not SYN_RECEIVED and (self.send_shut or not self.waiting):
             mask |= OUT
         if self.receive_shut:
@@ -132,223 +83,6 @@ class TcpEnd(SegmentEnd):
         if self.so_error:
             mask |= ERR
         return mask
-
-    # --- names -----------------------------------------------------------------------------------
-
-    def given(self, call: str, address: Any) -> tuple[str, int]:
-        return self.host.given_address(call, address)
-
-    def getsockname(self) -> tuple[str, int]:
-        return self.local
-
-    def getpeername(self) -> tuple[str, int]:
-        if self.state in (CLOSED, LISTEN, SYN_SENT):
-            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
-        return self.remote
-
-    def bind(self, address: tuple[str, int]) -> None:
-        host_name, port = address
-        if self.state is not CLOSED or self._port_held:
-            raise self.failed("bind", errno.EINVAL)
-        local = self.host.local_address(host_name)
-        if local is None:
-            raise self.failed("bind", errno.EADDRNOTAVAIL)
-        try:
-            self.host.ports.take(self, local, port, self.net.now_ns)
-        except OSError:
-            self.local = (ANY, self.local[1])
-            raise self.failed("bind", errno.EADDRINUSE) from None
-        self._port_held, self._port_given = True, port != 0
-        self._address_given |= local != ANY
-
-    # --- listening -------------------------------------------------------------------------------
-
-    def listen(self, backlog: int) -> None:
-        if self.calls is not UNCONNECTED or self.state not in (CLOSED, LISTEN):
-            raise self.failed("listen", errno.EINVAL)
-        if self.state is CLOSED:
-            if not self._port_held:
-                self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
-                self._port_held = True
-            elif self.host.ports.conflicts(self, *self.local, self.net.now_ns):
-                raise self.failed("listen", errno.EADDRINUSE)
-            self.net.register_listener(self)
-        self.backlog = max(backlog, 0)
-        self._change(CALLED_LISTEN)
-        self.host.ports.listening(self)
-        self.note(_LISTEN, self.backlog)
-
-    def on_syn(self, syn: Syn) -> None:
-        """A SYN arrived: make an end for it, unless the queue is full.  The queue holds backlog + 1."""
-        if len(self.pending) + self.half_open > self.backlog:
-            syn.opener.syn_dropped(syn)
-            return
-        opener = syn.opener
-        child = TcpEnd(self.host)
-        child.peer, child.listener = opener, self
-        child.local, child.remote = (syn.address, syn.port), opener.local
-        child.path = self.net.path(self.host, opener.host)
-        child.reuse_address, child.linger_seconds = self.reuse_address, self.linger_seconds
-        child.send_buffer, child.receive_buffer = self.send_buffer, self.receive_buffer
-        child.send_shut, child.receive_shut = self.send_shut, self.receive_shut
-        child.calls = CONNECTED
-        child._hold_shared_port()
-        self.half_open += 1
-        child._change(GOT_SYN)
-        former, opener.peer = opener.peer, child
-        child.fill_window()
-        opener.fill_window()
-        self.net.register_acceptor(child, opener)
-        if former is not None and former.label == child.label:
-            child.count_on(former)
-        child.transmit(SYN_ACK)
-
-    def _hold_shared_port(self) -> None:
-        self.host.ports.share(self)
-        self._port_held = True
-
-    def awaits(self, local: tuple[str, int], remote: tuple[str, int]) -> bool:
-        """Whether this end's SYN is on its way from `local` to `remote`."""
-        return self.state is SYN_SENT and self.local == local and self.remote == remote
-
-    def on_crossing_syn(self, syn: Syn) -> None:
-        """A SYN arrived from where ours went (RFC 9293, section 3.5): simultaneous open."""
-        self.peer = syn.opener
-        self._change(GOT_SYN)
-        self.fill_window()
-        self.transmit(SYN_ACK)
-
-    def _became_ready(self) -> None:
-        listener = self.listener
-        if listener is None:  # a crossing SYN made this connection
-            self.wake()
-            return
-        listener.half_open -= 1
-        if listener.state is LISTEN:
-            listener.pending.append(self)
-            listener.wake(DATA)
-        else:
-            self._reject()
-
-    def _reject(self) -> None:
-        """Nobody will ever accept this connection: its opener gets a RST."""
-        self.linger_seconds = 0
-        self.close()
-
-    def accept(self) -> tuple[TcpEnd, tuple[str, int]]:
-        """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
-        if self.state is not LISTEN:
-            raise self.failed("accept", errno.EINVAL)
-        if not self.pending:
-            raise self.failed("accept", errno.EAGAIN)
-        self.accepts += 1
-        if self.watched:
-            effect = self.net.choose("accept", self, self.host.count_accept(self.label), 0)
-            if effect is not None:
-                if effect == ("fails", errno.ECONNABORTED):
-                    self.pending.popleft()._reject()
-                raise self.failed("accept", effect[1] or errno.EAGAIN)
-        self.host.descriptors.check()
-        child = self.pending.popleft()
-        child.listener = None
-        child.note(_ACCEPT, child.remote[1])
-        return child, child.remote
-
-    # --- connecting ------------------------------------------------------------------------------
-
-    def connect(self, address: tuple[str, int]) -> None:
-        if self.calls is DISCONNECTING:
-            raise self.failed("connect", errno.EINVAL)
-        if self.state is LISTEN or self.calls is CONNECTED:
-            raise self.failed("connect", errno.EISCONN)
-        if self.calls is CONNECTING:
-            self._connect_again()
-            return
-        target, remote = self.host.route(address, self.local[0])
-        if target is None:
-            raise self.failed("connect", errno.ENETUNREACH)
-        if target is not self.host and self.local[0].startswith("127."):
-            raise self.failed("connect", errno.EINVAL)  # a martian source: ip_route_output_key
-        if not self._port_held:
-            source = self.local[0] if self.local[0] != ANY else self.host.source_address(remote[0])
-            try:
-                self.host.ports.take(self, source, 0, self.net.now_ns)
-            except OSError:
-                raise self.failed("connect", errno.EADDRNOTAVAIL) from None
-            self._port_held = True
-        else:
-            if self.local[0] == ANY:
-                self.local = (self.host.source_address(remote[0]), self.local[1])
-            if self.host.ports.has_pair(self, remote):
-                self._forget_address()
-                raise self.failed("connect", errno.EADDRNOTAVAIL)
-        self._start(target, remote)
-        raise OSError(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
-
-    def _start(self, target: Host, remote: tuple[str, int]) -> None:
-        """Send the SYN."""
-        if self.path is not None:
-            self._leave_ghost()
-        self.remote = remote
-        self.path = self.net.path(self.host, target)
-        self.so_error = 0
-        self.calls = CONNECTING
-        self.free = self.room = 0
-        self._change(CALLED_CONNECT)
-        self.net.register_opener(self, target)  # anew: what is anchored on a name happens once
-        self.sends = self.recvs = self.beyond = self.jitters = self.connects = 0
-        self.note(_CONNECT, remote[1])
-        syn = Syn(self, remote[0], remote[1])
-        self.connects += 1
-        effect = self.net.choose("connect", self, self.connects, 0) if self.watched else None
-        match effect:
-            case None:
-                self.transmit(syn)
-            case ("loses", times):
-                self._lose_syn(syn, times)
-            case ("refused", _):
-                self._later(2 * self.path.latency_ns, self, RST)
-            case _:
-                raise AssertionError(effect)
-
-    def _lose_syn(self, syn: Syn, times: int) -> None:
-        self._attempts = times
-        self._unsent.append(syn)
-        self._retransmitting = True
-        wait_ns = SYN_RTO_NS * ((1 << times) - 1)  # 1 s, and 2 s more, and 4 s more
-        self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
-
-    def _connect_again(self) -> None:
-        """connect() on a socket whose connect() is under way, or is over and not yet asked about."""
-        if self.state in (SYN_SENT, SYN_RECEIVED):
-            raise self.failed("connect", errno.EALREADY)
-        if self.state is CLOSED:
-            reason = self.so_error or errno.ECONNABORTED
-            self._disconnect()
-            self.so_error = 0
-            self.calls = UNCONNECTED
-            raise self.failed("connect", reason)
-        self.calls = CONNECTED
-
-    def _disconnect(self) -> None:
-        """Back to a socket as new (tcp_disconnect), with the error that the program will be told."""
-        if self.state is LISTEN:
-            self._stop_listening()
-        elif self.state is not CLOSED:
-            if self.state is not SYN_SENT:
-                self._launch(RST, 0)
-            self.abort(errno.ECONNRESET)
-        self.queue = None
-        self._forget_address()
-        self.send_shut = self.receive_shut = self.fin_seen = False
-        self.calls = UNCONNECTED
-        self.refit()
-        self.wake()
-
-    def _forget_address(self) -> None:
-        """The address that connect() gave goes with the connection (inet_bhash2_reset_saddr)."""
-        if not self._address_given:
-            self.local = (ANY, self.local[1])
 
     # --- data ------------------------------------------------------------------------------------
 
@@ -488,6 +222,9 @@ class TcpEnd(SegmentEnd):
         """tcp_ioctl, SIOCINQ: EINVAL for a listener."""
         if self.state is LISTEN:
             raise self.failed("ioctl", errno.EINVAL)
+        return self._held_bytes()
+
+    def _held_bytes(self) -> int:
         queue = self.queue
         return 0 if queue is None else queue.size if isinstance(queue, ByteQueue) else len(queue)
 
@@ -499,6 +236,11 @@ class TcpEnd(SegmentEnd):
             return 0
         return max(0, self.queues()[1] - self.peer.readable_bytes())
 
+    def info(self) -> bytes:
+        """The first four bytes of `struct tcp_info`: the state, and what is sent again."""
+        attempts = min(self._attempts, 0xFF) if self._unsent else 0
+        return bytes([STATE_NUMBERS[self.state], _LOSS if attempts else 0, attempts, 0])
+
     def queues(self) -> tuple[int, int]:
         """Of a listener: who waits to be accepted, and its backlog; else what waits here, and at the peer."""
         if self.state is LISTEN:
@@ -507,10 +249,6 @@ class TcpEnd(SegmentEnd):
         if self.peer is not None and self.state is not CLOSED:
             unread = self.capacity - self.credit - self.owed
         return self.readable_bytes(), unread
-
-    def names(self) -> tuple[str, str]:
-        remote = "*" if self.state in (LISTEN, CLOSED) else "{}:{}".format(*self.remote)
-        return "{}:{}".format(*self.local), remote
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -563,13 +301,20 @@ class TcpEnd(SegmentEnd):
         if self.state is CLOSED:
             self._release_port()
 
-    def _stop_listening(self) -> None:
-        self.host.ports.not_listening(self)
-        pending, self.pending = self.pending, deque()
-        for child in pending:
-            child._reject()
-        self._change(ABORTED)
-        self.send_shut = self.receive_shut = False
+    def _disconnect(self) -> None:
+        """Back to a socket as new (tcp_disconnect), with the error that the program will be told."""
+        if self.state is LISTEN:
+            self._stop_listening()
+        elif self.state is not CLOSED:
+            if self.state is not SYN_SENT:
+                self._launch(RST, 0)
+            self.abort(errno.ECONNRESET)
+        self.queue = None
+        self._forget_address()
+        self.send_shut = self.receive_shut = self.fin_seen = False
+        self.calls = UNCONNECTED
+        self.refit()
+        self.wake()
 
     def _fell(self, was: State, lingers: bool) -> None:
         if lingers:
@@ -578,15 +323,6 @@ class TcpEnd(SegmentEnd):
             self._release_port()
         if was is SYN_RECEIVED and self.listener is not None:
             self.listener.half_open -= 1
-
-    def _release_port(self) -> None:
-        if self._port_held:
-            self._port_held = False
-            self.host.ports.release(self)
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)
 
 
 def _not_simulated(call: str, flags: int) -> NotImplementedError:

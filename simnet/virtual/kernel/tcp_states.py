@@ -93,6 +93,21 @@ CAN_SEND = frozenset({ESTABLISHED, CLOSE_WAIT})
 """The states in which data may be handed to send()."""
 
 
+STATE_NUMBERS = {
+    ESTABLISHED: 1,
+    SYN_SENT: 2,
+    SYN_RECEIVED: 3,
+    FIN_WAIT_1: 4,
+    FIN_WAIT_2: 5,
+    CLOSED: 7,
+    CLOSE_WAIT: 8,
+    LAST_ACK: 9,
+    LISTEN: 10,
+    CLOSING: 11,
+}
+"""What Linux calls the states where a program can see it (include/net/tcp_states.h)."""
+
+
 def advance(state: State, event: Event) -> State:
     """The state after `event`."""
     after = _TABLE.get((state, event))

@@ -1,0 +1,227 @@
+"""One end of a TCP connection: what leaves, in which order, and what is sent again because it got lost.
+
+Owns the order of segments, and the timers of retransmission (RFC 6298).  Does not own what a link does to a
+segment: that is its `Path`.
+
+Simplified, and what a program could notice of it: a lost segment comes again after a time-out (RFC 6298:
+200 ms on Linux, doubling), never by fast retransmit.
+"""
+
+from __future__ import annotations
+
+import errno
+from abc import abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+from ...units import SECOND_NS
+from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT
+from .tcp_window import WindowEnd
+from .tcp_wire import ACK, CUT_PAUSE_NS, RETRANSMIT, RST, WINDOW, Syn, Timer
+
+if TYPE_CHECKING:
+    from ..link import Path
+    from ..schedule import Entry
+    from .tcp_segments import SegmentEnd
+
+RTO_FIRST_NS = SECOND_NS // 5  # TCP_RTO_MIN
+RTO_MAX_NS = 120 * SECOND_NS  # TCP_RTO_MAX
+RETRIES_MAX = 15  # tcp_retries2
+SYN_RTO_NS = SECOND_NS  # TCP_TIMEOUT_INIT
+SYN_RETRIES_MAX = 6  # tcp_syn_retries
+SYN_ACK_RETRIES_MAX = 5  # tcp_synack_retries
+
+
+class SendingEnd(WindowEnd):
+    """An end, as what it sends goes."""
+
+    __slots__ = ()
+
+    # --- what leaves -----------------------------------------------------------------------------
+
+    def transmit(self, item: Any) -> None:
+        """Send one segment: bytes, a Segment or a Syn."""
+        if item.__class__ is not bytes:
+            if self._unsent:
+                self._unsent.append(item)
+            else:
+                self._launch(item, 0)
+        else:
+            assert self.path is not None
+            for piece in self.path.pieces(item):
+                self._transmit_data(piece)
+
+    def _transmit_data(self, data: bytes) -> None:
+        if self._unsent:
+            self._unsent.append(data)
+            return
+        self.beyond += 1
+        effect = None
+        if self.watched:
+            effect = self.net.choose("segment", self, self.sends + self.beyond, len(data), data)
+        match effect:
+            case None:
+                self._launch(data, 0)
+            case ("late", delay_ns):
+                self._launch(data, delay_ns)
+            case ("cut", size):
+                self._launch(data[:size], 0)
+                if self._unsent:  # the first part found no room in the queue of the link
+                    self._unsent.append(data[size:])
+                else:
+                    self._launch(data[size:], CUT_PAUSE_NS)
+            case ("lost", _):
+                self._lose(data)
+            case ("reset", _):
+                self.cut_off()
+            case _:
+                raise AssertionError(effect)
+
+    def _launch(self, item: Any, delay_ns: int) -> None:
+        """Put a segment on the path, or into the queue for retransmission."""
+        path, net = self.path, self.net
+        assert path is not None
+        target = path.target if item.__class__ is Syn else self.peer
+        assert target is not None
+        if path.source is path.target and not delay_ns and self._in_order_ns <= net.now_ns:
+            target.arrive(item)
+            return
+        if path.jitter_ns:
+            self.jitters += 1
+            jitter = net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
+            delay_ns += jitter[1] if jitter else 0
+        if item.__class__ is bytes:
+            size = len(item)
+        else:
+            size = 0
+            self._asked_ns = net.now_ns
+        when_ns = path.arrival_ns(net.now_ns, size) if path.is_open else None
+        if when_ns is None:
+            self._lose(item)
+            return
+        self._in_order_ns = max(self._in_order_ns, when_ns + delay_ns)
+        net.schedule.plan(self._in_order_ns, target, item)
+
+    def _lose(self, item: Any) -> None:
+        """A segment got lost: it, and whatever comes after it, waits for a retransmission."""
+        if item is RST:
+            self._leave_unheard()
+            return
+        self._unsent.append(item)
+        self.refit()
+        if not self._retransmitting:
+            self._plan_retransmission()
+
+    def keep_order(self, path: Path) -> None:
+        """The latency of `path` will change: nothing may overtake what is on it already."""
+        if self.path is path:
+            self._in_order_ns = max(self._in_order_ns, self.net.now_ns + path.latency_ns)
+
+    def lose_in_flight(self, items: list[Any]) -> None:
+        """These segments of ours were on a path that was cut; they precede what is still unsent."""
+        for item in reversed(items):
+            if item is RST:
+                self._leave_unheard()
+            else:
+                self._unsent.appendleft(item)
+        if self._unsent and not self._retransmitting:
+            self._lose(self._unsent.pop())
+
+    # --- what is sent again ----------------------------------------------------------------------
+
+    def _plan_retransmission(self) -> None:
+        assert self.path is not None
+        if self.state in OPENING:
+            # Counted from when the SYN left, not from when it got lost.
+            when_ns = self._asked_ns + (SYN_RTO_NS << self._attempts)
+            while when_ns <= self.net.now_ns:  # those that were sent meanwhile met the same fate
+                self._attempts += 1
+                when_ns += SYN_RTO_NS << self._attempts
+        else:
+            wait_ns = min(RTO_FIRST_NS << self._attempts, RTO_MAX_NS) + 2 * self.path.latency_ns
+            when_ns = self.net.now_ns + wait_ns
+        self._attempts += 1
+        self._retransmitting = True
+        self.net.schedule.plan(when_ns, self, RETRANSMIT)
+
+    def _on_retransmit(self) -> None:
+        self._retransmitting = False
+        if not self._unsent:
+            return
+        assert self.path is not None
+        if self._attempts > _RETRIES_MAX.get(self.state, RETRIES_MAX):
+            self._give_up()
+        elif not self.path.is_open:
+            self._asked_ns = self.net.now_ns
+            self._plan_retransmission()
+        else:
+            waiting, self._unsent = self._unsent, deque()
+            for item in waiting:
+                if self._unsent:
+                    self._unsent.append(item)
+                    continue
+                self._launch(item, 0)
+                if not self._unsent and self.state not in OPENING:
+                    self._attempts = 0
+            self.refit()
+
+    def _give_up(self) -> None:
+        """Nothing came through for too long.  Who only has something to acknowledge never knows that."""
+        if all(item is ACK or item is WINDOW for item in self._unsent):
+            self._unsent.clear()
+            self._attempts = 0
+        else:
+            self.abort(errno.ETIMEDOUT)
+
+    def syn_dropped(self, syn: Syn) -> None:
+        """The listener's queue was full: the SYN is ignored, and will be sent again (listen(2))."""
+        if self.state is SYN_SENT and syn.opener is self and not self._unsent:
+            self._lose(syn)
+
+    def _leave_unheard(self) -> None:
+        """This end is gone, and its peer does not know: if it waits for an answer, it will ask again."""
+        peer = self.peer
+        if peer is not None and peer.peer is self and peer.state is SYN_SENT:
+            peer.syn_dropped(Syn(peer, *peer.remote))
+
+    # --- endings without words -------------------------------------------------------------------
+
+    def vanish(self) -> None:
+        """The host crashed: the end is gone, and nobody is told."""
+        self.orphan = True
+        self.watchers = ()
+        self.queue = self._overflow = None
+        self._unsent.clear()
+        self._leave_unheard()
+        self.state = CLOSED
+        self.refit()
+
+    def _leave_ghost(self) -> None:
+        """Before this end connects anew: what is under way to its last connection finds nobody there."""
+        ghost = cast("SegmentEnd", type(self)(self.host, self.family))
+        ghost.orphan, ghost.label, ghost.alias, ghost.number = True, self.label, self.alias, self.number
+        ghost.local, ghost.remote, ghost.path, ghost.peer = self.local, self.remote, self.path, self.peer
+        if self.peer is not None and self.peer.peer is self:
+            self.peer.peer = ghost
+        self.peer = None
+        self._retransmitting, self._attempts, self._in_order_ns, self.owed = False, 0, 0, 0
+        for time_ns, _, target, item in self.net.schedule.extract(self._is_under_way):
+            if item.__class__ is Syn:
+                self.net.schedule.plan(time_ns, target, Syn(ghost, item.address, item.port))
+            elif item.__class__ is not Timer:
+                self.net.schedule.plan(time_ns, ghost, item)
+
+    def _is_under_way(self, entry: Entry) -> bool:
+        """Whether an entry of the schedule is for this end, or a SYN from it."""
+        _, _, target, item = entry
+        return target is self or (item.__class__ is Syn and item.opener is self)
+
+    @abstractmethod
+    def cut_off(self) -> None:
+        """The connection is reset from outside: both ends learn it by a RST."""
+
+
+OPENING = frozenset({SYN_SENT, SYN_RECEIVED})
+"""The states in which what is sent again is a SYN."""
+
+_RETRIES_MAX = {SYN_SENT: SYN_RETRIES_MAX, SYN_RECEIVED: SYN_ACK_RETRIES_MAX}

@@ -1,0 +1,259 @@
+"""One end of a TCP connection: its state, its buffers, and how much may be under way.
+
+How bytes flow.  `send` hands bytes to `transmit`; the path says when they arrive; `arrive` puts them
+into the receive queue of the peer.  There are no acknowledgement events.  A sender's `free` counts what
+its own buffer and the peer's may still hold; whoever reads gives it back.  Only a sender that was told
+EAGAIN waits for a window update, which travels like everything else.
+
+Two numbers carry the fast path.  `free` is what `send` may take without asking anybody, `room` is what
+`arrive` may store without asking anybody.  In every other situation (not connected, shut, faulty,
+behind a lost segment, watched by a script) they are lowered by `BARRED`, so that one comparison
+leaves the fast path, and arithmetic on them stays right.
+
+Owns what an end remembers, its step from state to state, and the window.  What leaves is `tcp_retransmit`,
+what arrives is `tcp_segments`, and what a program may call is `tcp`.
+
+Simplified, and what a program could notice of it: a sender that is not blocked gets its space back the
+moment the peer reads, one latency early; who shut down reading still announces its window, where on
+Linux the sender has to probe for it, after 200 ms; bytes beyond the peer's window travel and wait there.
+"""
+
+from __future__ import annotations
+
+import socket as std
+from abc import abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ...trace import Kind
+from . import tcp_states
+from .addresses import WILDCARD
+from .buffers import ByteQueue
+from .sock import SocketEnd
+from .tcp_states import ABORTED, CAN_SEND, CLOSED, ESTABLISHED, SYNCHRONIZED, Event, State
+from .tcp_wire import REFILL, WINDOW
+
+if TYPE_CHECKING:
+    from ..host import Host
+    from ..link import Path
+    from .tcp_segments import SegmentEnd
+
+BARRED = 1 << 62
+_HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
+
+_LOW_WATER = (int(std.SOL_SOCKET), int(std.SO_RCVLOWAT))
+_RESET = int(Kind.RESET)
+
+
+class WindowEnd(SocketEnd):
+    """What an end of a connection remembers."""
+
+    __slots__ = (
+        "_asked_ns",
+        "_attempts",
+        "_held_fin",
+        "_in_order_ns",
+        "_overflow",
+        "_retransmitting",
+        "_unsent",
+        "alias",
+        "beyond",
+        "family",
+        "fin_seen",
+        "free",
+        "jitters",
+        "label",
+        "lane",
+        "latency_ns",
+        "least_readable",
+        "local",
+        "log",
+        "number",
+        "ordinary",
+        "orphan",
+        "owed",
+        "path",
+        "peer",
+        "queue",
+        "receive_shut",
+        "recvs",
+        "remote",
+        "room",
+        "send_shut",
+        "sends",
+        "sequence",
+        "state",
+        "waiting",
+        "watched",
+    )
+
+    def __init__(self, host: Host, family: int) -> None:
+        super().__init__(host)
+        self.family = family
+        net = self.net
+        self.log = net.log
+        self.sequence = net.schedule.sequence
+        self.label = self.alias = ""
+        self.number = 0  # in the trace
+        self.state = CLOSED
+        self.send_shut = self.receive_shut = self.fin_seen = False
+        self.orphan = False  # no descriptor refers to this end any more
+        self.ordinary = False  # established, nothing shut, no error: the fast path of readiness
+        self.watched = False  # a script, a storm or a rule may have a say
+        self.peer: SegmentEnd | None = None
+        self.path: Path | None = None
+        self.lane: Any = None
+        self.latency_ns = 0
+        self.local = self.remote = (WILDCARD[family], 0)
+        self.queue: bytes | ByteQueue | None = None
+        self._overflow: ByteQueue | None = None  # has arrived, but the window is full
+        self._held_fin = False  # a FIN behind the overflow
+        self.free = self.room = -BARRED
+        self.least_readable = 1  # SO_RCVLOWAT
+        self.owed = 0  # what the peer has read since this sender was told EAGAIN
+        self.waiting = False  # has no room left, and waits for a window update
+        self._unsent: deque[Any] = deque()  # lost, or behind something lost
+        self._retransmitting = False
+        self._attempts = 0
+        self._asked_ns = 0  # when the last segment without data left
+        self._in_order_ns = 0  # nothing may arrive before what was sent earlier
+        self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
+        self.beyond = 0  # how many more segments than sends there were: the fast path makes one of each
+
+    @property
+    def touched(self) -> int:
+        return self.sends + self.recvs
+
+    @property
+    def state_name(self) -> str:
+        return self.state.name
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.waiting
+
+    @abstractmethod
+    def transmit(self, item: Any) -> None:
+        """Send one segment: bytes, a Segment or a Syn."""
+
+    @abstractmethod
+    def arrive(self, item: Any) -> None:
+        """A segment has arrived, or a timer of this end is due."""
+
+    @abstractmethod
+    def _fell(self, was: State, lingers: bool) -> None:
+        """The end fell to CLOSED; whether it leaves TIME_WAIT behind."""
+
+    # --- the window ------------------------------------------------------------------------------
+
+    @property
+    def capacity(self) -> int:
+        """Bytes that fit between the two programs: our buffer, and the peer's."""
+        return self.send_buffer + (self.peer.receive_buffer if self.peer is not None else 0)
+
+    @property
+    def credit(self) -> int:
+        """Bytes that `send` would take now, whatever bars the fast path."""
+        return self.free + BARRED if self.free < 0 else self.free
+
+    @property
+    def window(self) -> int:
+        """Bytes that fit into the receive buffer."""
+        return max(self.room + BARRED if self.room < _HALF_BARRED else self.room, 0)
+
+    def fill_window(self) -> None:
+        """The peer is known: so is how much fits between the two programs."""
+        self.free += self.capacity
+        self.room += self.receive_buffer
+        self.refit()
+
+    def consumed(self, size: int) -> None:
+        """The program has read `size` bytes of a connection on which somebody waits for that."""
+        peer, path = self.peer, self.path
+        assert peer is not None
+        if self._overflow is not None and path is not None:
+            self._later(2 * path.latency_ns, self, REFILL)
+        if peer.waiting:
+            before = peer.owed
+            peer.owed += size
+            enough = peer.capacity // 3
+            if before < enough <= peer.owed or peer.credit + before < enough <= peer.credit + peer.owed:
+                self.transmit(WINDOW)
+        else:
+            peer.free += size
+
+    def _later(self, delay_ns: int, target: WindowEnd, item: Any) -> None:
+        if delay_ns:
+            self.net.schedule.plan(self.net.now_ns + delay_ns, target, item)
+        else:
+            target.arrive(item)
+
+    def keep(self, level: int, number: int, value: int) -> None:
+        super().keep(level, number, value)
+        if (level, number) == _LOW_WATER:
+            self.least_readable = value
+            self.refit()
+            self.wake()
+
+    def set_buffers(self, send: int | None = None, receive: int | None = None) -> None:
+        """Change the size of a buffer, of a connection or of one to come."""
+        more_send = 0 if send is None else send - self.send_buffer
+        more_receive = 0 if receive is None else receive - self.receive_buffer
+        self.send_buffer += more_send
+        self.receive_buffer += more_receive
+        if self.peer is not None:
+            self.free = max(self.credit + more_send, 0)
+            self.room = self.window + more_receive
+            self.peer.free = max(self.peer.credit + more_receive, 0)
+            self.refit()
+            self.peer.refit()
+
+    # --- state -----------------------------------------------------------------------------------
+
+    def _change(self, event: Event) -> None:
+        """Take one step of the table, and what follows from it."""
+        was = self.state
+        self.state = tcp_states.advance(was, event)
+        if self.state is CLOSED:
+            self.send_shut = self.receive_shut = True
+            self._fell(was, tcp_states.lingers(was, event))
+        self.refit()
+
+    def abort(self, reason: int) -> None:
+        """The connection is dead: nothing more leaves or arrives, and `reason` waits to be told."""
+        self.note(_RESET, reason)
+        self.so_error = 0 if self.orphan else reason
+        self._unsent.clear()
+        self._overflow, self._held_fin, self.waiting = None, False, False
+        self._change(ABORTED)
+        self.wake()
+
+    def refit(self) -> None:
+        """Bar or open the fast path for `send` and `arrive`, after anything changed that they ask."""
+        state, path, free, room = self.state, self.path, self.free, self.room
+        is_plain = self.least_readable == 1
+        self.ordinary = (
+            is_plain and state is ESTABLISHED and not (self.send_shut or self.receive_shut or self.so_error)
+        )
+        if free < 0:
+            free += BARRED
+        if (
+            state in CAN_SEND
+            and not (self.send_shut or self.so_error or self.watched or self._unsent)
+            and path is not None
+            and path.is_plain
+            and self._in_order_ns <= self.net.now_ns + path.latency_ns
+        ):
+            self.lane, self.latency_ns = path.lane, path.latency_ns
+            self.free = free
+        else:
+            self.free = free - BARRED
+        if room < _HALF_BARRED:
+            room += BARRED
+        may_store = is_plain and state in SYNCHRONIZED and not self.receive_shut and self._overflow is None
+        self.room = room if may_store else room - BARRED
+
+    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
+        """Leave an event in the trace."""
+        if self.log is not None:
+            self.log((self.net.now_ns, kind, self.number, n, data))
