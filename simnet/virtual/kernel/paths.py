@@ -27,18 +27,20 @@ _AT_FIRST = (
 class SocketFile:
     """A name that was given to a socket; `end` is None once the socket is gone."""
 
-    __slots__ = ("end",)
+    __slots__ = ("end", "inode")
 
     def __init__(self, end: UnixEnd | None) -> None:
         self.end = end
+        self.inode = 0  # until somebody asks
 
 
 class Directory:
     """A directory; the root is its own parent."""
 
-    __slots__ = ("entries", "parent")
+    __slots__ = ("entries", "inode", "parent")
 
     def __init__(self, parent: Directory | None = None) -> None:
+        self.inode = 0
         self.parent = parent or self
         self.entries: dict[bytes, Node] = {}
 
@@ -81,21 +83,6 @@ class Paths:
                 raise _failed(errno.ENOENT)
             node = found
         return node
-
-    def exists(self, path: bytes) -> bool:
-        return self._look(path) is not None
-
-    def is_socket(self, path: bytes) -> bool:
-        return isinstance(self._look(path), SocketFile)
-
-    def is_directory(self, path: bytes) -> bool:
-        return isinstance(self._look(path), Directory)
-
-    def _look(self, path: bytes) -> Node | None:
-        try:
-            return self.find(path)
-        except OSError:
-            return None
 
     def names(self, path: bytes) -> list[bytes]:
         """The entries of a directory, in the order in which they were made."""

@@ -33,7 +33,7 @@ BUFFER_BYTES = 106_496  # half of net.core.wmem_default, which counts the kernel
 
 _SOL = int(std.SOL_SOCKET)
 PASSCRED, _PEERCRED, _REUSEPORT = (_SOL, 16), (_SOL, 17), (_SOL, int(std.SO_REUSEPORT))
-_PEEK = int(std.MSG_PEEK)
+_PEEK, _DONTWAIT = int(std.MSG_PEEK), int(std.MSG_DONTWAIT)
 _SEND, _ARRIVE, _RECV, _FIN = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV, Kind.FIN))
 _SHUTDOWN, _CLOSE, _FAIL, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.FAIL, Kind.RESET))
 
@@ -60,6 +60,7 @@ class UnixEnd(SocketEnd):
         "send_shut",
         "waited_for",
         "waiting",
+        "waits_for_room",
     )
 
     family = std.AF_UNIX
@@ -86,6 +87,7 @@ class UnixEnd(SocketEnd):
         self.charged = 0  # for what it sent and nobody has read (sk_wmem_alloc)
         self.waiting: dict[UnixEnd, None] = {}  # senders to be told when something is read here (peer_wait)
         self.waited_for: UnixEnd | None = None  # whose `waiting` has this one
+        self.waits_for_room = False  # a send() that may wait is waiting
         self._touched = 0
 
     @property
@@ -145,13 +147,18 @@ class UnixEnd(SocketEnd):
         except OSError as error:
             raise self.failed("sendmsg", error.errno or 0) from None
 
-    def make_room(self, call: str) -> None:
-        """Raise what a send ends in if it gets no buffer (sock_alloc_send_pskb)."""
+    def make_room(self, call: str, flags: int) -> None:
+        """Raise what a send ends in if it gets no buffer (sock_alloc_send_pskb).
+
+        A call that waits here is not asked again what it was asked before.
+        """
+        self.waits_for_room = False
         if self.so_error:
             raise self.failed(call, self.take_error())
         if self.send_shut:
             raise self.failed(call, errno.EPIPE)
         if self.charged >= self.send_buffer_bytes:
+            self.waits_for_room = not self.is_nonblocking and not flags & _DONTWAIT
             raise self.failed(call, errno.EAGAIN)
 
     def put(self, piece: Piece) -> None:

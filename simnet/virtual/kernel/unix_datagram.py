@@ -119,7 +119,7 @@ class UnixDatagramEnd(UnixEnd):
             self.host.unix_names.bind_somewhere(self)
         if len(data) > self.send_buffer_bytes - _HEADER_BYTES:
             raise self.failed("send", errno.EMSGSIZE)
-        self.make_room("send")
+        self.make_room("send", flags)
         receiver = self._receiver(address)
         self._touched += 1
         truesize = datagram_truesize(len(data))

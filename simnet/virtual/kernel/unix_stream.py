@@ -86,17 +86,19 @@ class UnixStreamEnd(UnixConnectionEnd):
 
     def _send(self, data: memoryview, flags: int, outgoing: Outgoing) -> int:
         """unix_stream_sendmsg: an error is told only where nothing was sent before."""
+        if self.waits_for_room:
+            self.make_room("send", flags)
         peer, sent = self._addressee(data, flags), 0
         ordinary = len(data) - 1 if flags & _OOB else len(data)
         self._touched += 1
         try:
             while sent < ordinary:
-                self.make_room("send")
+                self.make_room("send", flags)
                 size = min(ordinary - sent, (self.send_buffer_bytes >> 1) - 64, STREAM_PIECE_MAX)
                 self._deliver(peer, bytes(data[sent : sent + size]), outgoing)
                 sent += size
             if flags & _OOB:
-                self.make_room("send")
+                self.make_room("send", flags)
                 peer.urgent = self._deliver(peer, bytes(data[sent:]), outgoing)
                 sent += 1
         except OSError:
