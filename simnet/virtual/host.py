@@ -22,6 +22,9 @@ from .kernel.kinds import make_end
 from .kernel.ports import Ports
 from .kernel.tcp import TcpEnd
 from .kernel.udp_layer import UdpLayer
+from .kernel.unix_connection import UnixConnectionEnd
+from .kernel.unix_labels import UnixLabels
+from .kernel.unix_names import UnixNames
 from .modules import Modules
 from .names import HostsFile, Resolver
 from .names.destinations import source_for
@@ -108,6 +111,16 @@ class Host(Transport):
         return UdpLayer(self)
 
     @cached_property
+    def unix_names(self) -> UnixNames:
+        """Who has which name of AF_UNIX, and the paths that there are."""
+        return UnixNames()
+
+    @cached_property
+    def unix_labels(self) -> UnixLabels:
+        """What traces call AF_UNIX sockets."""
+        return UnixLabels(self)
+
+    @cached_property
     def modules(self) -> Modules:
         """The machine in the shape that existing code expects."""
         return Modules(self)
@@ -149,6 +162,7 @@ class Host(Transport):
         self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
         self.ports = self.ports.again()
         self.udp.lose_power()
+        self.unix_names.lose_power()
 
     def power_on(self) -> None:
         """The host's part of a restart."""
@@ -212,6 +226,9 @@ class Host(Transport):
         for end in self.ports.holders():
             if isinstance(end, TcpEnd) and (end.orphan or end.listener is not None):
                 sockets.append((None, end))
+        for _, file in self.descriptors.items():
+            if isinstance(file, UnixConnectionEnd):
+                sockets += [(None, end) for end in file.pending]
         return sockets
 
     def owner(self, fd: int) -> str:

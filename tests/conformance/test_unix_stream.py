@@ -16,7 +16,6 @@ from .sockets import (
     error_of,
     fill,
     integer,
-    not_simulated,
     pair,
     unix,
     unix_connected,
@@ -378,7 +377,6 @@ def test_err_and_hup_in_every_order_of_reading(machine: Machine) -> None:
 # --- records -------------------------------------------------------------------------------------
 
 
-@not_simulated("SOCK_SEQPACKET")
 def test_seqpacket_keeps_boundaries_and_ends(machine: Machine) -> None:
     """unix(7), SOCK_SEQPACKET: a record is cut like a datagram; the end looks like an empty one."""
     one, other = pair(machine, std.SOCK_SEQPACKET)

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 from .sock import SocketEnd
 from .tcp import TcpEnd
 from .udp import UdpEnd
+from .unix import UnixEnd
+from .unix_datagram import UnixDatagramEnd
+from .unix_seqpacket import UnixSeqpacketEnd
+from .unix_stream import UnixStreamEnd
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -29,6 +33,13 @@ _OVER_IP: dict[tuple[int, int], tuple[Callable[[Host, int], SocketEnd], int]] = 
 }
 """The sockets that speak a protocol over IP, and which it is."""
 
+_UNIX: dict[int, Callable[[Host], UnixEnd]] = {
+    std.SOCK_STREAM: UnixStreamEnd,
+    std.SOCK_DGRAM: UnixDatagramEnd,
+    std.SOCK_RAW: UnixDatagramEnd,  # another word for it (unix_create)
+    std.SOCK_SEQPACKET: UnixSeqpacketEnd,
+}
+
 
 def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     """A new socket of a host, before it has a descriptor.
@@ -37,6 +48,8 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     simnet does not simulate.
     """
     kind = kind & ~_FLAGS
+    if family == std.AF_UNIX:
+        return _make_unix_end(host, kind, proto)
     if (family, kind) not in _OVER_IP:
         names = f"family {_name_of('AF_', family)} and type {_name_of('SOCK_', kind)}"
         raise NotImplementedError(f"sockets of {names} are not simulated")
@@ -49,7 +62,23 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
 
 def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd, SocketEnd]:
     """Two sockets that are connected with each other (socketpair(2))."""
-    raise NotImplementedError(f"socketpair() of family {_name_of('AF_', family)} is not simulated")
+    if family != std.AF_UNIX:
+        if (family, kind & ~_FLAGS) not in _OVER_IP:
+            raise NotImplementedError(f"socketpair() of family {_name_of('AF_', family)} is not simulated")
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    first, second = (_make_unix_end(host, kind & ~_FLAGS, proto) for _ in range(2))
+    first.pair_with(second)
+    return first, second
+
+
+def _make_unix_end(host: Host, kind: int, proto: int) -> UnixEnd:
+    """unix_create."""
+    if proto not in (0, std.AF_UNIX):
+        raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+    if kind not in _UNIX:
+        raise OSError(errno.ESOCKTNOSUPPORT, os.strerror(errno.ESOCKTNOSUPPORT))
+    host.descriptors.check()
+    return _UNIX[kind](host)
 
 
 def _name_of(prefix: str, number: int) -> str:

@@ -3,8 +3,9 @@
 A host runs one program, so the program's process number is 1, as in a container.  Files on disks, other
 processes, users and the environment are not simulated, and say so by name.
 
-Owns the functions that take descriptors (CPython's Modules/posixmodule.c).  What a file does with a call is
-the business of its kind; waiting, where it is not O_NONBLOCK, is done here.
+Owns the functions that take descriptors (CPython's Modules/posixmodule.c); those that take paths are
+`os_paths`.  What a file does with a call is the business of its kind; waiting, where it is not O_NONBLOCK, is
+done here.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 from ...transport import ERR, HUP, IN, OUT
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
+from ..kernel.unix_control import PROCESS_ID
+from . import os_paths
 from .arguments import int_of
-from .binding import module_like
+from .binding import module_like, rebound
 
 if TYPE_CHECKING:
     from ..host import Host
-
-PROCESS_ID = 1
 
 _ASK_NO_MACHINE = (
     *("PathLike", "error", "fsdecode", "fsencode", "fspath", "stat_result", "strerror"),
@@ -41,20 +42,24 @@ _PATHS_ASK_NO_MACHINE = (
 
 def module_for(host: Host) -> ModuleType:
     """The os module of `host`."""
-    files = (*_transfers(host), *_openings(host), *_flags(host))
+    descriptors = (*_transfers(host), *_openings(host), *_flags(host))
+    paths = (*os_paths.changes(host), *os_paths.questions(host))
 
     def getpid() -> int:
         return PROCESS_ID
 
     constants = [name for name in dir(std) if name.isupper()]
-    return module_like(
+    predicates = {function.__name__: function for function in os_paths.predicates(host)}
+    made = module_like(
         std,
         [*_ASK_NO_MACHINE, *constants],
         {
-            "path": module_like(posixpath, _PATHS_ASK_NO_MACHINE, {}),
-            **{function.__name__: function for function in (*files, getpid)},
+            "path": module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates),
+            **{function.__name__: function for function in (*descriptors, *paths, getpid)},
         },
     )
+    made.__dict__["makedirs"] = rebound(std.makedirs, made)
+    return made
 
 
 def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
@@ -180,7 +185,7 @@ def _flags(host: Host) -> Sequence[Callable[..., Any]]:
 
     def fstat(fd: int) -> std.stat_result:
         file = _file(host, fd)
-        return std.stat_result((file.file_type, file.inode, 0, 1, 0, 0, 0, 0, 0, 0))
+        return os_paths.status(file.file_type, file.inode)
 
     return get_blocking, set_blocking, get_inheritable, set_inheritable, isatty, fstat
 

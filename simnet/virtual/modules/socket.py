@@ -26,7 +26,8 @@ _ASK_NO_MACHINE = {
     *("AddressFamily", "AddressInfo", "MsgFlag", "SocketKind", "_intenum_converter"),
     *("CMSG_LEN", "CMSG_SPACE", "htonl", "htons", "ntohl", "ntohs"),
     *("inet_aton", "inet_ntoa", "inet_ntop", "inet_pton"),
-    *("has_ipv6", "_GLOBAL_DEFAULT_TIMEOUT", "_LOCALHOST", "_LOCALHOST_V6", "sys", "os", "io"),
+    *("has_ipv6", "_GLOBAL_DEFAULT_TIMEOUT", "_LOCALHOST", "_LOCALHOST_V6"),
+    *("array", "io", "os", "sys"),  # what the functions in Python ask for
 }
 
 _IN_PYTHON = (
