@@ -259,12 +259,12 @@ class UdpEnd(SocketEnd):
         return way
 
     def _specific(self, target: Inet) -> Inet:
-        """No address is this host's own: the one that the socket is bound to, or that of loopback."""
+        """No address means this host: over IPv4 the address that the socket is bound to, else loopback's."""
         address, local = target[0], self.local[0]
         if not is_wildcard(address):
             return target
-        if is_ipv6(address) and is_ipv6(local):
-            return _LOOPBACK6, target[1]
+        if is_ipv6(address):
+            return (_LOOPBACK6 if is_ipv6(local) else _LOOPBACK), target[1]
         return (_LOOPBACK if is_wildcard(local) or is_ipv6(local) else local), target[1]
 
     # --- receiving -------------------------------------------------------------------------------
