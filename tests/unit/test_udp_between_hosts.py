@@ -123,7 +123,7 @@ def test_a_time_out_is_a_timeout_error_at_that_moment() -> None:
 
 
 def test_a_socket_that_is_shut_for_reading_does_not_wait_for_ever() -> None:
-    """__skb_wait_for_more_packets: without a time-out the call returns nothing; with one it is over in time."""
+    """__skb_wait_for_more_packets: without a time-out nothing is returned, with one it ends in time."""
     world = World()
     client = world.client.socket(std.AF_INET, std.SOCK_DGRAM)
     assert outcome(client.shutdown, std.SHUT_RD) == "ENOTCONN"
