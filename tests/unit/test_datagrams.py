@@ -51,8 +51,8 @@ def test_a_queue_keeps_the_first_datagrams_that_fit(limit: int, size: int, count
 
 
 def test_what_was_read_makes_room_in_portions() -> None:
-    """9 fit into 8192 bytes.  One is read and one sent, by turns, and the first to fit again is the one that is
-    sent after the third was read, as on Linux: 3 x 832 bytes are more than a quarter of the buffer.
+    """9 fit into 8192 bytes.  One is read and one sent, by turns, and the first to fit again is the one that
+    is sent after the third was read, as on Linux: 3 x 832 bytes are more than a quarter of the buffer.
     """
     queue, limit = DatagramQueue(), 8192
     for number in range(9):
