@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .kernel.descriptors import Descriptors
 
 _DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
+_NOT_WAITING = _DONTWAIT | int(std.MSG_ERRQUEUE)
 _SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
 
 
@@ -212,7 +213,7 @@ class VirtualSocket:
         O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception:
         one that holds the frame that holds the socket would keep it open until the garbage collector comes.
         """
-        if not self._timeout and (self._end.is_nonblocking or flags & _DONTWAIT):
+        if not self._timeout and (self._end.is_nonblocking or flags & _NOT_WAITING):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         end, wanted, answers = self._end, events | ERR | HUP, []
 
