@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
 from ...transport import Address
-from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_wildcard, shown
+from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_wildcard, shown, text
 from .multicast import Groups
 from .routes import Route, is_broadcast, is_for_many, needs_scope, route
 from .sock import SocketEnd
@@ -101,8 +101,8 @@ class AddressedEnd(SocketEnd):
 
         __inet_bind asks for the address first, __inet6_bind for the socket.
         """
-        text = address.partition("%")[0]
-        is_ours = is_wildcard(text) or is_for_many(text) or self.host.local_address(text) is not None
+        bare = address.partition("%")[0]
+        is_ours = is_wildcard(bare) or is_for_many(bare) or self.host.local_address(bare) is not None
         if self.family == std.AF_INET:
             return errno.EADDRNOTAVAIL if not is_ours else errno.EINVAL if self.local[1] else 0
         if self.local[1] or needs_scope(address) or (self.v6only and not is_ipv6(address)):
@@ -192,8 +192,7 @@ class AddressedEnd(SocketEnd):
     # --- for reports -------------------------------------------------------------------------------
 
     def names(self) -> tuple[str, str]:
-        remote = "{}:{}".format(*self.remote) if self.is_connected else "*"
-        return "{}:{}".format(*self.local), remote
+        return text(self.local), text(self.remote) if self.is_connected else "*"
 
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
         if self.net.log is not None:
