@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
 _WAITALL, _PEEK, _OOB = int(std.MSG_WAITALL), int(std.MSG_PEEK), int(std.MSG_OOB)
+_NOT_WAITING = _DONTWAIT | int(std.MSG_ERRQUEUE)
 _SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
 
 
@@ -202,7 +203,9 @@ class VirtualSocket:
     def getblocking(self) -> bool:
         return self._timeout != 0.0
 
-    def _patiently(self, call: str, events: int, flags: int, system_call: Callable[[], Any]) -> Any:
+    def _patiently(
+        self, call: str, events: int, flags: int, system_call: Callable[[], Any], empty: Any = None
+    ) -> Any:
         """Make a call when the socket is ready for it.
 
         Without a time-out the kernel was asked before, and answered EAGAIN.  With one, Python polls first:
@@ -212,8 +215,9 @@ class VirtualSocket:
         Where the program does not want to wait, EAGAIN is raised anew: what counts without a time-out is
         O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception:
         one that holds the frame that holds the socket would keep it open until the garbage collector comes.
+        `empty` is what a wait for data ends with that has become vain.
         """
-        if not self._timeout and (self._end.is_nonblocking or flags & _DONTWAIT):
+        if not self._timeout and (self._end.is_nonblocking or flags & _NOT_WAITING):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         end, wanted, answers = self._end, events | ERR | HUP, []
 
@@ -222,17 +226,13 @@ class VirtualSocket:
                 if end.poll_mask() & wanted:
                     answers.append(system_call())
             except BlockingIOError:
-                pass
+                if empty is not None and not self._timeout and end.is_exhausted:
+                    answers.append(empty)
             return bool(answers)
 
         if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
             raise TimeoutError("timed out")
         return answers[0]
-
-    def _is_exhausted(self, flags: int) -> bool:
-        """Whether a call that has no data to return waits in vain."""
-        may_wait = not self._timeout and not self._end.is_nonblocking and not flags & _DONTWAIT
-        return may_wait and self._end.is_exhausted
 
     def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
         """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
@@ -416,9 +416,7 @@ class VirtualSocket:
                 return self._end.recv(size, flags)
             except BlockingIOError:
                 pass
-            if self._is_exhausted(flags):
-                return b""
-        return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags))  # type: ignore[no-any-return]
+        return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags), b"")  # type: ignore[no-any-return]
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         with memoryview(buffer) as whole, whole.cast("B") as view:
@@ -503,10 +501,8 @@ class VirtualSocket:
                 return end.receive_message(size, flags, control_size)
             except BlockingIOError:
                 pass
-            if self._is_exhausted(flags):
-                return Message(b"")
         return self._patiently(  # type: ignore[no-any-return]
-            call, IN, flags, partial(end.receive_message, size, flags, control_size)
+            call, IN, flags, partial(end.receive_message, size, flags, control_size), Message(b"")
         )
 
     # --- file objects ----------------------------------------------------------------------------
