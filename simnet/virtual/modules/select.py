@@ -13,7 +13,7 @@ import os
 import select as std
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ...transport import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
 from ...units import SECOND_NS
@@ -50,9 +50,18 @@ class Poll:
 
     __slots__ = ("_events", "_host")
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._events: dict[int, int] = {}
+    _host: Host
+    _events: dict[int, int]
+
+    def __new__(cls) -> Self:
+        raise TypeError("cannot create 'select.poll' instances")
+
+    @classmethod
+    def on(cls, host: Host) -> Self:
+        """A new one; programs get it from poll()."""
+        made = object.__new__(cls)
+        made._host, made._events = host, {}
+        return made
 
     def __repr__(self) -> str:
         return f"<select.poll {self._host.name}>"
@@ -88,6 +97,9 @@ class Poll:
     def _mask(self, fd: int) -> int:
         file = self._host.descriptors.get(fd)
         return NVAL if file is None else file.ready_for(self._events[fd] | ERR | HUP)
+
+
+Poll.__module__, Poll.__name__ = "select", "poll"
 
 
 def wait(host: Host, call: str, is_woken: Callable[[], bool], wait_ns: int | None) -> None:
@@ -163,7 +175,7 @@ def module_for(host: Host) -> ModuleType:
         return readable, writable, exceptional
 
     def poll() -> Poll:
-        return Poll(host)
+        return Poll.on(host)
 
     epoll = type("epoll", (Epoll,), {"__slots__": (), "__module__": "select", "_machine": host})
     return module_like(std, ["error"], {"select": select, "poll": poll, "epoll": epoll, **_CONSTANTS})
