@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,16 +68,11 @@ class Threads:
         """A thread that runs when the one that started it waits."""
 
         def run() -> None:
-            try:
-                function(*args, **kwargs)
-            except SystemExit:  # _thread.exit()
-                pass
-
-        def first() -> None:
             self._waits.remove(beginning)
-            run()
+            with suppress(SystemExit):  # _thread.exit()
+                function(*args, **kwargs)
 
-        thread = greenlet(first, parent=self._main)
+        thread = greenlet(run, parent=self._main)
         beginning = _Wait(self._network, lambda: True, None)
         beginning.thread = thread
         self._waits.append(beginning)
