@@ -91,7 +91,8 @@ def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
     with mock.patch.dict(sys.modules, imported), _substituted(substituted, twins), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            type(test)(test._testMethodName).run(result)  # anew, of events and locks that are the host's
+            again = type(test)(test._testMethodName)  # anew, with events that are the host's
+            unittest.TestSuite([again]).run(result)
         finally:
             threads.close()
     return result
