@@ -12,7 +12,7 @@ import operator
 import os
 import socket as std
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -375,8 +375,8 @@ class VirtualSocket:
         address: Address = None,
         /,
     ) -> int:
-        data = b"".join(_bytes_of(buffer) for buffer in buffers)
-        control = [(operator.index(level), operator.index(kind), item) for level, kind, item in ancdata]
+        data = b"".join(map(_bytes_of, _members("sendmsg", 1, buffers)))
+        control = [_control_message(item) for item in _members("sendmsg", 2, ancdata)]
         target = None if address is None else self._end.given("sendmsg", address)
         return self._send_message("sendmsg", data, flags, target, control)
 
@@ -395,8 +395,9 @@ class VirtualSocket:
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file object until its end, by send(): a virtual descriptor means nothing to sendfile(2)."""
-        return std.socket._sendfile_use_send(self, file, offset, count)  # type: ignore[attr-defined,no-any-return]
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[no-any-return]
 
+    _sendfile_use_send = std.socket._sendfile_use_send  # type: ignore[attr-defined]
     _check_sendfile_params = std.socket._check_sendfile_params  # type: ignore[attr-defined]
 
     # --- receiving -------------------------------------------------------------------------------
@@ -553,6 +554,25 @@ def _attempt(connect: Callable[[Any], None], address: Any) -> int:
     except OSError as error:
         return error.errno or 0
     return 0
+
+
+def _members(call: str, place: int, value: Any) -> list[Any]:
+    """The members of an argument that has to be an iterable."""
+    try:
+        return list(value)
+    except TypeError:
+        raise TypeError(f"{call}() argument {place} must be an iterable") from None
+
+
+def _control_message(item: Any) -> tuple[int, int, bytes]:
+    """One message of sendmsg()'s ancillary data: level, type and bytes."""
+    call = "[sendmsg() ancillary data items]() argument must be"
+    if not isinstance(item, Sequence):
+        raise TypeError(f"{call} 3-item sequence, not {type(item).__name__}")
+    if len(item) != 3:
+        raise TypeError(f"{call} sequence of length 3, not {len(item)}")
+    level, kind, data = item
+    return _c_int(level), _c_int(kind), _bytes_of(data)
 
 
 def _bytes_of(buffer: Any) -> bytes:
