@@ -190,8 +190,8 @@ class VirtualSocket:
             value = float(value)
             if value < 0:
                 raise ValueError("Timeout value out of range")
+        self._timeout = value  # also of a socket that is closed, which fails then (internal_setblocking)
         self._descriptors.of(self._fd).is_nonblocking = value is not None
-        self._timeout = value
 
     def gettimeout(self) -> float | None:
         return self._timeout
