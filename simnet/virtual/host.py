@@ -21,19 +21,19 @@ from .kernel.file import File
 from .kernel.kinds import make_end
 from .kernel.ports import Ports
 from .kernel.tcp import TcpEnd
-from .kernel.udp_layer import UdpLayer
-from .kernel.unix_connection import UnixConnectionEnd
-from .kernel.unix_labels import UnixLabels
-from .kernel.unix_names import UnixNames
 from .modules import Modules
-from .names import HostsFile, Resolver
 from .names.destinations import source_for
 from .poller import VirtualPoller
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
     from .kernel.tcp_segments import Syn
+    from .kernel.udp_layer import UdpLayer
+    from .kernel.unix_labels import UnixLabels
+    from .kernel.unix_names import UnixNames
     from .link import Path
+    from .names.resolver import Resolver
+    from .names.zone import HostsFile
     from .network import Network
 
 EPOCH_NS = 1_600_000_000 * 1_000_000_000
@@ -93,31 +93,42 @@ class Host(Transport):
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
 
-    # What few programs use is made when it is first asked for: worlds are many, and short.
+    # What few programs use is made when it is first asked for, and its rooms are entered only then: worlds
+    # are many, and short.
 
     @cached_property
     def resolver(self) -> Resolver:
         """The functions of the socket module that look names up, as this host has them."""
+        from .names.resolver import Resolver
+
         return Resolver(self)
 
     @cached_property
     def hosts_file(self) -> HostsFile:
         """Names that this host knows besides those of `Network.names`, and believes first."""
+        from .names.zone import HostsFile
+
         return HostsFile({"localhost": ["127.0.0.1", "::1"]})
 
     @cached_property
     def udp(self) -> UdpLayer:
         """What it has of UDP besides sockets."""
+        from .kernel.udp_layer import UdpLayer
+
         return UdpLayer(self)
 
     @cached_property
     def unix_names(self) -> UnixNames:
         """Who has which name of AF_UNIX, and the paths that there are."""
+        from .kernel.unix_names import UnixNames
+
         return UnixNames()
 
     @cached_property
     def unix_labels(self) -> UnixLabels:
         """What traces call AF_UNIX sockets."""
+        from .kernel.unix_labels import UnixLabels
+
         return UnixLabels(self)
 
     @cached_property
@@ -227,8 +238,7 @@ class Host(Transport):
             if isinstance(end, TcpEnd) and (end.orphan or end.listener is not None):
                 sockets.append((None, end))
         for _, file in self.descriptors.items():
-            if isinstance(file, UnixConnectionEnd):
-                sockets += [(None, end) for end in file.pending]
+            sockets += [(None, end) for end in file.without_descriptors()]
         return sockets
 
     def owner(self, fd: int) -> str:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import errno
 import socket as std
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from ...trace import Kind
 from ...transport import Address
 from . import unix_control
-from .file import DATA
+from .file import DATA, File
 from .unix import PASSCRED, UnixEnd
 
 if TYPE_CHECKING:
@@ -166,6 +167,9 @@ class UnixConnectionEnd(UnixEnd):
         if self.is_listening:
             raise self.failed("ioctl", errno.EINVAL)
         return sum(piece.unread for piece in self.queue)
+
+    def without_descriptors(self) -> Iterable[File]:
+        return self.pending
 
     def queues(self) -> tuple[int, int]:
         """Of a listener: who waits to be accepted, and its backlog."""
