@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ...trace import Kind
 from . import addresses
 from .file import DATA
+from .tcp_keepalive import Keepalive
 from .tcp_opening import CONNECTED, UNCONNECTED, OpeningEnd
 from .tcp_states import ABORTED, CALLED_LISTEN, CLOSED, GOT_SYN, LISTEN
 from .tcp_wire import SYN_ACK, Syn
@@ -85,6 +86,7 @@ class ListeningEnd(OpeningEnd):
         child.listener, child.calls = self, CONNECTED
         child.reuse_address, child.reuse_port, child.v6only = self.reuse_address, self.reuse_port, self.v6only
         child.linger_seconds, child.settings = self.linger_seconds, self.settings
+        child.keepalive = None if self.keepalive is None else Keepalive(child)
         child.least_readable = self.least_readable
         child.send_buffer, child.receive_buffer = self.send_buffer, self.receive_buffer
         child.send_shut, child.receive_shut = self.send_shut, self.receive_shut

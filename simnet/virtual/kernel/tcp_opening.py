@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ...trace import Kind
 from . import addresses
 from .addresses import ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
-from .tcp_retransmit import SYN_RTO_NS
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
 from .tcp_urgent import UrgentEnd
 from .tcp_wire import RETRANSMIT, RST, SYN_ACK, Syn
@@ -216,6 +215,7 @@ class OpeningEnd(UrgentEnd):
         self.so_error = 0
         self.calls = CONNECTING
         self.free = self.room = 0
+        self._first_retry_ns = self.net.now_ns
         self._change(CALLED_CONNECT)
         self.net.register_opener(self, target)  # anew: what is anchored on a name happens once
         self.sends = self.recvs = self.beyond = self.jitters = self.connects = 0
@@ -237,7 +237,7 @@ class OpeningEnd(UrgentEnd):
         self._attempts = times
         self._unsent.append(syn)
         self._retransmitting = True
-        wait_ns = SYN_RTO_NS * ((1 << times) - 1)  # 1 s, and 2 s more, and 4 s more
+        wait_ns = sum(map(self._syn_wait_ns, range(times)))
         self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
 
     def conclude_connect(self, address: Inet) -> None:

@@ -20,7 +20,6 @@ Linux the sender has to probe for it, after 200 ms; bytes beyond the peer's wind
 
 from __future__ import annotations
 
-import socket as std
 from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -47,14 +46,14 @@ from .tcp_wire import REFILL, WINDOW
 if TYPE_CHECKING:
     from ..host import Host
     from ..link import Path
+    from .tcp_keepalive import Keepalive
     from .tcp_segments import SegmentEnd
     from .tcp_urgent import Mark
 
 BARRED = 1 << 62
 _HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
 
-_LOW_WATER = (int(std.SOL_SOCKET), int(std.SO_RCVLOWAT))
-_FIN_UNDER_WAY = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})
+FIN_UNDER_WAY = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})
 _RESET = int(Kind.RESET)
 
 
@@ -64,8 +63,10 @@ class WindowEnd(SocketEnd):
     __slots__ = (
         "_asked_ns",
         "_attempts",
+        "_first_retry_ns",
         "_in_order_ns",
         "_overflow",
+        "_overflow_since_ns",
         "_retransmitting",
         "_undelivered_bytes",
         "_unsent",
@@ -75,6 +76,7 @@ class WindowEnd(SocketEnd):
         "fin_seen",
         "free",
         "jitters",
+        "keepalive",
         "label",
         "lane",
         "latency_ns",
@@ -124,12 +126,15 @@ class WindowEnd(SocketEnd):
         self._overflow: deque[Any] | None = None  # has arrived, but the window is full
         self.free = self.room = -BARRED
         self.least_readable = 1  # SO_RCVLOWAT
+        self._overflow_since_ns = 0
+        self.keepalive: Keepalive | None = None  # SO_KEEPALIVE
         self._undelivered_bytes = 0  # at the end of a connection that was cut short
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
         self.waiting = False  # has no room left, and waits for a window update
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
         self._retransmitting = False
         self._attempts = 0
+        self._first_retry_ns = 0  # since when TCP_USER_TIMEOUT counts; of a SYN, when it left (retrans_stamp)
         self._asked_ns = 0  # when the last segment without data left
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
@@ -190,7 +195,7 @@ class WindowEnd(SocketEnd):
         if peer is None:
             return 1
         under_way = self.capacity - self.credit - self.owed - peer._held_bytes()
-        return under_way + (state in _FIN_UNDER_WAY)
+        return under_way + (state in FIN_UNDER_WAY)
 
     def fill_window(self) -> None:
         """The peer is known: so is how much fits between the two programs."""
@@ -218,13 +223,6 @@ class WindowEnd(SocketEnd):
             self.net.schedule.plan(self.net.now_ns + delay_ns, target, item)
         else:
             target.arrive(item)
-
-    def keep(self, level: int, number: int, value: int) -> None:
-        super().keep(level, number, value)
-        if (level, number) == _LOW_WATER:
-            self.least_readable = value
-            self.refit()
-            self.wake()
 
     def set_buffers(self, send: int | None = None, receive: int | None = None) -> None:
         """Change the size of a buffer, of a connection or of one to come."""
@@ -272,6 +270,7 @@ class WindowEnd(SocketEnd):
         if (
             state in CAN_SEND
             and not (self.send_shut or self.so_error or self.watched or self._unsent)
+            and self.keepalive is None
             and path is not None
             and path.is_plain
             and self._in_order_ns <= self.net.now_ns + path.latency_ns
@@ -282,7 +281,13 @@ class WindowEnd(SocketEnd):
             self.free = free - BARRED
         if room < _HALF_BARRED:
             room += BARRED
-        may_store = is_plain and state in SYNCHRONIZED and not self.receive_shut and self._overflow is None
+        may_store = (
+            is_plain
+            and self.keepalive is None
+            and state in SYNCHRONIZED
+            and not self.receive_shut
+            and self._overflow is None
+        )
         self.room = room if may_store else room - BARRED
 
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
