@@ -111,6 +111,7 @@ class ListeningEnd(OpeningEnd):
 
     def accept(self) -> tuple[Self, Any]:
         """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
+        self.host.descriptors.check()  # the number is taken before anything is looked at (__sys_accept4)
         if self.state is not LISTEN:
             raise self.failed("accept", errno.EINVAL)
         if not self.pending:
@@ -122,7 +123,6 @@ class ListeningEnd(OpeningEnd):
                 if effect == ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
                 raise self.failed("accept", effect[1] or errno.EAGAIN)
-        self.host.descriptors.check()
         child = self.pending.popleft()
         child.listener = None
         child.note(_ACCEPT, child.remote[1])
