@@ -317,13 +317,12 @@ class Host(Transport):
         return source_for(remote, self.addresses)
 
     def arrive(self, syn: Syn) -> None:
-        """A SYN has arrived: a listener takes it, or whoever sent a SYN there, or it is refused."""
+        """A SYN has arrived: whoever sent one there takes it, or a listener, or it is refused."""
+        asking = self.ports.asking((syn.address, syn.port), syn.opener.local)
         listener = self.ports.listener(syn.address, syn.port, syn.opener.local[1])
-        if isinstance(listener, TcpEnd):
+        if isinstance(asking, TcpEnd):
+            asking.on_crossing_syn(syn)
+        elif isinstance(listener, TcpEnd):
             listener.on_syn(syn)
-            return
-        for end in self.ports.holders_of(syn.port):
-            if isinstance(end, TcpEnd) and end.awaits((syn.address, syn.port), syn.opener.local):
-                end.on_crossing_syn(syn)
-                return
-        self.network.refuse(self, syn)
+        else:
+            self.network.refuse(self, syn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket as std
 
 import attrs
 import pytest
@@ -18,6 +19,7 @@ HERE = "10.0.0.1"
 
 @attrs.define(eq=False)
 class Holder:
+    family: int = std.AF_INET
     reuse_address: bool = False
     is_listening: bool = False
     is_connection: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket as std
 from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
@@ -18,6 +19,8 @@ from ...units import SECOND_NS
 from .addresses import ANY, ANY6, Inet, is_ipv6, is_loopback, overlap
 
 TIME_WAIT_NS = 60 * SECOND_NS  # TCP_TIMEWAIT_LEN in include/net/tcp.h
+_AF_INET = int(std.AF_INET)
+_LOOPBACK4_IPV6 = "127.0.0.6"
 _REUSE_AFTER_NS = SECOND_NS
 """How old a connection in TIME_WAIT must be for a new one to take its place (tcp_tw_reuse, for loopback)."""
 
@@ -47,6 +50,7 @@ class Binding(Protocol):
 class Holder(Binding, Protocol):
     """What the table needs to know of an end that holds a port."""
 
+    family: int
     local: Inet
     reuse_port: bool
 
@@ -79,7 +83,7 @@ class _TimeWait:
 class Ports:
     """Who holds which port.  `first` and `last` bound the ephemeral ones (ip_local_port_range)."""
 
-    __slots__ = ("_held", "_listening", "_next", "_waiting", "first", "last")
+    __slots__ = ("_asking", "_held", "_listening", "_next", "_waiting", "first", "last")
 
     def __init__(self, first: int = 32768, last: int = 60999) -> None:
         self.first, self.last = first, last
@@ -89,6 +93,7 @@ class Ports:
         self._held: dict[int, dict[Holder, None]] = {}
         self._listening: dict[int, dict[Holder, None]] = {}
         self._waiting: dict[int, deque[_TimeWait]] = {}
+        self._asking: dict[tuple[Inet, Inet], Holder] = {}
 
     def again(self) -> Ports:
         """A table like this one, before anything was bound."""
@@ -139,7 +144,7 @@ class Ports:
     def _rivals(self, holder: Holder, address: str, port: int, now_ns: int) -> Iterator[Binding]:
         """Whoever holds the port at an address that has something in common with this one."""
         for other in (*self._held.get(port, ()), *self._still_waiting(port, now_ns)):
-            if other is not holder and overlap(other.local[0], other.v6only, address, holder.v6only):
+            if other is not holder and _meets(holder, address, other):
                 yield other
 
     def share(self, holder: Holder) -> None:
@@ -180,7 +185,18 @@ class Ports:
         self._still_waiting(holder.local[1], now_ns)  # forgets what is over
         self._waiting.setdefault(holder.local[1], deque()).append(note)
 
+    def asks(self, holder: Holder) -> None:
+        """`holder` has sent a SYN, and one that comes from where it went is for `holder`."""
+        self._asking[holder.local, holder.remote] = holder
+
+    def asks_no_more(self, holder: Holder) -> None:
+        self._asking.pop((holder.local, holder.remote), None)
+
     # --- finding ---------------------------------------------------------------------------------
+
+    def asking(self, local: Inet, remote: Inet) -> Holder | None:
+        """The end whose SYN is on its way from `local` to `remote`: it comes before any listener."""
+        return self._asking.get((local, remote))
 
     def listener(self, address: str, port: int, source_port: int) -> Holder | None:
         """The end that takes a SYN for this address: an exact binding before a wildcard one, and IPv4's
@@ -250,6 +266,18 @@ class Ports:
             ):
                 return port
         return 0
+
+
+def _meets(holder: Holder, address: str, other: Binding) -> bool:
+    """Whether `holder`'s binding to `address` has something in common with that of `other`.
+
+    A socket of IPv4 proper looks at another one through IPv4's eyes, to which every address of IPv6 is one of
+    loopback (LOOPBACK4_IPV6), so that its wildcard meets them all, but for those of IPv6 only.
+    """
+    theirs = other.local[0]
+    if holder.family == _AF_INET and is_ipv6(theirs):
+        return not other.v6only and (theirs == ANY6 or address in (ANY, _LOOPBACK4_IPV6))
+    return overlap(theirs, other.v6only, address, holder.v6only)
 
 
 def _declines(listener: Holder, address: str) -> bool:

@@ -113,7 +113,7 @@ class TcpEnd(DataEnd):
             return len(self.pending), self.backlog
         unread = 0
         if self.peer is not None and self.state is not CLOSED:
-            unread = self.capacity - self.credit - self.owed
+            unread = self._unread_bytes()
         return self._held_bytes(), unread
 
     # --- options ---------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class TcpEnd(DataEnd):
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = self.mark = None
-        self._undelivered_bytes = 0
+        self._undelivered_bytes += 2  # by which the sequence numbers move on, as SIOCOUTQ shows
         self._forget_address()
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.calls = UNCONNECTED
@@ -217,6 +217,8 @@ class TcpEnd(DataEnd):
         self.wake()
 
     def _change(self, event: Event) -> None:
+        if self.state is SYN_SENT:
+            self.host.ports.asks_no_more(self)
         super()._change(event)
         if self.orphan and self.state is FIN_WAIT_2:
             self._await_fin()

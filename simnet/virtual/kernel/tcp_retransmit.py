@@ -304,7 +304,8 @@ class SendingEnd(WindowEnd):
         if self.peer is not None and self.peer.peer is self:
             self.peer.peer = ghost
         self.peer = None
-        self._retransmitting, self._attempts, self._in_order_ns, self.owed = False, 0, 0, 0
+        self._retransmitting, self._attempts, self._in_order_ns = False, 0, 0
+        self.owed = self._excess_bytes = 0
         for time_ns, _, target, item in self.net.schedule.extract(self._is_under_way):
             if item.__class__ is Syn:
                 self.net.schedule.plan(time_ns, target, Syn(ghost, item.address, item.port))

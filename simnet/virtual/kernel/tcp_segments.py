@@ -120,7 +120,8 @@ class SegmentEnd(SendingEnd):
         else:
             self._append(data)
         self.note(_ARRIVE, len(data), data)
-        self.wake(DATA)
+        if self._held_bytes() >= self.least_readable:  # tcp_data_ready
+            self.wake(DATA)
 
     def _hold_back(self, item: Any) -> None:
         """The window is full: what comes from now on waits."""
@@ -216,7 +217,7 @@ class SegmentEnd(SendingEnd):
         self.abort(reason.get(self.state, errno.ECONNRESET))
 
     def _on_window(self) -> None:
-        self.free += self.owed
+        self._give_room(self.owed)
         self.owed = 0
         if self.waiting and 3 * self.credit >= self.capacity:
             self.waiting = False

@@ -63,6 +63,7 @@ class WindowEnd(SocketEnd):
     __slots__ = (
         "_asked_ns",
         "_attempts",
+        "_excess_bytes",
         "_first_retry_ns",
         "_in_order_ns",
         "_overflow",
@@ -129,6 +130,7 @@ class WindowEnd(SocketEnd):
         self._overflow_since_ns = 0
         self.keepalive: Keepalive | None = None  # SO_KEEPALIVE
         self._undelivered_bytes = 0  # at the end of a connection that was cut short
+        self._excess_bytes = 0  # sent, though the buffers have become smaller than that since
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
         self.waiting = False  # has no room left, and waits for a window update
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
@@ -194,8 +196,11 @@ class WindowEnd(SocketEnd):
             return self._undelivered_bytes
         if peer is None:
             return 1
-        under_way = self.capacity - self.credit - self.owed - peer._held_bytes()
-        return under_way + (state in FIN_UNDER_WAY)
+        return self._unread_bytes() - peer._held_bytes() + (state in FIN_UNDER_WAY)
+
+    def _unread_bytes(self) -> int:
+        """What was sent, and the peer's program has not read."""
+        return self.capacity - self.credit + self._excess_bytes - self.owed
 
     def fill_window(self) -> None:
         """The peer is known: so is how much fits between the two programs."""
@@ -207,13 +212,13 @@ class WindowEnd(SocketEnd):
         """The program has read `size` bytes of a connection on which somebody waits for that."""
         peer, path = self.peer, self.path
         assert peer is not None
-        if self._overflow is not None and path is not None:
+        if self._overflow is not None and path is not None and self._window_opens():
             self._later(2 * path.latency_ns, self, REFILL)
         if peer.waiting:
             before = peer.owed
             peer.owed += size
-            enough = peer.capacity // 3
-            if before < enough <= peer.owed or peer.credit + before < enough <= peer.credit + peer.owed:
+            enough, credit = peer.capacity // 3, peer.credit - peer._excess_bytes
+            if before < enough <= peer.owed or credit + before < enough <= credit + peer.owed:
                 self.transmit(WINDOW)
         else:
             peer.free += size
@@ -231,11 +236,26 @@ class WindowEnd(SocketEnd):
         self.send_buffer += more_send
         self.receive_buffer += more_receive
         if self.peer is not None:
-            self.free = max(self.credit + more_send, 0)
+            self._give_room(more_send)
             self.room = self.window + more_receive
-            self.peer.free = max(self.peer.credit + more_receive, 0)
+            self.peer._give_room(more_receive)
             self.refit()
             self.peer.refit()
+
+    def _give_room(self, size: int) -> None:
+        """There is room for so many bytes more, or fewer; what is sent already may be more than that."""
+        barred, room = BARRED if self.free < 0 else 0, self.credit - self._excess_bytes + size
+        self.free, self._excess_bytes = max(room, 0) - barred, max(-room, 0)
+        if self._excess_bytes:
+            self.waiting = True
+
+    def _window_opens(self) -> bool:
+        """Whether there is so much room again that the peer is told (__tcp_select_window).
+
+        That is half of the buffer, or a segment, which over loopback is larger than most buffers.
+        """
+        assert self.path is not None
+        return self.path.source is not self.path.target or 2 * self.window >= self.receive_buffer
 
     # --- state -----------------------------------------------------------------------------------
 

@@ -166,7 +166,12 @@ class DataSocket(DescriptorHolder):
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
         message = self._receive("recvmsg", size, flags, ancbufsize)
-        return message.data.ljust(message.length, b"\0"), message.control, message.flags, message.address
+        return (
+            message.data.ljust(min(message.length, size), b"\0"),
+            message.control,
+            message.flags,
+            message.address,
+        )
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
