@@ -48,16 +48,22 @@ class ListeningEnd(OpeningEnd):
         if self.calls is not UNCONNECTED or self.state not in (CLOSED, LISTEN):
             raise self.failed("listen", errno.EINVAL)
         if self.state is CLOSED:
-            if not self._port_held:
-                self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
+            if self._port_held:
+                self._ask_to_listen()
+            else:
+                self.host.ports.take(self, self.local[0], 0, self.net.now_ns, listens=True)
                 self._port_held = True
-            elif self.host.ports.conflicts(self, *self.local, self.net.now_ns):
-                raise self.failed("listen", errno.EADDRINUSE)
             self.net.register_listener(self)
         self.backlog = max(backlog, 0)
         self._change(CALLED_LISTEN)
         self.host.ports.listening(self)
         self.note(_LISTEN, self.backlog)
+
+    def _ask_to_listen(self) -> None:
+        try:
+            self.host.ports.take_to_listen(self, self.net.now_ns)
+        except OSError:
+            raise self.failed("listen", errno.EADDRINUSE) from None
 
     def on_syn(self, syn: Syn) -> None:
         """A SYN arrived: make an end for it, unless the queue is full.  The queue holds backlog + 1."""
