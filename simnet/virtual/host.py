@@ -5,6 +5,8 @@ Owns what one machine owns.  Does not own time or traffic: that is the `Network`
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket as std
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from ..errors import UsageError
 from ..transport import Address, Transport, Turner
 from ..units import SECOND_NS
 from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
-from .kernel.descriptors import Descriptors
+from .kernel.descriptors import Descriptors, Holder
 from .kernel.file import File
 from .kernel.kinds import make_end
 from .kernel.ports import Ports
@@ -66,6 +68,8 @@ class Host(Transport):
 
     Attributes:
         addresses: all that it has but for loopback, IPv4 ones first.
+        sockets_max: how many sockets there is memory for, connections that nobody holds included;
+            beyond that, ENOBUFS.  None is no limit.
     """
 
     ends_on_error = True
@@ -87,6 +91,7 @@ class Host(Transport):
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
+        self.sockets_max: int | None = None
         self.inodes = count(1)
         self._boot: list[Callable[[], object]] = []
 
@@ -230,6 +235,30 @@ class Host(Transport):
     def descriptors_max(self, limit: int) -> None:
         self.descriptors.limit = limit
 
+    @property
+    def files_max(self) -> int | None:
+        """How many files may be open on the host (fs.file-max); beyond that, ENFILE.  None is no limit."""
+        return self.descriptors.system_limit
+
+    @files_max.setter
+    def files_max(self, limit: int | None) -> None:
+        self.descriptors.system_limit = limit
+
+    def check_memory(self) -> None:
+        """Raise OSError(ENOBUFS) if there is no memory for one more socket (socket(2))."""
+        if self.sockets_max is not None and len(self.sockets()) >= self.sockets_max:
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    def close(self, fd: int, closer: Holder | None = None) -> None:
+        """close(2), which waits if the socket is to linger and something has not arrived (socket(7)).
+
+        Inside a handler it does not wait: what is queued is sent all the same.
+        """
+        file = self.descriptors.get(fd)
+        self.descriptors.close(fd, closer)
+        if isinstance(file, TcpEnd) and file.lingers and not self.network.is_passing:
+            self.wait("close", lambda: not file.lingers, self.deadline_ns(file.linger_seconds))
+
     def sockets(self) -> list[tuple[int | None, File]]:
         """Descriptors in order and what is behind them; then what holds a port without a descriptor:
         connections that wait to be accepted, and those whose program has closed them."""
@@ -298,13 +327,12 @@ class Host(Transport):
         return source_for(remote, self.addresses)
 
     def arrive(self, syn: Syn) -> None:
-        """A SYN has arrived: a listener takes it, or whoever sent a SYN there, or it is refused."""
+        """A SYN has arrived: whoever sent one there takes it, or a listener, or it is refused."""
+        asking = self.ports.asking((syn.address, syn.port), syn.opener.local)
         listener = self.ports.listener(syn.address, syn.port, syn.opener.local[1])
-        if isinstance(listener, TcpEnd):
+        if isinstance(asking, TcpEnd):
+            asking.on_crossing_syn(syn)
+        elif isinstance(listener, TcpEnd):
             listener.on_syn(syn)
-            return
-        for end in self.ports.holders_of(syn.port):
-            if isinstance(end, TcpEnd) and end.awaits((syn.address, syn.port), syn.opener.local):
-                end.on_crossing_syn(syn)
-                return
-        self.network.refuse(self, syn)
+        else:
+            self.network.refuse(self, syn)

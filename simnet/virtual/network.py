@@ -290,6 +290,7 @@ class Network(Engine):
         for end in self._ends:
             end.watched = end.watched or self._is_watched(end.label, end.alias, end.host.name)
             end.refit()
+            end.path_changed()
 
     def _prune(self) -> None:
         """Forget the ends of connections that are over."""

@@ -85,6 +85,7 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     make, only = _OVER_IP[family, kind]
     if proto not in (0, only):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+    host.check_memory()
     host.descriptors.check()
     return make(host, family)
 
