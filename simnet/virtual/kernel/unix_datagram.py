@@ -111,8 +111,6 @@ class UnixDatagramEnd(UnixEnd):
         """unix_dgram_sendmsg."""
         if flags & _OOB:
             raise self.failed("send", errno.EOPNOTSUPP)
-        if address is None and self.peer is None:
-            raise self.failed("send", errno.ENOTCONN)
         if address == b"":
             raise self.failed("send", errno.EINVAL)
         if self.wants_credentials:
@@ -130,7 +128,8 @@ class UnixDatagramEnd(UnixEnd):
     def _receiver(self, address: bytes | None) -> UnixEnd:
         """Who the datagram is for, if it can have it now."""
         receiver = self.peer if address is None else self.look_up("send", address)
-        assert receiver is not None
+        if receiver is None:
+            raise self.failed("send", errno.ENOTCONN)
         if receiver.peer is not None and receiver.peer is not self:
             raise self.failed("send", errno.EPERM)
         if receiver.is_dead:

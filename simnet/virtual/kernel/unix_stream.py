@@ -249,9 +249,9 @@ class UnixStreamEnd(UnixConnectionEnd):
         return super().readable_bytes() + self._passed_over
 
     def is_at_mark(self) -> bool:
-        """unix_ioctl, SIOCATMARK."""
+        """unix_ioctl, SIOCATMARK; who waits to be accepted is an empty piece in a listener's queue."""
         if not self.queue:
-            return False
+            return bool(self.pending)
         first, second = self.queue[0], self.queue[1] if len(self.queue) > 1 else None
         return first is self.urgent or (not first.unread and self.urgent in (None, second))
 
