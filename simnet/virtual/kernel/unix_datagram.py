@@ -118,7 +118,11 @@ class UnixDatagramEnd(UnixEnd):
         if len(data) > self.send_buffer_bytes - _HEADER_BYTES:
             raise self.failed("send", errno.EMSGSIZE)
         self.make_room("send", flags)
-        receiver = self._receiver(address)
+        try:
+            receiver = self._receiver(address)
+        except OSError:
+            self.take_back(0)  # the buffer that was made for it (sock_wfree)
+            raise
         self._touched += 1
         truesize = datagram_truesize(len(data))
         receiver.put(Piece(data, self, truesize, outgoing.take_files(), outgoing.credentials))
