@@ -185,7 +185,7 @@ class UnixStreamEnd(UnixConnectionEnd):
             piece.free()
             if files or len(took) >= size:
                 break
-        if not flags & _PEEK:
+        if took and not flags & _PEEK:
             self.took(len(took))
         return self.message(bytes(took), sender, flags, (files, credentials), room)
 
