@@ -34,7 +34,7 @@ class Kind(IntEnum):
     RECV = 7  # recv() returned bytes [count, -]
     SHUTDOWN = 8  # shutdown() was called [how, -]
     FIN = 9  # the peer's FIN arrived [-]
-    RESET = 10  # a RST arrived, or the end was aborted [errno, -]
+    RESET = 10  # a RST or a refusal by ICMP arrived, or the end was aborted [errno, -]
     CLOSE = 11  # close() was called [-]
     FAIL = 12  # a call failed [errno, the call's name]
     DEVIATE = 13  # a pick was not 0 [the size of the operation, the deviation as a sentence]

@@ -33,6 +33,8 @@ KINDS = ("tcp4", "tcp6", "udp4", "udp6", "unix", "unixdg", "unixseq")
     metavar="FILE",
     help="Compare with what FILE recorded of a live kernel, and do not ask one.",
 )
+@click.option("--pairs", type=click.IntRange(1), metavar="N", help="N pairs of operations, not the table.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Which pairs.")
 @click.option(
     "--write",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -40,25 +42,29 @@ KINDS = ("tcp4", "tcp6", "udp4", "udp6", "unix", "unixdg", "unixseq")
     help="Write fidelity.md and fidelity.json there.",
 )
 @click.option("--show", default=20, show_default=True, metavar="N", help="How many differences to print.")
-def fidelity(kinds: tuple[str, ...], recorded: Path | None, write: Path | None, show: int) -> int:
+def fidelity(
+    kinds: tuple[str, ...], recorded: Path | None, pairs: int | None, seed: int, write: Path | None, show: int
+) -> int:
     """Make every call on sockets in every state, on the live kernel and on a virtual host, and compare.
 
     The live kernel is asked in a private network namespace, which on most machines needs no root.
 
     Exit status 0 if every difference has a reason, 1 if one has none, 2 if the live kernel cannot be asked.
     """
-    if write is not None and (kinds or recorded):
-        raise UsageError("--write is for the whole table of a live kernel: without --kind, --recorded")
-    found = _ask(kinds or KINDS, recorded)
+    if write is not None and (kinds or recorded or pairs):
+        raise UsageError("--write is for the whole table of a live kernel, and goes with nothing but --show")
+    if recorded is not None and pairs:
+        raise UsageError("--pairs asks the live kernel, and no record has any")
+    found = _ask(kinds or KINDS, recorded, pairs, seed)
     _print(found, show)
     if write is not None:
         _write(found, write)
     return 1 if found.verdict.unexplained else 0
 
 
-def _ask(kinds: tuple[str, ...], recorded: Path | None) -> Survey:
+def _ask(kinds: tuple[str, ...], recorded: Path | None, pairs: int | None, seed: int) -> Survey:
     from ..oracle.matrix.record import load
-    from ..oracle.matrix.survey import survey, survey_of_record
+    from ..oracle.matrix.survey import survey, survey_of_pairs, survey_of_record
     from ..oracle.namespace import NoNamespace
 
     def tell(line: str) -> None:
@@ -67,7 +73,7 @@ def _ask(kinds: tuple[str, ...], recorded: Path | None) -> Survey:
     if recorded is not None:
         return survey_of_record(load(recorded), kinds, tell)
     try:
-        return survey(kinds, tell)
+        return survey_of_pairs(kinds, pairs, seed, tell) if pairs else survey(kinds, tell)
     except NoNamespace as why:
         raise UsageError(f"the live kernel cannot be asked: {why}; --recorded FILE does without") from None
 

@@ -104,9 +104,13 @@ class _Server:
     def answer(self, request: Request) -> Answer:
         program, expected, patience_s = request
         machine = Machine(self.modules, self._fresh_ports(), OWN_ADDRESS, self.first_descriptor)
-        if expected is None:
-            return run(program, machine)
-        return compare(program, expected, machine, patience_s)
+        try:
+            if expected is None:
+                return run(program, machine)
+            return compare(program, expected, machine, patience_s)
+        finally:
+            for name in os.listdir():  # AF_UNIX sockets leave their names behind
+                os.unlink(name)
 
     def _fresh_ports(self) -> dict[str, int]:
         if self.programs == PROGRAMS_PER_NAMESPACE:

@@ -19,7 +19,7 @@ from .profiles import PROFILES
 from .program import Program, parse
 
 FOLDER = Path(__file__).parent / "logs"
-PROGRAMS = 20
+PROGRAMS = 10
 """How many programs of a profile are recorded."""
 
 

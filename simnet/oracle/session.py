@@ -65,7 +65,6 @@ class Session:
         self.held: list[Any] = [None] * SLOTS
         self.kinds: list[str] = [""] * SLOTS
         self.filled = False  # from here on amounts are not compared
-        self.paths: list[str] = []
         self._made: list[Any] = []
         self._position = 0
         self._watched: tuple[int, ...] = ()
@@ -167,5 +166,3 @@ class Session:
         first = self.machine.first_descriptor
         for fd in range(first, first + 2 * len(self._made) + SLOTS):
             outcome(self.modules.os.close, fd)
-        for path in self.paths:
-            outcome(self.modules.os.unlink, path)

@@ -23,7 +23,7 @@ from .kernel.file import File
 from .kernel.tcp_segments import SegmentEnd
 from .kernel.tcp_states import State
 from .kernel.tcp_wire import Segment, Syn, Timer
-from .kernel.udp import UdpEnd
+from .kernel.udp_addressing import AddressedEnd
 from .link import Path
 from .names import Zone
 from .names.numeric import family_of, is_loopback
@@ -356,7 +356,7 @@ class Network(Engine):
         self._listeners += 1
         self._register(end, f"{end.host.name}:{end.local[1]}", f"#{self._listeners} listener")
 
-    def register_datagrams(self, end: UdpEnd) -> None:
+    def register_datagrams(self, end: AddressedEnd) -> None:
         """Name a socket of UDP, which has a port now: ``client:53/udp``."""
         self._datagram_sockets += 1
         end.label, end.alias = f"{end.host.name}:{end.local[1]}/udp", f"#{self._datagram_sockets} udp"

@@ -12,7 +12,7 @@ import operator
 import os
 import socket as std
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .kernel.descriptors import Descriptors
 
 _DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
+_WAITALL, _PEEK, _OOB = int(std.MSG_WAITALL), int(std.MSG_PEEK), int(std.MSG_OOB)
+_NOT_WAITING = _DONTWAIT | int(std.MSG_ERRQUEUE)
 _SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
 
 
@@ -188,8 +190,8 @@ class VirtualSocket:
             value = float(value)
             if value < 0:
                 raise ValueError("Timeout value out of range")
+        self._timeout = value  # also of a socket that is closed, which fails then (internal_setblocking)
         self._descriptors.of(self._fd).is_nonblocking = value is not None
-        self._timeout = value
 
     def gettimeout(self) -> float | None:
         return self._timeout
@@ -201,7 +203,9 @@ class VirtualSocket:
     def getblocking(self) -> bool:
         return self._timeout != 0.0
 
-    def _patiently(self, call: str, events: int, flags: int, system_call: Callable[[], Any]) -> Any:
+    def _patiently(
+        self, call: str, events: int, flags: int, system_call: Callable[[], Any], empty: Any = None
+    ) -> Any:
         """Make a call when the socket is ready for it.
 
         Without a time-out the kernel was asked before, and answered EAGAIN.  With one, Python polls first:
@@ -211,8 +215,9 @@ class VirtualSocket:
         Where the program does not want to wait, EAGAIN is raised anew: what counts without a time-out is
         O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception:
         one that holds the frame that holds the socket would keep it open until the garbage collector comes.
+        `empty` is what a wait for data ends with that has become vain.
         """
-        if not self._timeout and (self._end.is_nonblocking or flags & _DONTWAIT):
+        if not self._timeout and (self._end.is_nonblocking or flags & _NOT_WAITING):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         end, wanted, answers = self._end, events | ERR | HUP, []
 
@@ -221,17 +226,13 @@ class VirtualSocket:
                 if end.poll_mask() & wanted:
                     answers.append(system_call())
             except BlockingIOError:
-                pass
+                if empty is not None and not self._timeout and end.is_exhausted:
+                    answers.append(empty)
             return bool(answers)
 
         if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
             raise TimeoutError("timed out")
         return answers[0]
-
-    def _is_exhausted(self, flags: int) -> bool:
-        """Whether a call that has no data to return waits in vain."""
-        may_wait = not self._timeout and not self._end.is_nonblocking and not flags & _DONTWAIT
-        return may_wait and self._end.is_exhausted
 
     def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
         """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
@@ -285,7 +286,7 @@ class VirtualSocket:
 
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
-        reason = _attempt(end, address)
+        reason = _attempt(end.connect, address)
         kernel_waits = not self._timeout and not end.is_nonblocking
         if kernel_waits and reason == errno.EAGAIN:  # unix(7): a full backlog is waited for
             return self._connect_when_there_is_room(end, address)
@@ -294,7 +295,7 @@ class VirtualSocket:
             return reason
         self._wait("connect", OUT, self._host.deadline_ns(self._timeout or None))
         if kernel_waits:  # the kernel waited, and has told of the outcome itself
-            return _attempt(end, address)
+            return _attempt(end.conclude_connect, address)
         return int(end.getsockopt(*_SO_ERROR))
 
     def _connect_when_there_is_room(self, end: SocketEnd, address: Any) -> int:
@@ -302,7 +303,7 @@ class VirtualSocket:
 
         def is_settled() -> bool:
             nonlocal outcome
-            outcome = _attempt(end, address)
+            outcome = _attempt(end.connect, address)
             return outcome != errno.EAGAIN
 
         self._host.wait("connect", is_settled, None)
@@ -314,19 +315,22 @@ class VirtualSocket:
     # --- sending ---------------------------------------------------------------------------------
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        if flags:
-            flags = _c_int(flags)
-        end, sent = self._end, -1
+        end = self._end
+        try:
+            if end.is_nonblocking and not (flags or self._timeout):  # nothing waits: what a dispatcher does
+                return end.send(data, 0)
+            return self._send(end, data, _c_int(flags))
+        except TypeError:
+            _bytes_of(data)  # which says it as the socket module does
+            raise
+
+    def _send(self, end: SocketEnd, data: Any, flags: int) -> int:
+        sent = -1
         if self._timeout:
             _bytes_of(data)
         else:
-            try:
+            with suppress(BlockingIOError):
                 sent = end.send(data, flags)
-            except BlockingIOError:
-                pass
-            except TypeError:
-                _bytes_of(data)
-                raise
         if sent < 0:
             sent = self._patiently("send", OUT, flags, partial(end.send, data, flags))
         if end.is_nonblocking or flags & _DONTWAIT:
@@ -371,8 +375,8 @@ class VirtualSocket:
         address: Address = None,
         /,
     ) -> int:
-        data = b"".join(_bytes_of(buffer) for buffer in buffers)
-        control = [(operator.index(level), operator.index(kind), item) for level, kind, item in ancdata]
+        data = b"".join(map(_bytes_of, _members("sendmsg", 1, buffers)))
+        control = [_control_message(item) for item in _members("sendmsg", 2, ancdata)]
         target = None if address is None else self._end.given("sendmsg", address)
         return self._send_message("sendmsg", data, flags, target, control)
 
@@ -391,8 +395,9 @@ class VirtualSocket:
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file object until its end, by send(): a virtual descriptor means nothing to sendfile(2)."""
-        return std.socket._sendfile_use_send(self, file, offset, count)  # type: ignore[attr-defined,no-any-return]
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[no-any-return]
 
+    _sendfile_use_send = std.socket._sendfile_use_send  # type: ignore[attr-defined]
     _check_sendfile_params = std.socket._check_sendfile_params  # type: ignore[attr-defined]
 
     # --- receiving -------------------------------------------------------------------------------
@@ -405,14 +410,14 @@ class VirtualSocket:
         if flags and _c_int(flags) & _TRUNC:
             message = self._receive("recv", size, flags)
             return message.data.ljust(message.length, b"\0")
+        if flags & _WAITALL and self._waits_for_all(flags):
+            return self._receive_all("recv", size, flags)
         if not self._timeout:
             try:
                 return self._end.recv(size, flags)
             except BlockingIOError:
                 pass
-            if self._is_exhausted(flags):
-                return b""
-        return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags))  # type: ignore[no-any-return]
+        return self._patiently("recv", IN, flags, partial(self._end.recv, size, flags), b"")  # type: ignore[no-any-return]
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         with memoryview(buffer) as whole, whole.cast("B") as view:
@@ -447,7 +452,7 @@ class VirtualSocket:
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
         message = self._receive("recvmsg", size, flags, ancbufsize)
-        return message.data, message.control, message.flags, message.address
+        return message.data.ljust(message.length, b"\0"), message.control, message.flags, message.address
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
@@ -465,17 +470,40 @@ class VirtualSocket:
             at += len(piece)
         return message.length, message.control, message.flags, message.address
 
+    def _waits_for_all(self, flags: int) -> bool:
+        """Whether MSG_WAITALL means anything: to a stream, and to the kernel's waiting, not to Python's."""
+        end, others = self._end, _DONTWAIT | _OOB | _TRUNC
+        return not (self._timeout or end.is_nonblocking or flags & others) and end.kind == std.SOCK_STREAM
+
+    def _receive_all(self, call: str, size: int, flags: int) -> bytes:
+        """Wait for `size` bytes, but not beyond an end, an error or an urgent byte (recv(2), MSG_WAITALL)."""
+        end, received = self._end, b""
+        while True:
+            already = 0 if flags & _PEEK else len(received)
+            piece: bytes = self._patiently(call, IN, flags, partial(end.recv, size - already, flags))
+            received = piece if flags & _PEEK else received + piece
+            if not piece or len(received) == size or end.stops_reader():
+                return received
+            known = end.readable_bytes() if flags & _PEEK else 0
+
+            def has_more(known: int = known) -> bool:
+                return end.readable_bytes() > known or end.stops_reader()
+
+            self._host.wait(call, has_more, None)
+            if end.stops_reader() and end.readable_bytes() <= known:
+                return received
+
     def _receive(self, call: str, size: int, flags: int, control_size: int = 0) -> Message:
         end = self._end
+        if flags & _WAITALL and end.proto == std.IPPROTO_TCP and size and self._waits_for_all(flags):
+            return Message(self._receive_all(call, size, flags))
         if not self._timeout:
             try:
                 return end.receive_message(size, flags, control_size)
             except BlockingIOError:
                 pass
-            if self._is_exhausted(flags):
-                return Message(b"")
         return self._patiently(  # type: ignore[no-any-return]
-            call, IN, flags, partial(end.receive_message, size, flags, control_size)
+            call, IN, flags, partial(end.receive_message, size, flags, control_size), Message(b"")
         )
 
     # --- file objects ----------------------------------------------------------------------------
@@ -519,13 +547,32 @@ def _c_int(value: Any) -> int:
     return number
 
 
-def _attempt(end: SocketEnd, address: Any) -> int:
+def _attempt(connect: Callable[[Any], None], address: Any) -> int:
     """One connect() as the kernel answers it: 0 or an errno."""
     try:
-        end.connect(address)
+        connect(address)
     except OSError as error:
         return error.errno or 0
     return 0
+
+
+def _members(call: str, place: int, value: Any) -> list[Any]:
+    """The members of an argument that has to be an iterable."""
+    try:
+        return list(value)
+    except TypeError:
+        raise TypeError(f"{call}() argument {place} must be an iterable") from None
+
+
+def _control_message(item: Any) -> tuple[int, int, bytes]:
+    """One message of sendmsg()'s ancillary data: level, type and bytes."""
+    call = "[sendmsg() ancillary data items]() argument must be"
+    if not isinstance(item, Sequence):
+        raise TypeError(f"{call} 3-item sequence, not {type(item).__name__}")
+    if len(item) != 3:
+        raise TypeError(f"{call} sequence of length 3, not {len(item)}")
+    level, kind, data = item
+    return _c_int(level), _c_int(kind), _bytes_of(data)
 
 
 def _bytes_of(buffer: Any) -> bytes:

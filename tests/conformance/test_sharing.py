@@ -424,8 +424,22 @@ def test_sockets_of_every_kind_are_context_managers(machine: Machine) -> None:
 def test_a_socket_of_an_unknown_kind_is_refused(machine: Machine) -> None:
     """socket(2): EAFNOSUPPORT, EINVAL or EPROTONOSUPPORT, ESOCKTNOSUPPORT."""
     socket = machine.modules.socket.socket
-    assert outcome(socket, 255, std.SOCK_STREAM) == "EAFNOSUPPORT"
-    assert outcome(socket, std.AF_INET, 99) == "EINVAL"
-    assert outcome(socket, std.AF_INET, std.SOCK_STREAM, std.IPPROTO_UDP) == "EPROTONOSUPPORT"
+    for family in (std.AF_UNSPEC, 45, 255):
+        assert outcome(socket, family, std.SOCK_STREAM) == "EAFNOSUPPORT"
+    for kind in (11, 99):
+        assert outcome(socket, std.AF_INET, kind) == "EINVAL"
+    assert outcome(socket, 255, 99) == "EINVAL"
+    for family in (std.AF_INET, std.AF_INET6):
+        assert outcome(socket, family, std.SOCK_STREAM, std.IPPROTO_UDP) == "EPROTONOSUPPORT"
+        assert outcome(socket, family, std.SOCK_DGRAM, std.IPPROTO_TCP) == "EPROTONOSUPPORT"
+        for kind in (0, std.SOCK_RDM, 6, 9):
+            assert outcome(socket, family, kind) == "ESOCKTNOSUPPORT"
+
+
+def test_a_unix_socket_of_an_unknown_kind_is_refused(machine: Machine) -> None:
+    """unix_create: EPROTONOSUPPORT, ESOCKTNOSUPPORT; the protocol may be that of the family."""
+    socket = machine.modules.socket.socket
     assert outcome(socket, std.AF_UNIX, std.SOCK_STREAM, std.IPPROTO_TCP) == "EPROTONOSUPPORT"
-    assert outcome(socket, std.AF_INET, std.SOCK_RDM) == "ESOCKTNOSUPPORT"
+    for kind in (0, std.SOCK_RDM, 6):
+        assert outcome(socket, std.AF_UNIX, kind) == "ESOCKTNOSUPPORT"
+    machine.keep(socket(std.AF_UNIX, std.SOCK_STREAM, std.AF_UNIX))

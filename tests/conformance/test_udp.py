@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket as std
+import struct
 from typing import Any
 
 from simnet.transport import ERR, HUP, IN, OUT, RDHUP
@@ -13,14 +15,15 @@ from .sockets import (
     arrived,
     error_of,
     loopback,
-    not_simulated,
     take,
     udp,
     udp_closed_address,
     udp_pair,
 )
 
-IP_RECVERR = 11
+RECVERR = {std.AF_INET: (std.IPPROTO_IP, 11), std.AF_INET6: (std.IPPROTO_IPV6, 25)}
+"""IP_RECVERR and IPV6_RECVERR, as level and number."""
+
 LARGEST = {std.AF_INET: 65507, std.AF_INET6: 65527}
 """What fits behind the headers: 65535 - 20 - 8 (RFC 791 counts its header), 65535 - 8 (RFC 8200 does not)."""
 
@@ -31,6 +34,14 @@ def refused(m: Machine, family: int) -> Any:
     sock.connect(udp_closed_address(m, family))
     assert sock.send(b"1") == 1
     m.wait_for(sock, OUT | ERR)
+    return sock
+
+
+def wants_errors(m: Machine, family: int) -> Any:
+    """A bound socket with a queue of errors."""
+    sock = udp(m, family)
+    assert sock.getsockopt(*RECVERR[family]) == 0
+    sock.setsockopt(*RECVERR[family], 1)
     return sock
 
 
@@ -513,17 +524,67 @@ def test_a_peer_that_closed_refuses(machine: Machine, family: int) -> None:
     assert outcome(one.send, b"x") == "ECONNREFUSED"
 
 
-@not_simulated("number 11, level 0")
-def test_with_recverr_an_unconnected_socket_is_told_of_refusals(machine: Machine) -> None:
+def test_with_recverr_an_unconnected_socket_is_told_of_refusals(machine: Machine, family: int) -> None:
     """ip(7), IP_RECVERR: the error is pending, and the queue of errors holds the datagram."""
-    sock = udp(machine)
-    sock.setsockopt(std.IPPROTO_IP, IP_RECVERR, 1)
-    sock.sendto(b"x", udp_closed_address(machine))
+    sock, nobody = wants_errors(machine, family), udp_closed_address(machine, family)
+    sock.sendto(b"x", nobody)
     machine.wait_for(sock, OUT | ERR)
     assert outcome(sock.recv, 1) == "ECONNREFUSED"
     assert machine.mask(sock) == "OUT|ERR"
-    data, _, flags, _ = sock.recvmsg(10, 200, std.MSG_ERRQUEUE)
-    assert (data, flags & std.MSG_ERRQUEUE) == (b"x", std.MSG_ERRQUEUE)
+    assert sock.recvmsg(10, 0, std.MSG_ERRQUEUE) == (b"x", [], std.MSG_ERRQUEUE | std.MSG_CTRUNC, nobody)
+    assert machine.mask(sock) == "OUT"
+    assert outcome(sock.recvmsg, 10, 0, std.MSG_ERRQUEUE) == "EAGAIN"
+
+
+def test_an_error_says_what_it_is_and_who_says_so(machine: Machine, family: int) -> None:
+    """ip(7), struct sock_extended_err, SO_EE_OFFENDER: ICMP type 3 and code 3; ICMPv6 type 1 and code 4."""
+    sock, nobody = wants_errors(machine, family), udp_closed_address(machine, family)
+    sock.sendto(b"abc", nobody)
+    machine.wait_for(sock, OUT | ERR)
+    data, [(level, kind, item)], _, _ = sock.recvmsg(2, 200, std.MSG_ERRQUEUE)
+    what = {std.AF_INET: (2, 3, 3), std.AF_INET6: (3, 1, 4)}[family]
+    assert data == b"ab"
+    assert (level, kind) == RECVERR[family]
+    assert struct.unpack("=IBBBxII", item[:16]) == (errno.ECONNREFUSED, *what, 0, 0)
+    at = {std.AF_INET: 20, std.AF_INET6: 24}[family]
+    packed = std.inet_pton(family, nobody[0])
+    assert item[16:18] == struct.pack("=H", family)
+    assert item[at : at + len(packed)] == packed
+
+
+def test_reading_one_error_makes_the_next_one_pending(machine: Machine, family: int) -> None:
+    """sock_dequeue_err_skb."""
+    sock, nobody = wants_errors(machine, family), udp_closed_address(machine, family)
+    for data in (b"1", b"2"):
+        sock.sendto(data, nobody)
+        machine.wait_for(sock, OUT | ERR)
+        assert error_of(sock) == "ECONNREFUSED"
+    assert sock.recvmsg(9, 0, std.MSG_ERRQUEUE)[0] == b"1"
+    assert error_of(sock) == "ECONNREFUSED"
+    assert sock.recvmsg(9, 0, std.MSG_ERRQUEUE)[0] == b"2"
+    assert error_of(sock) == "-"
+    assert machine.mask(sock) == "OUT"
+
+
+def test_what_is_too_long_is_an_error_to_be_read_too(machine: Machine, family: int) -> None:
+    """ip_local_error: it is not pending, and comes from this host's kernel."""
+    sock, other = wants_errors(machine, family), udp(machine, family)
+    assert outcome(sock.sendto, bytes(LARGEST[family] + 1), other.getsockname()) == "EMSGSIZE"
+    assert machine.mask(sock) == "OUT|ERR"
+    assert error_of(sock) == "-"
+    data, [(_, _, item)], _, _ = sock.recvmsg(9, 200, std.MSG_ERRQUEUE)
+    assert data == b""
+    assert struct.unpack("=IB", item[:5]) == (errno.EMSGSIZE, 1)
+
+
+def test_who_wants_no_errors_any_more_loses_those_that_wait(machine: Machine, family: int) -> None:
+    """IP_RECVERR of 0 purges the queue; the pending error stays."""
+    sock, nobody = wants_errors(machine, family), udp_closed_address(machine, family)
+    sock.sendto(b"x", nobody)
+    machine.wait_for(sock, OUT | ERR)
+    sock.setsockopt(*RECVERR[family], 0)
+    assert outcome(sock.recvmsg, 9, 0, std.MSG_ERRQUEUE) == "EAGAIN"
+    assert outcome(sock.recv, 1) == "ECONNREFUSED"
     assert machine.mask(sock) == "OUT"
 
 

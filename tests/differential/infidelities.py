@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -18,8 +19,8 @@ class Infidelity:
     """One rule that is broken."""
 
     name: str
-    function: Any
-    """The function in which the rule is written down; of a property, its getter."""
+    function: str
+    """The function in which the rule is written down: its module in the kernel, its class, its name."""
 
     old: str
     new: str
@@ -28,9 +29,13 @@ class Infidelity:
     profile: str
     """The programs that notice."""
 
-    def code(self) -> CodeType:
-        """The function's code with the rule broken."""
-        return changed(self.function, self.old, self.new)
+    def resolved(self) -> Any:
+        """The function itself; of a property, its getter."""
+        module, *names = self.function.split(".")
+        found: Any = import_module(f"simnet.virtual.kernel.{module}")
+        for name in names:
+            found = getattr(found, name)
+        return getattr(found, "fget", found)
 
 
 def changed(function: FunctionType, old: str, new: str) -> CodeType:

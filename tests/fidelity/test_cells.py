@@ -7,6 +7,7 @@ import pytest
 from simnet.oracle.matrix.bench import Bench, Situation
 from simnet.oracle.matrix.cells import Place, make, make_one, names, places, written
 from simnet.oracle.matrix.kinds import KINDS
+from simnet.oracle.matrix.pairs import drawn
 from simnet.oracle.matrix.reasons import Reason
 from simnet.oracle.matrix.record import grouped, ungrouped
 from simnet.oracle.matrix.registry import Registry
@@ -128,6 +129,22 @@ def test_kinds_of_one_family_have_the_same_table():
     assert of["tcp4"] == of["tcp6"]
     assert of["udp4"] == of["udp6"]
     assert of["unix"] == of["unixseq"]
+
+
+def test_operations_of_a_pair_are_made_one_after_the_other():
+    b = bench()
+
+    def operate(b: Bench, s: Situation) -> list[str]:
+        return [b.answer(s.sock.listen, 1)]
+
+    assert make_one(b, fresh, operate, operate) == "ok => -;- + ok"
+
+
+def test_the_same_seed_draws_the_same_pairs():
+    pairs = drawn(["udp4", "unix"], 50, seed=3)
+    assert pairs == drawn(["udp4", "unix"], 50, seed=3)
+    assert pairs != drawn(["udp4", "unix"], 50, seed=4)
+    assert {place.kind for place in pairs} == {"udp4", "unix"}
 
 
 def test_answers_are_grouped_by_state_and_read_back():

@@ -126,10 +126,7 @@ def _ask(session: Any, method: str, slot: int) -> Any:
 
 @operation(a_place_to_bind)
 def bind(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
-    address = address_of(session, sock, place)
-    sock.bind(address)
-    if place[0] == "path":
-        session.paths.append(address)  # to be removed at the end
+    return sock.bind(address_of(session, sock, place))
 
 
 @operation()

@@ -64,7 +64,9 @@ def places(kinds: Iterable[str] = tuple(KINDS)) -> list[Place]:
 
 
 def in_table_order(cells: Cells) -> list[Place]:
-    return [place for place in places() if place in cells]
+    """The places of these cells as the table has them; then those that it has not."""
+    known = [place for place in places() if place in cells]
+    return known + sorted(cells.keys() - set(known))
 
 
 def make(wanted: Iterable[Place], bench_for: MakeBench) -> Iterator[tuple[Place, str]]:

@@ -26,6 +26,7 @@ from .routes import acknowledge_at_once
 
 OWN_ADDRESS = "10.0.0.1"
 ROUNDS = 4
+PATIENCE_S, PATIENCE_PER_CELL_S = 60, 0.01
 FAILED = 3
 
 
@@ -37,8 +38,15 @@ def live_cells(wanted: Iterable[Place]) -> Cells:
     """
     if not sys.platform.startswith("linux"):
         raise NoNamespace(f"network namespaces are Linux's, and this is {sys.platform}")
-    asked = json.dumps([[place.kind, place.state, place.operation] for place in wanted])
-    ran = subprocess.run([sys.executable, "-m", __name__], input=asked, capture_output=True, text=True)
+    asked = [[place.kind, place.state, place.operation] for place in wanted]
+    patience_s = PATIENCE_S + PATIENCE_PER_CELL_S * len(asked)
+    ran = subprocess.run(
+        [sys.executable, "-m", __name__],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=patience_s,
+    )
     if ran.returncode == FAILED:
         raise NoNamespace(ran.stderr.strip())
     assert ran.returncode == 0, ran.stderr

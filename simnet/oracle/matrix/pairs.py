@@ -1,7 +1,7 @@
 """Two operations in a row, in a state: some of the million pairs that the table has no room for.
 
 What the first leaves behind, the second finds: an error that was told, a port that was given back.  A table
-of single operations sees only what is ready to be seen at once.
+of single operations sees only what can be seen at once.
 
 Owns which pairs are drawn.
 """

@@ -240,4 +240,7 @@ def flags(b: Bench, s: Situation) -> str:
 @operation
 def setblocking_true_then_flags(b: Bench, s: Situation) -> list[str]:
     said = b.answer(s.sock.setblocking, True)
-    return [said, flags(b, s), str(s.sock.gettimeout()), b.answer(s.sock.recv, AMPLE, b.socket.MSG_DONTWAIT)]
+    answers = [said, flags(b, s), str(s.sock.gettimeout())]
+    answers.append(b.answer(s.sock.recv, AMPLE, b.socket.MSG_DONTWAIT))
+    b.answer(s.sock.setblocking, False)
+    return answers

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 import attrs
 
 from .cells import Cells, Place, places
 from .live import live_cells
+from .pairs import drawn
 from .record import Record
 from .verdict import Verdict, judge
 from .virtual import virtual_cells
@@ -59,6 +60,14 @@ def survey(kinds: Iterable[str], tell: Callable[[str], None]) -> Survey:
         virtual |= virtual_cells(wanted)
         tell(f"{kind}: {len(found)} cells")
     return Survey(platform.release(), live, virtual, unstable)
+
+
+def survey_of_pairs(kinds: Sequence[str], count: int, seed: int, tell: Callable[[str], None]) -> Survey:
+    """The same of `count` pairs of operations in place of the table."""
+    wanted = drawn(kinds, count, seed)
+    live, unstable = asked_twice(wanted)
+    tell(f"{len(live)} pairs")
+    return Survey(platform.release(), live, virtual_cells(wanted), unstable)
 
 
 def asked_twice(wanted: list[Place]) -> tuple[Cells, list[Place]]:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 _FLAGS = std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
 """What may be given together with a type (socket(2))."""
 
+_TYPE_MASK, _TYPES_MAX = 0xF, 11
+"""Where the flags begin, and SOCK_MAX, in include/linux/net.h."""
+
+_OF_IP = (std.SOCK_STREAM, std.SOCK_DGRAM, std.SOCK_RAW)
+"""The types that IP has on Linux."""
+
 _OVER_IP: dict[tuple[int, int], tuple[Callable[[Host, int], SocketEnd], int]] = {
     (std.AF_INET, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
     (std.AF_INET6, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
@@ -51,8 +57,7 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     if family == std.AF_UNIX:
         return _make_unix_end(host, kind, proto)
     if (family, kind) not in _OVER_IP:
-        names = f"family {_name_of('AF_', family)} and type {_name_of('SOCK_', kind)}"
-        raise NotImplementedError(f"sockets of {names} are not simulated")
+        raise _refused(family, kind)
     make, only = _OVER_IP[family, kind]
     if proto not in (0, only):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
@@ -60,12 +65,29 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     return make(host, family)
 
 
+def _refused(family: int, kind: int) -> Exception:
+    """What socket(2) says of a kind that does not exist (__sock_create, inet_create) or is not simulated."""
+    family_name, kind_name = _name_of("AF_", family), _name_of("SOCK_", kind)
+    if kind & ~_TYPE_MASK:
+        reason = errno.EINVAL
+    elif family == std.AF_UNSPEC or family_name.isdigit():
+        reason = errno.EAFNOSUPPORT
+    elif kind >= _TYPES_MAX:
+        reason = errno.EINVAL
+    elif family in (std.AF_INET, std.AF_INET6) and kind not in _OF_IP:
+        reason = errno.ESOCKTNOSUPPORT
+    else:
+        return NotImplementedError(f"sockets of family {family_name} and type {kind_name} are not simulated")
+    return OSError(reason, os.strerror(reason))
+
+
 def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd, SocketEnd]:
     """Two sockets that are connected with each other (socketpair(2))."""
-    if family != std.AF_UNIX:
-        if (family, kind & ~_FLAGS) not in _OVER_IP:
-            raise NotImplementedError(f"socketpair() of family {_name_of('AF_', family)} is not simulated")
+    if family in (std.AF_INET, std.AF_INET6):
+        make_end(host, family, kind, proto)  # its errors come first
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    if family != std.AF_UNIX:
+        raise NotImplementedError(f"socketpair() of family {_name_of('AF_', family)} is not simulated")
     first, second = (_make_unix_end(host, kind & ~_FLAGS, proto) for _ in range(2))
     first.pair_with(second)
     return first, second

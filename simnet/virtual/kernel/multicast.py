@@ -24,8 +24,9 @@ from .addresses import ANY, is_ipv6, is_multicast
 from .options import Option, Value, flag, number
 
 if TYPE_CHECKING:
+    from ..host import Host
     from .datagrams import Datagram
-    from .udp import UdpEnd
+    from .udp_addressing import AddressedEnd
 
 LOOPBACK_INTERFACE, NETWORK_INTERFACE = INTERFACES["lo"], INTERFACES["eth0"]
 
@@ -51,10 +52,10 @@ class Egress:
 class Groups:
     """What a socket has to do with groups, of IPv4 and of IPv6."""
 
-    __slots__ = ("_end", "egress", "hears_all", "joined")
+    __slots__ = ("_host", "egress", "hears_all", "joined")
 
-    def __init__(self, end: UdpEnd) -> None:
-        self._end = end
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self.egress = {4: Egress(), 6: Egress()}
         self.hears_all = {4: True, 6: True}
         self.joined: dict[tuple[int, str], str] = {}  # by interface and group: the address that was given
@@ -73,11 +74,11 @@ class Groups:
 
     def join(self, interface: int, group: str, given: str) -> None:
         self.joined[interface, group] = given
-        self._end.host.udp.join(interface, group)
+        self._host.udp.join(interface, group)
 
     def leave(self, interface: int, group: str) -> None:
         del self.joined[interface, group]
-        self._end.host.udp.leave(interface, group)
+        self._host.udp.leave(interface, group)
 
     def leave_all(self) -> None:
         for interface, group in list(self.joined):
@@ -113,7 +114,7 @@ def _mreq(value: Value) -> tuple[str, str, int]:
     return std.inet_ntoa(value[:4]), std.inet_ntoa(value[4:8]), index
 
 
-def _interface(end: UdpEnd, address: str, index: int) -> int:
+def _interface(end: AddressedEnd, address: str, index: int) -> int:
     """The interface that is meant; 0 if there is none (ip_mc_find_dev)."""
     if index:
         return index if index in INTERFACES.values() else 0
@@ -124,7 +125,7 @@ def _interface(end: UdpEnd, address: str, index: int) -> int:
     return NETWORK_INTERFACE if address in end.host.addresses else 0
 
 
-def _join(end: UdpEnd, value: Value) -> None:
+def _join(end: AddressedEnd, value: Value) -> None:
     """ip_mc_join_group."""
     group, address, index = _mreq(value)
     if not is_multicast(group):
@@ -137,7 +138,7 @@ def _join(end: UdpEnd, value: Value) -> None:
     end.groups.join(interface, group, address)
 
 
-def _leave(end: UdpEnd, value: Value) -> None:
+def _leave(end: AddressedEnd, value: Value) -> None:
     """ip_mc_leave_group: where the interface is not known, the address that was given counts."""
     group, address, index = _mreq(value)
     interface = _interface(end, address, index) or index
@@ -148,7 +149,7 @@ def _leave(end: UdpEnd, value: Value) -> None:
     raise _refused(errno.EADDRNOTAVAIL)
 
 
-def _set_interface(end: UdpEnd, value: Value) -> None:
+def _set_interface(end: AddressedEnd, value: Value) -> None:
     """IP_MULTICAST_IF: an address, or struct ip_mreq or ip_mreqn."""
     if isinstance(value, int):
         value = struct.pack("i", value)
@@ -165,7 +166,7 @@ def _set_interface(end: UdpEnd, value: Value) -> None:
     egress.interface, egress.source = interface, address
 
 
-def _get_interface(end: UdpEnd) -> bytes:
+def _get_interface(end: AddressedEnd) -> bytes:
     return std.inet_aton(end.groups.egress[4].source)
 
 
@@ -187,7 +188,7 @@ def _is_on(interface: int, wanted: int) -> bool:
     return wanted in (0, interface)
 
 
-def _join6(end: UdpEnd, value: Value) -> None:
+def _join6(end: AddressedEnd, value: Value) -> None:
     """ipv6_sock_mc_join."""
     group, index = _mreq6(value)
     if any(joined == group and _is_on(on, index) for on, joined in end.groups.joined):
@@ -198,7 +199,7 @@ def _join6(end: UdpEnd, value: Value) -> None:
     end.groups.join(interface, group, "")
 
 
-def _leave6(end: UdpEnd, value: Value) -> None:
+def _leave6(end: AddressedEnd, value: Value) -> None:
     """ipv6_sock_mc_drop."""
     group, index = _mreq6(value)
     for on, joined in end.groups.joined:
@@ -208,7 +209,7 @@ def _leave6(end: UdpEnd, value: Value) -> None:
     raise _refused(errno.EADDRNOTAVAIL)
 
 
-def _set_interface6(end: UdpEnd, value: Value) -> None:
+def _set_interface6(end: AddressedEnd, value: Value) -> None:
     index = number(value)
     if index not in (0, *INTERFACES.values()):
         raise _refused(errno.ENODEV)
@@ -225,27 +226,27 @@ def _truth(value: Value) -> bool:
 # --- the table -----------------------------------------------------------------------------------
 
 
-def _set_hops(end: UdpEnd, value: Value) -> None:
+def _set_hops(end: AddressedEnd, value: Value) -> None:
     end.groups.egress[4].hops = _hops(_byte(value))
 
 
-def _set_hops6(end: UdpEnd, value: Value) -> None:
+def _set_hops6(end: AddressedEnd, value: Value) -> None:
     end.groups.egress[6].hops = _hops(number(value))
 
 
-def _set_loop(end: UdpEnd, value: Value) -> None:
+def _set_loop(end: AddressedEnd, value: Value) -> None:
     end.groups.egress[4].loops = _byte(value) != 0
 
 
-def _set_loop6(end: UdpEnd, value: Value) -> None:
+def _set_loop6(end: AddressedEnd, value: Value) -> None:
     end.groups.egress[6].loops = _truth(value)
 
 
-def _set_all(end: UdpEnd, value: Value) -> None:
+def _set_all(end: AddressedEnd, value: Value) -> None:
     end.groups.hears_all[4] = bool(flag(_byte(value)))
 
 
-def _set_all6(end: UdpEnd, value: Value) -> None:
+def _set_all6(end: AddressedEnd, value: Value) -> None:
     end.groups.hears_all[6] = _truth(value)
 
 

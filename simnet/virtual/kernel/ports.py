@@ -228,7 +228,7 @@ class Ports:
     def _free(self, now_ns: int) -> int:
         """The next port that nobody holds at any address; 0 if there is none."""
         for _ in range(self.first, self.last + 1):
-            port = self._next
+            port = self._next if self.first <= self._next <= self.last else self.first
             self._next = port + 1 if port < self.last else self.first
             if port not in self._held and not self._still_waiting(port, now_ns):
                 return port

@@ -25,11 +25,13 @@ from .multicast import LOOPBACK_INTERFACE, NETWORK_INTERFACE, Egress
 
 if TYPE_CHECKING:
     from ..host import Host
-    from .udp import UdpEnd
+    from .udp_addressing import AddressedEnd
 
 LIMITED_BROADCAST, NETWORK_BROADCAST = "255.255.255.255", "10.0.255.255"
 LOOPBACK_BROADCAST = "127.255.255.255"
 BROADCASTS = (LIMITED_BROADCAST, NETWORK_BROADCAST, LOOPBACK_BROADCAST)
+
+MTU = {LOOPBACK_INTERFACE: 65_536, NETWORK_INTERFACE: 1500}
 
 ALL_HOSTS = ("224.0.0.1", "ff01::1", "ff02::1")
 """The groups of which every host is a member (RFC 1112, section 4; RFC 4291, section 2.7.1)."""
@@ -64,7 +66,7 @@ def needs_scope(address: str) -> bool:
     return is_link_local(address) or address.startswith(_OF_ONE_NODE)
 
 
-def route(end: UdpEnd, target: Inet, bound: str) -> Route:
+def route(end: AddressedEnd, target: Inet, bound: str) -> Route:
     """The way from a socket to `target`; `bound` is the address to which the socket is bound, if it is.
 
     Raises OSError: ENETUNREACH if there is none, EINVAL if an address of loopback would leave the host.
@@ -92,7 +94,7 @@ def _holder(host: Host, address: str) -> Host | None:
     return host.network.host_at(address)
 
 
-def _interface_for_many(end: UdpEnd, address: str, bound: str) -> int:
+def _interface_for_many(end: AddressedEnd, address: str, bound: str) -> int:
     if address == NETWORK_BROADCAST:
         return NETWORK_INTERFACE
     if address == LOOPBACK_BROADCAST:
@@ -101,7 +103,7 @@ def _interface_for_many(end: UdpEnd, address: str, bound: str) -> int:
     return _egress(end, address).interface or by_default if is_multicast(address) else by_default
 
 
-def _source_for_many(end: UdpEnd, address: str, interface: int) -> str:
+def _source_for_many(end: AddressedEnd, address: str, interface: int) -> str:
     """Of the interface by which it leaves, unless the program has chosen."""
     if is_multicast(address) and _egress(end, address).source != ANY:
         return _egress(end, address).source
@@ -110,11 +112,11 @@ def _source_for_many(end: UdpEnd, address: str, interface: int) -> str:
     return next(own for own in end.host.addresses if family_of(own) == family_of(address))
 
 
-def _egress(end: UdpEnd, address: str) -> Egress:
+def _egress(end: AddressedEnd, address: str) -> Egress:
     return end.groups.egress[6 if is_ipv6(address) else 4]
 
 
-def hosts_on(way: Route, end: UdpEnd) -> Iterator[Host]:
+def hosts_on(way: Route, end: AddressedEnd) -> Iterator[Host]:
     """Whom a datagram reaches: of what is sent to many, the own host comes first (ip_mc_output)."""
     if way.host is not None:
         yield way.host

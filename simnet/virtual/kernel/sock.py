@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from ...transport import Address
+from ...transport import ERR, HUP, RDHUP, Address
 from . import file
 from .options import Option, by_number, missing
 
@@ -115,6 +115,10 @@ class SocketEnd(file.File):
     @abstractmethod
     def connect(self, address: Any) -> None: ...
 
+    def conclude_connect(self, address: Any) -> None:
+        """What connect() ends with that has waited until the outcome was there."""
+        self.connect(address)
+
     def listen(self, backlog: int) -> None:
         raise self.failed("listen", errno.EOPNOTSUPP)
 
@@ -171,6 +175,10 @@ class SocketEnd(file.File):
     def is_at_mark(self) -> bool:
         """Whether the next byte to read is behind the out-of-band one (sockatmark(3))."""
         raise NotImplementedError("SIOCATMARK is not simulated")
+
+    def stops_reader(self) -> bool:
+        """Whether who has received something does not wait for more: after an end or an error (recv(2))."""
+        return bool(self.poll_mask() & (ERR | HUP | RDHUP))
 
     def unsent_bytes(self) -> int:
         """How many bytes the peer has not acknowledged (SIOCOUTQ in tcp(7))."""

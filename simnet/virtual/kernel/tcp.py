@@ -1,12 +1,10 @@
-"""One end of a TCP connection, or a listener, as a program sees it: the calls, and what they answer.
+"""One end of a TCP connection, or a listener, as a program sees it: readiness, queues and endings.
 
 Every method is a system call on a socket that does not block: it returns what Linux returns, or raises
-the OSError that Linux would.  The order of the questions in `recv` and `send` is the order in which
-Linux asks them (tcp_recvmsg_locked and tcp_sendmsg_locked in net/ipv4/tcp.c; inet_shutdown in
-net/ipv4/af_inet.c); a program can tell.
+the OSError that Linux would (tcp_poll, tcp_ioctl, inet_shutdown, tcp_close).
 
-Owns readiness, data and endings.  How a connection comes to be is `tcp_opening` and `tcp_listener`, on which
-this builds; buffers, segments and timers are further below (`tcp_segments`, `tcp_retransmit`, `tcp_window`).
+A TCP socket is built up floor by floor, from what is on the wire to what a program calls: `tcp_window`,
+`tcp_retransmit`, `tcp_segments`, `tcp_urgent`, `tcp_opening`, `tcp_listener`, `tcp_data`, and this.
 
 Simplified, and what a program could notice of it: SO_LINGER with a time does not make close() wait; what
 is queued is sent all the same.
@@ -16,18 +14,14 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
 
 from ...trace import Kind
-from ...transport import ERR, HUP, IN, OUT, RDHUP
+from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
 from . import tcp_states
-from .buffers import ByteQueue
-from .sock import Message, flag_names
-from .tcp_listener import ListeningEnd
+from .tcp_data import DataEnd
 from .tcp_opening import CONNECTED, CONNECTING, DISCONNECTING, UNCONNECTED
 from .tcp_states import (
     ABORTED,
-    CAN_SEND,
     CLOSED,
     LISTEN,
     SENT_FIN,
@@ -38,16 +32,12 @@ from .tcp_states import (
 )
 from .tcp_wire import FIN, RST
 
-# As plain integers: arithmetic on enumerations of flags costs microseconds.
-MSG_IGNORED = int(socket.MSG_DONTWAIT) | int(getattr(socket, "MSG_NOSIGNAL", 0))
-MSG_PEEK = int(socket.MSG_PEEK)
-
 _LOSS = 4  # TCP_CA_Loss
 
-_SEND, _RECV, _SHUTDOWN, _CLOSE = map(int, (Kind.SEND, Kind.RECV, Kind.SHUTDOWN, Kind.CLOSE))
+_SHUTDOWN, _CLOSE = int(Kind.SHUTDOWN), int(Kind.CLOSE)
 
 
-class TcpEnd(ListeningEnd):
+class TcpEnd(DataEnd):
     """A TCP socket below its descriptors."""
 
     __slots__ = ()
@@ -71,7 +61,9 @@ class TcpEnd(ListeningEnd):
         state = self.state
         if state is LISTEN:
             return IN if self.pending else 0
-        mask = IN if self.queue is not None and self._held_bytes() >= self.least_readable else 0
+        mask = IN if self._held_bytes() >= self._least_pollable() else 0
+        if self.mark is not None and not self.mark.is_read:
+            mask |= PRI
         if state is not SYN_SENT and state is not SYN_RECEIVED and (self.send_shut or not self.waiting):
             mask |= OUT
         if self.receive_shut:
@@ -84,157 +76,25 @@ class TcpEnd(ListeningEnd):
             mask |= ERR
         return mask
 
-    # --- data ------------------------------------------------------------------------------------
+    # --- queues ------------------------------------------------------------------------------------
 
-    def send(self, data: Any, flags: int = 0) -> int:
-        size = len(data)
-        if 0 < size < self.free and data.__class__ is bytes and not flags:
-            self.free -= size
-            self.sends += 1
-            now_ns = self.net.now_ns
-            if self.log is not None:
-                self.log((now_ns, _SEND, self.number, size, data))
-            self.lane.append((now_ns + self.latency_ns, self.sequence(), self.peer, data))
-            return size
-        return self._send_slowly(data, flags)
-
-    def _send_slowly(self, data: Any, flags: int) -> int:
-        if flags & ~MSG_IGNORED:
-            raise _not_simulated("send", flags & ~MSG_IGNORED)
-        with memoryview(data) as view:
-            size = view.nbytes
-        if self.state not in CAN_SEND and not self.so_error:
-            waits = self.state in (SYN_SENT, SYN_RECEIVED)
-            raise self.failed("send", errno.EAGAIN if waits else errno.EPIPE)
-        if self.so_error or self.send_shut:
-            raise self.failed("send", self.take_error() or errno.EPIPE)
-        if not size:
-            return 0
-        taken = min(size, self.credit)
-        if not taken:
-            self.waiting = True
-            raise self.failed("send", errno.EAGAIN)
-        self.sends += 1
-        self.beyond -= 1  # its segments are counted as they are made
-        if self.watched:
-            taken = self._choose_send(data, taken)
-        if taken == self.credit:
-            self.waiting = True
-        piece = bytes(memoryview(data).cast("B")[:taken])
-        self.free -= taken
-        self.note(_SEND, taken, piece)
-        self.transmit(piece)
-        self.refit()
-        return taken
-
-    def _choose_send(self, data: Any, size: int) -> int:
-        match self.net.choose("send", self, self.sends, size, data):
-            case None:
-                return size
-            case ("takes", count):
-                return int(count)
-            case ("again", _):
-                raise self.failed("send", errno.EAGAIN)
-            case _:
-                self.cut_off()
-                raise self.failed("send", self.take_error())
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        queue = self.queue
-        if queue is None or flags or self.watched:
-            return self._recv_slowly(size, flags)
-        if queue.__class__ is bytes and len(queue) <= size:
-            self.queue = None
-            data = queue
-        else:
-            data = self._take(size)
-        taken = len(data)
-        self.recvs += 1
-        self.room += taken
-        peer = self.peer
-        if peer.waiting or self._overflow is not None:  # type: ignore[union-attr]
-            self.consumed(taken)
-        else:
-            peer.free += taken  # type: ignore[union-attr]
-        if self.log is not None:
-            self.log((self.net.now_ns, _RECV, self.number, taken, None))
-        return data
-
-    def _take(self, size: int) -> bytes:
-        queue = self.queue
-        if not isinstance(queue, ByteQueue):
-            assert queue is not None
-            queue = self.queue = ByteQueue(queue)
-        data = queue.take(size)
-        if not queue.size:
-            self.queue = None
-        return data
-
-    def _recv_slowly(self, size: int, flags: int) -> bytes:
-        known = MSG_IGNORED | MSG_PEEK
-        if flags & ~known:
-            raise _not_simulated("recv", flags & ~known)
-        if self.state is LISTEN:
-            raise self.failed("recv", errno.ENOTCONN)
-        if self.queue is not None:
-            return self._recv_queued(size, flags)
-        if self.fin_seen:
-            return b""
-        if self.so_error:
-            raise self.failed("recv", self.take_error())
-        if self.receive_shut:
-            return b""
-        if self.state is CLOSED:
-            raise self.failed("recv", errno.ENOTCONN)
-        raise self.failed("recv", errno.EAGAIN)
-
-    def _recv_queued(self, size: int, flags: int) -> bytes:
-        queue = self.queue if isinstance(self.queue, ByteQueue) else ByteQueue(self.queue or b"")
-        if flags & MSG_PEEK:
-            return queue.peek(size)
-        self.recvs += 1
-        # What is left over of a connection that has ended on both sides cannot be reset any more.
-        if self.watched and self.state is not State.CLOSED:
-            match self.net.choose("recv", self, self.recvs, min(size, queue.size), queue):
-                case None:
-                    pass
-                case ("again", _):
-                    raise self.failed("recv", errno.EAGAIN)
-                case _:
-                    self.queue = None
-                    self.cut_off()
-                    raise self.failed("recv", self.take_error())
-        data = self._take(size)
-        self.room += len(data)
-        if self.peer is not None:
-            self.consumed(len(data))
-        self.note(_RECV, len(data))
-        return data
-
-    def send_message(self, data: bytes, flags: int, address: Any, control: list[tuple[int, int, Any]]) -> int:
-        """tcp_sendmsg does not look at the address; control messages of other levels mean nothing to it."""
-        return self.send(data, flags)
-
-    def receive_message(self, size: int, flags: int, control_size: int) -> Message:
-        return Message(self.recv(size, flags))
+    def _least_pollable(self) -> int:
+        """How many bytes make the end readable (SO_RCVLOWAT); an urgent byte that is next does not count."""
+        return self.least_readable + (self.is_at_mark() and not self._is_inline)
 
     def readable_bytes(self) -> int:
-        """tcp_ioctl, SIOCINQ: EINVAL for a listener."""
+        """tcp_ioctl, SIOCINQ: what is before the mark; EINVAL for a listener."""
         if self.state is LISTEN:
             raise self.failed("ioctl", errno.EINVAL)
-        return self._held_bytes()
-
-    def _held_bytes(self) -> int:
-        queue = self.queue
-        return 0 if queue is None else queue.size if isinstance(queue, ByteQueue) else len(queue)
+        if self.mark is None or self._is_inline:
+            return self._held_bytes()
+        return self._held_bytes() - self.mark.size
 
     def unsent_bytes(self) -> int:
-        """tcp_ioctl, SIOCOUTQ: what has not arrived at the peer; EINVAL for a listener."""
+        """tcp_ioctl, SIOCOUTQ: none until a connection is there, EINVAL for a listener."""
         if self.state is LISTEN:
             raise self.failed("ioctl", errno.EINVAL)
-        if self.peer is None or self.state is CLOSED:
-            return 0
-        return max(0, self.queues()[1] - self.peer.readable_bytes())
+        return 0 if self.state in (SYN_SENT, SYN_RECEIVED) else self._unacknowledged_bytes()
 
     def info(self) -> bytes:
         """The first four bytes of `struct tcp_info`: the state, and what is sent again."""
@@ -248,7 +108,7 @@ class TcpEnd(ListeningEnd):
         unread = 0
         if self.peer is not None and self.state is not CLOSED:
             unread = self.capacity - self.credit - self.owed
-        return self.readable_bytes(), unread
+        return self._held_bytes(), unread
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -285,8 +145,7 @@ class TcpEnd(ListeningEnd):
         self.orphan = True
         self.watchers = ()
         self.note(_CLOSE, 0)
-        unread = self.queue is not None or self._overflow is not None
-        self.queue = None
+        unread = self._drop_unread()
         if self.state is LISTEN:
             self._stop_listening()
         elif self.state in (SYN_SENT, CLOSED):
@@ -301,6 +160,15 @@ class TcpEnd(ListeningEnd):
         if self.state is CLOSED:
             self._release_port()
 
+    def _drop_unread(self) -> bool:
+        """Forget what nobody has read; whether there was any."""
+        held_bytes = self._held_bytes()
+        if held_bytes and self.peer is not None:
+            self.peer.owed += held_bytes  # it was delivered
+        unread = held_bytes > 0 or self._overflow is not None
+        self.queue = self.mark = None
+        return unread
+
     def _disconnect(self) -> None:
         """Back to a socket as new (tcp_disconnect), with the error that the program will be told."""
         if self.state is LISTEN:
@@ -309,7 +177,8 @@ class TcpEnd(ListeningEnd):
             if self.state is not SYN_SENT:
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
-        self.queue = None
+        self.queue = self.mark = None
+        self._undelivered_bytes = 0
         self._forget_address()
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.calls = UNCONNECTED
@@ -323,7 +192,3 @@ class TcpEnd(ListeningEnd):
             self._release_port()
         if was is SYN_RECEIVED and self.listener is not None:
             self.listener.half_open -= 1
-
-
-def _not_simulated(call: str, flags: int) -> NotImplementedError:
-    return NotImplementedError(f"{call}() with {flag_names(flags)} is not simulated")

@@ -23,8 +23,8 @@ from ...trace import Kind
 from . import addresses
 from .addresses import ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
 from .tcp_retransmit import SYN_RTO_NS
-from .tcp_segments import SegmentEnd
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
+from .tcp_urgent import UrgentEnd
 from .tcp_wire import RETRANSMIT, RST, SYN_ACK, Syn
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Calls(IntEnum):
 UNCONNECTED, CONNECTING, CONNECTED, DISCONNECTING = Calls
 
 
-class OpeningEnd(SegmentEnd):
+class OpeningEnd(UrgentEnd):
     """A TCP socket that may be bound and connected."""
 
     __slots__ = ("_address_given", "_port_given", "_port_held", "calls", "connects", "shares_port")
@@ -239,6 +239,11 @@ class OpeningEnd(SegmentEnd):
         self._retransmitting = True
         wait_ns = SYN_RTO_NS * ((1 << times) - 1)  # 1 s, and 2 s more, and 4 s more
         self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
+
+    def conclude_connect(self, address: Inet) -> None:
+        if self.calls is UNCONNECTED:  # somebody has called shutdown() meanwhile
+            self.calls = CONNECTING
+        self._connect_again()
 
     def _connect_again(self) -> None:
         """connect() on a socket whose connect() is under way, or is over and not yet asked about."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ...units import SECOND_NS
 from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT
 from .tcp_window import WindowEnd
-from .tcp_wire import ACK, CUT_PAUSE_NS, RETRANSMIT, RST, WINDOW, Syn, Timer
+from .tcp_wire import ACK, CUT_PAUSE_NS, RETRANSMIT, RST, WINDOW, Syn, Timer, Urgent
 
 if TYPE_CHECKING:
     from ..link import Path
@@ -90,7 +90,7 @@ class SendingEnd(WindowEnd):
             self.jitters += 1
             jitter = net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
             delay_ns += jitter[1] if jitter else 0
-        if item.__class__ is bytes:
+        if item.__class__ is bytes or item.__class__ is Urgent:
             size = len(item)
         else:
             size = 0
@@ -190,7 +190,7 @@ class SendingEnd(WindowEnd):
         """The host crashed: the end is gone, and nobody is told."""
         self.orphan = True
         self.watchers = ()
-        self.queue = self._overflow = None
+        self.queue = self._overflow = self.mark = None
         self._unsent.clear()
         self._leave_unheard()
         self.state = CLOSED

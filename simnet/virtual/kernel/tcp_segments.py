@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 from abc import abstractmethod
+from collections import deque
 from typing import Any
 
 from ...trace import Kind
@@ -29,7 +30,20 @@ from .tcp_states import (
     SYN_SENT,
     SYNCHRONIZED,
 )
-from .tcp_wire import ACK, CUT_PAUSE_NS, FIN, REFILL, RETRANSMIT, RST, SYN_ACK, WINDOW, Segment, Syn, Timer
+from .tcp_wire import (
+    ACK,
+    CUT_PAUSE_NS,
+    FIN,
+    REFILL,
+    RETRANSMIT,
+    RST,
+    SYN_ACK,
+    WINDOW,
+    Segment,
+    Syn,
+    Timer,
+    Urgent,
+)
 
 __all__ = ["CUT_PAUSE_NS", "Segment", "SegmentEnd", "Syn", "Timer"]
 
@@ -60,39 +74,57 @@ class SegmentEnd(SendingEnd):
             for watcher in self.watchers:
                 if not watcher.queued and watcher.readable():
                     break
+        elif item.__class__ is Urgent:
+            self._on_urgent(item)
         else:
             _ON[item](self)
 
     def _on_data(self, data: bytes) -> None:
         if self.state not in SYNCHRONIZED:
             self._refuse()
-        elif self.receive_shut and (self.orphan or self.send_shut):
-            # Nobody will ever read this (tcp_rcv_state_process: data after a full shutdown).
-            self._refuse()
-            self.abort(errno.EPIPE if self.fin_seen else errno.ECONNRESET)
+        elif self._is_past_reading:
+            self._refuse_data()
         elif self._overflow is not None:
             self._overflow.append(data)
         else:
             self._store(data)
 
+    @property
+    def _is_past_reading(self) -> bool:
+        """Whether nobody will ever read what comes now (tcp_rcv_state_process)."""
+        return self.receive_shut and (self.orphan or self.send_shut)
+
+    def _refuse_data(self) -> None:
+        self._refuse()
+        self.abort(errno.EPIPE if self.fin_seen else errno.ECONNRESET)
+
     def _store(self, data: bytes) -> None:
         """Take what the window has room for; the rest waits, as it would at the sender."""
         window = self.window
         if len(data) > window:
-            self._overflow = ByteQueue(data[window:])
+            self._overflow = deque([data[window:]])
             data = data[:window]
             self.refit()
         if not data:
             return
         self.room -= len(data)
-        if self.queue is None:
+        if self.mark is not None:
+            self.mark.behind.append(data)
+        elif self.queue is None:
             self.queue = data
-        elif isinstance(self.queue, ByteQueue):
-            self.queue.append(data)
         else:
-            self.queue = ByteQueue(self.queue, data)
+            self._append(data)
         self.note(_ARRIVE, len(data), data)
         self.wake(DATA)
+
+    def _append(self, data: bytes) -> None:
+        if not isinstance(self.queue, ByteQueue):
+            self.queue = ByteQueue() if self.queue is None else ByteQueue(self.queue)
+        self.queue.append(data)
+
+    @abstractmethod
+    def _on_urgent(self, item: Urgent) -> None:
+        """A byte that is marked as urgent has arrived."""
 
     def _on_refill(self) -> None:
         """The program has read, and what waited for the window comes in."""
@@ -103,11 +135,12 @@ class SegmentEnd(SendingEnd):
             self._later(RTO_FIRST_NS, self, REFILL)
             return
         overflow, self._overflow = self._overflow, None
-        if overflow is not None and self.state in SYNCHRONIZED:
-            self._store(overflow.take(overflow.size))
-        if self._held_fin and self._overflow is None:
-            self._held_fin = False
-            self._on_fin()
+        while overflow:
+            item = overflow.popleft()
+            if item.__class__ is bytes:
+                self._on_data(item)
+            elif self.state in SYNCHRONIZED:
+                self.arrive(item)
         self.refit()
 
     def _on_syn_ack(self) -> None:
@@ -150,7 +183,7 @@ class SegmentEnd(SendingEnd):
 
     def _on_fin(self) -> None:
         if self._overflow is not None:
-            self._held_fin = True
+            self._overflow.append(FIN)
         elif not tcp_states.allows(self.state, GOT_FIN):
             if self.state not in SYNCHRONIZED:
                 self._refuse()

@@ -30,18 +30,31 @@ from . import tcp_states
 from .addresses import WILDCARD
 from .buffers import ByteQueue
 from .sock import SocketEnd
-from .tcp_states import ABORTED, CAN_SEND, CLOSED, ESTABLISHED, SYNCHRONIZED, Event, State
+from .tcp_states import (
+    ABORTED,
+    CAN_SEND,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    LAST_ACK,
+    SYNCHRONIZED,
+    Event,
+    State,
+)
 from .tcp_wire import REFILL, WINDOW
 
 if TYPE_CHECKING:
     from ..host import Host
     from ..link import Path
     from .tcp_segments import SegmentEnd
+    from .tcp_urgent import Mark
 
 BARRED = 1 << 62
 _HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
 
 _LOW_WATER = (int(std.SOL_SOCKET), int(std.SO_RCVLOWAT))
+_FIN_UNDER_WAY = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})
 _RESET = int(Kind.RESET)
 
 
@@ -51,10 +64,10 @@ class WindowEnd(SocketEnd):
     __slots__ = (
         "_asked_ns",
         "_attempts",
-        "_held_fin",
         "_in_order_ns",
         "_overflow",
         "_retransmitting",
+        "_undelivered_bytes",
         "_unsent",
         "alias",
         "beyond",
@@ -68,6 +81,7 @@ class WindowEnd(SocketEnd):
         "least_readable",
         "local",
         "log",
+        "mark",
         "number",
         "ordinary",
         "orphan",
@@ -106,10 +120,11 @@ class WindowEnd(SocketEnd):
         self.latency_ns = 0
         self.local = self.remote = (WILDCARD[family], 0)
         self.queue: bytes | ByteQueue | None = None
-        self._overflow: ByteQueue | None = None  # has arrived, but the window is full
-        self._held_fin = False  # a FIN behind the overflow
+        self.mark: Mark | None = None  # where the stream has an urgent byte, and what is behind it
+        self._overflow: deque[Any] | None = None  # has arrived, but the window is full
         self.free = self.room = -BARRED
         self.least_readable = 1  # SO_RCVLOWAT
+        self._undelivered_bytes = 0  # at the end of a connection that was cut short
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
         self.waiting = False  # has no room left, and waits for a window update
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
@@ -160,6 +175,22 @@ class WindowEnd(SocketEnd):
     def window(self) -> int:
         """Bytes that fit into the receive buffer."""
         return max(self.room + BARRED if self.room < _HALF_BARRED else self.room, 0)
+
+    def _held_bytes(self) -> int:
+        """What waits in the receive queue, an urgent byte and what is behind it included."""
+        queue = self.queue
+        size = 0 if queue is None else queue.size if isinstance(queue, ByteQueue) else len(queue)
+        return size if self.mark is None else size + self.mark.size
+
+    def _unacknowledged_bytes(self) -> int:
+        """What has left, or waits to leave, and is not in the peer's receive queue; a SYN and a FIN count."""
+        peer, state = self.peer, self.state
+        if state is CLOSED:
+            return self._undelivered_bytes
+        if peer is None:
+            return 1
+        under_way = self.capacity - self.credit - self.owed - peer._held_bytes()
+        return under_way + (state in _FIN_UNDER_WAY)
 
     def fill_window(self) -> None:
         """The peer is known: so is how much fits between the two programs."""
@@ -223,15 +254,16 @@ class WindowEnd(SocketEnd):
         """The connection is dead: nothing more leaves or arrives, and `reason` waits to be told."""
         self.note(_RESET, reason)
         self.so_error = 0 if self.orphan else reason
+        self._undelivered_bytes = self._unacknowledged_bytes()
         self._unsent.clear()
-        self._overflow, self._held_fin, self.waiting = None, False, False
+        self._overflow, self.waiting = None, False
         self._change(ABORTED)
         self.wake()
 
     def refit(self) -> None:
         """Bar or open the fast path for `send` and `arrive`, after anything changed that they ask."""
         state, path, free, room = self.state, self.path, self.free, self.room
-        is_plain = self.least_readable == 1
+        is_plain = self.least_readable == 1 and self.mark is None
         self.ordinary = (
             is_plain and state is ESTABLISHED and not (self.send_shut or self.receive_shut or self.so_error)
         )

@@ -49,5 +49,18 @@ class Syn:
         return "Segment.SYN"
 
 
+@attrs.define(eq=False)
+class Urgent:
+    """Data with the urgent pointer at its last byte (RFC 9293, section 3.8.5; RFC 6093)."""
+
+    data: bytes
+
+    def __repr__(self) -> str:
+        return "Segment.URG"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
 CUT_PAUSE_NS = SECOND_NS // 1000
 """How much later the second part of a segment comes that a script has cut in two."""

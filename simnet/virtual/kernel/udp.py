@@ -1,10 +1,10 @@
-"""A UDP socket as a program sees it: the calls, and what they answer (udp(7), ip(7), ipv6(7)).
+"""A UDP socket as a program sees it: what it sends, receives and is told (udp(7)).
 
 The order of the questions is the one in which Linux asks them: udp_sendmsg, udp_recvmsg and udp_poll in
-net/ipv4/udp.c and their like in net/ipv6/udp.c, __ip4_datagram_connect in net/ipv4/datagram.c, __inet_bind
-in net/ipv4/af_inet.c.  A socket of AF_INET6 speaks IPv4 too, with addresses that are mapped (ipv6(7)).
+net/ipv4/udp.c, and their like in net/ipv6/udp.c.
 
-Owns calls, errors and readiness.  What becomes of a datagram between two sockets is `udp_layer`.
+Owns these calls, errors and readiness.  Addresses are `udp_addressing`; what becomes of a datagram between
+two sockets is `udp_layer`.
 
 Simplified, and what a program could notice of it: what leaves takes no room in the send buffer, so that a
 socket is always writable.
@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import errno
 import socket as std
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trace import Kind
-from ...transport import ERR, HUP, IN, OUT, RDHUP, Address
-from . import udp_control
-from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_wildcard, shown
+from ...transport import ERR, HUP, IN, OUT, RDHUP
+from . import error_queue, multicast, udp_control
+from .addresses import Inet, is_ipv6, shown
 from .datagrams import Datagram, DatagramQueue
-from .file import SPACE
-from .multicast import OPTIONS, Groups
-from .routes import Route, is_broadcast, is_for_many, needs_scope, route
-from .sock import Message, SocketEnd, flag_names
+from .error_queue import ErrorQueue, port_unreachable, too_long
+from .file import ERROR, SPACE
+from .routes import MTU, Route
+from .sock import Message, flag_names
+from .udp_addressing import AddressedEnd
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -33,66 +34,35 @@ BUFFER_BYTES = 106_496  # half of net.core.rmem_default and wmem_default, which 
 PAYLOAD_MAX = {4: 65_507, 6: 65_527}  # 65535, less the header of UDP, and of IPv4 (RFC 768, 791, 8200)
 LENGTH_MAX = 0xFFFF  # more than this over IPv4 is not looked at any further
 
-_OOB, _PEEK, _TRUNC, _ERRQUEUE = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_ERRQUEUE))
+CMSG_HEADER_BYTES = 16  # struct cmsghdr
+
+_OOB, _PEEK, _TRUNC, _CTRUNC = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_CTRUNC))
+_ERRQUEUE = int(std.MSG_ERRQUEUE)
 _NOT_SIMULATED = int(std.MSG_MORE) | 0x10  # MSG_PROBE
-_SOL, _BROADCAST = std.SOL_SOCKET, std.SO_BROADCAST
-_LOOPBACK, _LOOPBACK6 = "127.0.0.1", "::1"
 
-_SEND, _ARRIVE, _RECV, _CONNECT = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV, Kind.CONNECT))
-_SHUTDOWN, _CLOSE, _FAIL, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.FAIL, Kind.RESET))
+_SEND, _ARRIVE, _RECV = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV))
+_SHUTDOWN, _CLOSE, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.RESET))
 
 
-class UdpEnd(SocketEnd):
+class UdpEnd(AddressedEnd):
     """A UDP socket below its descriptors."""
 
-    __slots__ = (
-        "_touched",
-        "_way",
-        "alias",
-        "family",
-        "groups",
-        "is_connected",
-        "label",
-        "local",
-        "number",
-        "pair",
-        "queue",
-        "receive_shut",
-        "remote",
-        "send_shut",
-    )
+    __slots__ = ("_touched", "errors", "queue", "receive_shut", "send_shut")
 
-    kind = std.SOCK_DGRAM
-    own_options = OPTIONS
-    proto = std.IPPROTO_UDP
+    own_options: ClassVar = {**multicast.OPTIONS, **error_queue.OPTIONS}
+    has_write_band = True
 
     def __init__(self, host: Host, family: int) -> None:
-        super().__init__(host)
-        self.family = family
+        super().__init__(host, family)
         self.send_buffer = self.receive_buffer = BUFFER_BYTES
-        self.label = self.alias = ""
-        self.number = host.number  # in the trace, until it has a port and thereby a name
-        self.local: Inet = (self._any, 0)
-        self.remote: Inet = (self._any, 0)
-        self._way: Route | None = None  # to the peer, as connect() found it
-        self.pair: tuple[Inet, Inet] | None = None  # by which `UdpPorts` finds it
-        self.is_connected = False
         self.send_shut = self.receive_shut = False
         self.queue = DatagramQueue()
-        self.groups = Groups(self)
+        self.errors = ErrorQueue()
         self._touched = 0
-
-    @property
-    def _any(self) -> str:
-        return ANY6 if self.family == std.AF_INET6 else ANY
 
     @property
     def touched(self) -> int:
         return self._touched
-
-    @property
-    def state_name(self) -> str:
-        return "ESTABLISHED" if self.is_connected else "UNCONN"
 
     # --- readiness -------------------------------------------------------------------------------
 
@@ -105,82 +75,11 @@ class UdpEnd(SocketEnd):
             mask |= IN | RDHUP
             if self.send_shut:
                 mask |= HUP
-        if self.so_error:
+        if self.so_error or self.errors.waiting:
             mask |= ERR
         return mask
 
-    # --- names -----------------------------------------------------------------------------------
-
-    def given(self, call: str, address: Any) -> Inet:
-        return given(call, self.family, address, self.host.resolve)
-
-    def getsockname(self) -> Address:
-        return shown(self.family, self.local)
-
-    def getpeername(self) -> Address:
-        """inet_getname: a peer without a port is none."""
-        if not self.is_connected or not self.remote[1]:
-            raise self.failed("getpeername", errno.ENOTCONN)
-        return shown(self.family, self.remote)
-
-    def bind(self, address: Inet) -> None:
-        reason = self._bars(*address)
-        if reason:
-            raise self.failed("bind", reason)
-        self._take_port("bind", *address)
-        if is_ipv6(address[0]) and not is_wildcard(address[0]):
-            self.v6only = True  # __inet6_bind: it cannot speak IPv4 any more
-
-    def _bars(self, address: str, port: int) -> int:
-        """Why the socket cannot be bound there, whoever else is; 0 if it can.
-
-        __inet_bind asks for the address first, __inet6_bind for the socket.
-        """
-        text = address.partition("%")[0]
-        is_ours = is_wildcard(text) or is_for_many(text) or self.host.local_address(text) is not None
-        if self.family == std.AF_INET:
-            return errno.EADDRNOTAVAIL if not is_ours else errno.EINVAL if self.local[1] else 0
-        if self.local[1] or needs_scope(address) or (self.v6only and not is_ipv6(address)):
-            return errno.EINVAL
-        return 0 if is_ours else errno.EADDRNOTAVAIL
-
-    def _take_port(self, call: str, address: str, port: int) -> None:
-        try:
-            self.host.udp.ports.take(self, address, port)
-        except OSError:
-            raise self.failed(call, errno.EADDRINUSE if call == "bind" else errno.EAGAIN) from None
-        self.net.register_datagrams(self)
-
-    def _have_a_port(self, call: str) -> None:
-        """Every call that needs a port takes one, whatever else becomes of the call (inet_autobind)."""
-        if not self.local[1]:
-            self._take_port(call, self._any, 0)
-
-    # --- connections -----------------------------------------------------------------------------
-
-    def connect(self, address: Inet) -> None:
-        self._have_a_port("connect")
-        if needs_scope(address[0]):
-            raise self.failed("connect", errno.EINVAL)
-        way = self._route("connect", self._specific(address))
-        if self.local[0] == self._any:
-            self.host.udp.ports.narrow(self, way.source)
-        self._way, self.remote = way, way.target
-        self.is_connected = True
-        self.host.udp.ports.pair_up(self)
-        self.note(_CONNECT, way.target[1])
-
-    def score(self, source: Inet) -> int:
-        """How well this socket fits what comes from `source`: 0 not at all (compute_score)."""
-        own = 2 if self.family == std.AF_INET else 1
-        if not is_ipv6(source[0]) and self.v6only:
-            return 0
-        if not self.is_connected:
-            return own
-        address, port = self.remote
-        if address != source[0] or port not in (0, source[1]):
-            return 0
-        return own + (8 if port else 4)
+    # --- shutting down ---------------------------------------------------------------------------
 
     def shutdown(self, how: int) -> None:
         """As inet_shutdown: a call that fails has effects all the same."""
@@ -224,6 +123,7 @@ class UdpEnd(SocketEnd):
         way = self._way if address is None else self._route("send", address)
         assert way is not None
         if len(data) > PAYLOAD_MAX[version]:
+            self._note_too_long(way, version)
             raise self.failed("send", errno.EMSGSIZE)
         if self.so_error or self.send_shut:
             raise self.failed("send", self.take_error() or errno.EPIPE)
@@ -241,32 +141,6 @@ class UdpEnd(SocketEnd):
             return errno.EMSGSIZE
         return errno.EOPNOTSUPP if flags & _OOB else 0
 
-    def _route(self, call: str, target: Inet) -> Route:
-        """The way to what a program has given as the destination."""
-        local, name = self.local[0], target[0]
-        if is_ipv6(name) and not is_ipv6(local):
-            raise self.failed(call, errno.EAFNOSUPPORT)
-        if self.v6only and not is_ipv6(name):
-            raise self.failed(call, errno.ENETUNREACH)
-        has_source = not is_wildcard(local) and not is_for_many(local) and is_ipv6(local) == is_ipv6(name)
-        bound = local if has_source else ""
-        try:
-            way = route(self, target, bound)
-        except OSError as error:
-            raise self.failed(call, error.errno or 0) from None
-        if is_broadcast(name) and not self.setting(_SOL, _BROADCAST):
-            raise self.failed(call, errno.EACCES)
-        return way
-
-    def _specific(self, target: Inet) -> Inet:
-        """No address is this host's own: the one that the socket is bound to, or that of loopback."""
-        address, local = target[0], self.local[0]
-        if not is_wildcard(address):
-            return target
-        if is_ipv6(address) and is_ipv6(local):
-            return _LOOPBACK6, target[1]
-        return (_LOOPBACK if is_wildcard(local) or is_ipv6(local) else local), target[1]
-
     # --- receiving -------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -274,7 +148,7 @@ class UdpEnd(SocketEnd):
 
     def receive_message(self, size: int, flags: int, control_size: int) -> Message:
         if flags & _ERRQUEUE:
-            raise self.failed("recv", errno.EAGAIN)
+            return self._receive_error(size, control_size)
         if self.so_error:
             raise self.failed("recv", self.take_error())
         is_peek = flags & _PEEK
@@ -293,23 +167,55 @@ class UdpEnd(SocketEnd):
         )
 
     def store(self, datagram: Datagram) -> bool:
-        """A datagram has come for this socket; False if there is no room for it."""
         if not self.queue.put(datagram, 2 * self.receive_buffer):
             return False
         self.note(_ARRIVE, len(datagram.data), datagram.data)
         return True
 
     def tell(self) -> None:
-        """There is something to read."""
         for watcher in self.watchers:
             if not watcher.queued:
                 watcher.readable()
 
-    def refuse(self) -> None:
-        """What was sent found nobody: the next call says so."""
+    def refuse(self, datagram: Datagram) -> None:
+        """The next call says so, if anybody wants to know (__udp4_lib_err)."""
+        if self.errors.wanted[datagram.version]:
+            self.errors.put(port_unreachable(datagram), 2 * self.receive_buffer)
+        elif not self.is_connected:
+            return
         self.note(_RESET, errno.ECONNREFUSED)
         self.so_error = errno.ECONNREFUSED
-        self.wake()
+        self.wake(ERROR)
+
+    def _note_too_long(self, way: Route, version: int) -> None:
+        """ip_local_error names the port of the peer, if there is one, ipv6_local_error the one asked for."""
+        if self.errors.wanted[version]:
+            about = way.target if version == 6 else (way.target[0], self.remote[1])
+            mtu = MTU[way.interface] if version == 6 else min(MTU[way.interface], LENGTH_MAX)
+            self.errors.put(too_long(about, mtu), 2 * self.receive_buffer)
+            self.wake(ERROR)
+
+    def _receive_error(self, size: int, control_size: int) -> Message:
+        """ip_recv_error: the datagram that an error is about; what comes next is pending from now on."""
+        error = self.errors.take()
+        if error is None:
+            raise self.failed("recv", errno.EAGAIN)
+        if self.errors.waiting and self.errors.waiting[0].is_of_icmp:
+            self.so_error = self.errors.waiting[0].reason
+        elif error.is_of_icmp:
+            self.so_error = 0
+        self._touched += 1
+        data = error.data[:size]
+        flags = _ERRQUEUE | (_TRUNC if len(data) < len(error.data) else 0)
+        level, kind, item = error.control(self.family)
+        room = control_size - CMSG_HEADER_BYTES
+        control = [(level, kind, item[:room])] if room >= 0 else []
+        flags |= _CTRUNC if room < len(item) else 0
+        return Message(data, shown(self.family, error.about), flags, control)
+
+    def is_at_mark(self) -> bool:
+        """udp_ioctl knows no SIOCATMARK."""
+        raise self.failed("ioctl", errno.ENOTTY)
 
     def readable_bytes(self) -> int:
         """The size of the next datagram (udp_ioctl, SIOCINQ)."""
@@ -321,18 +227,6 @@ class UdpEnd(SocketEnd):
     def queues(self) -> tuple[int, int]:
         """recv-q counts every datagram."""
         return sum(len(datagram.data) for datagram in self.queue.waiting), 0
-
-    def names(self) -> tuple[str, str]:
-        remote = "{}:{}".format(*self.remote) if self.is_connected else "*"
-        return "{}:{}".format(*self.local), remote
-
-    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
-        if self.net.log is not None:
-            self.net.log((self.net.now_ns, kind, self.number, n, data))
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)
 
     # --- ending ----------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from .udp_ports import UdpPorts
 
 if TYPE_CHECKING:
     from ..host import Host
-    from .udp import UdpEnd
+    from .udp_addressing import AddressedEnd
 
 Packet: TypeAlias = "Datagram | PortUnreachable"
 
@@ -61,14 +61,14 @@ class UdpLayer:
 
     # --- what leaves -----------------------------------------------------------------------------
 
-    def send(self, end: UdpEnd, data: bytes, way: Route) -> None:
+    def send(self, end: AddressedEnd, data: bytes, way: Route) -> None:
         """Send what `end` has to say."""
         source = (way.source, end.local[1])
         for host in hosts_on(way, end):
             path = self.host.network.path(self.host, host)
             self._launch(end, Datagram(data, source, way.target, self.host, way.interface, path))
 
-    def _launch(self, end: UdpEnd, datagram: Datagram) -> None:
+    def _launch(self, end: AddressedEnd, datagram: Datagram) -> None:
         """Put a datagram of `end` on its path."""
         path, delay_ns = datagram.path, 0
         if path.jitter_ns:
@@ -109,7 +109,7 @@ class UdpLayer:
             end.tell()
 
     def _refused(self, datagram: Datagram) -> None:
-        """A datagram of this host found nobody: who sent it is told if it is connected (__udp4_lib_err)."""
+        """A datagram of this host found nobody: whoever is now where it came from is told."""
         end = self.ports.find(datagram.source, datagram.target)
-        if end is not None and end.is_connected:
-            end.refuse()
+        if end is not None:
+            end.refuse(datagram)

@@ -25,7 +25,7 @@ from .addresses import ANY, ANY6, Inet, is_ipv6, overlap
 if TYPE_CHECKING:
     from ..host import Host
     from .datagrams import Datagram
-    from .udp import UdpEnd
+    from .udp_addressing import AddressedEnd
 
 _Key = TypeVar("_Key")
 
@@ -38,13 +38,13 @@ class UdpPorts:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._next = 0
-        self._by_port: dict[int, list[UdpEnd]] = {}
-        self._by_name: dict[Inet, list[UdpEnd]] = {}
-        self._by_pair: dict[tuple[Inet, Inet], list[UdpEnd]] = {}
+        self._by_port: dict[int, list[AddressedEnd]] = {}
+        self._by_name: dict[Inet, list[AddressedEnd]] = {}
+        self._by_pair: dict[tuple[Inet, Inet], list[AddressedEnd]] = {}
 
     # --- bindings --------------------------------------------------------------------------------
 
-    def take(self, end: UdpEnd, address: str, port: int) -> None:
+    def take(self, end: AddressedEnd, address: str, port: int) -> None:
         """Bind `end` to the port, or to an ephemeral one if `port` is 0; EADDRINUSE if it is taken."""
         if not port:
             port = self._ephemeral(end, address)
@@ -55,7 +55,7 @@ class UdpPorts:
         for holders in (_chain(self._by_port, port), _chain(self._by_name, _name(end.local))):
             holders.insert(len(holders) if comes_last else 0, end)
 
-    def release(self, end: UdpEnd) -> None:
+    def release(self, end: AddressedEnd) -> None:
         """`end` no longer holds its port, if it did."""
         if end.local[1]:
             _drop(self._by_port, end.local[1], end)
@@ -63,19 +63,19 @@ class UdpPorts:
         if end.pair is not None:
             _drop(self._by_pair, end.pair, end)
 
-    def narrow(self, end: UdpEnd, address: str) -> None:
+    def narrow(self, end: AddressedEnd, address: str) -> None:
         """A socket bound to every address is bound to one now: it comes first there (udp_lib_rehash)."""
         _drop(self._by_name, _name(end.local), end)
         end.local = (address, end.local[1])
         _chain(self._by_name, end.local).insert(0, end)
 
-    def pair_up(self, end: UdpEnd) -> None:
+    def pair_up(self, end: AddressedEnd) -> None:
         """A socket was connected for the first time: it is found by both addresses (udp_lib_hash4)."""
         if end.pair is None:
             end.pair = (end.local, end.remote)
             _chain(self._by_pair, end.pair).insert(0, end)
 
-    def _conflicts(self, end: UdpEnd, address: str, port: int) -> bool:
+    def _conflicts(self, end: AddressedEnd, address: str, port: int) -> bool:
         """Whether somebody else's binding bars this one (udp_lib_lport_inuse).
 
         Who overlaps first decides: if both have SO_REUSEPORT, whoever else is there is not asked.
@@ -86,7 +86,7 @@ class UdpPorts:
                 return not (other.reuse_port and end.reuse_port)
         return False
 
-    def _ephemeral(self, end: UdpEnd, address: str) -> int:
+    def _ephemeral(self, end: AddressedEnd, address: str) -> int:
         """The next port that nobody has; if there is none, the next that can be shared.
 
         They begin half-way, far from those of TCP: that sockets of both have one number is rare on Linux.
@@ -104,7 +104,7 @@ class UdpPorts:
 
     # --- whose a datagram is ---------------------------------------------------------------------
 
-    def find(self, target: Inet, source: Inet) -> UdpEnd | None:
+    def find(self, target: Inet, source: Inet) -> AddressedEnd | None:
         """The socket that gets what comes from `source` for `target`, if there is one."""
         for end in self._by_pair.get((target, source), ()):
             if end.local == target and end.remote == source:
@@ -113,7 +113,9 @@ class UdpPorts:
         exact = self._best(self._by_name.get(target, ()), (address,), source)
         return exact or self._best(self._by_name.get((ANY, port), ()), _wildcards(address), source)
 
-    def _best(self, holders: Iterable[UdpEnd], bound: tuple[str, ...], source: Inet) -> UdpEnd | None:
+    def _best(
+        self, holders: Iterable[AddressedEnd], bound: tuple[str, ...], source: Inet
+    ) -> AddressedEnd | None:
         """The one that fits best; of equals, the first."""
         best, most = None, 0
         for end in holders:
@@ -124,13 +126,13 @@ class UdpPorts:
             return best
         return self._of_group(best, source)
 
-    def _of_group(self, end: UdpEnd, source: Inet) -> UdpEnd:
+    def _of_group(self, end: AddressedEnd, source: Inet) -> AddressedEnd:
         """One of those that share the port by SO_REUSEPORT, always the same for a sender."""
         holders = self._by_name[_name(end.local)]
         group = [e for e in holders if e.reuse_port and e.local == end.local and not e.is_connected]
         return group[crc32(f"{source[0]} {source[1]}".encode()) % len(group)]
 
-    def everyone(self, datagram: Datagram) -> list[UdpEnd]:
+    def everyone(self, datagram: Datagram) -> list[AddressedEnd]:
         """The sockets that get a copy of what was sent to many (__udp4_lib_mcast_deliver)."""
         address, port = datagram.target
         bound = (address, *_wildcards(address))
@@ -141,11 +143,11 @@ class UdpPorts:
         ]
 
 
-def _chain(table: dict[_Key, list[UdpEnd]], key: _Key) -> list[UdpEnd]:
+def _chain(table: dict[_Key, list[AddressedEnd]], key: _Key) -> list[AddressedEnd]:
     return table.setdefault(key, [])
 
 
-def _drop(table: dict[_Key, list[UdpEnd]], key: _Key, end: UdpEnd) -> None:
+def _drop(table: dict[_Key, list[AddressedEnd]], key: _Key, end: AddressedEnd) -> None:
     table[key].remove(end)
     if not table[key]:
         del table[key]
@@ -161,7 +163,7 @@ def _wildcards(address: str) -> tuple[str, ...]:
     return (ANY6,) if is_ipv6(address) else (ANY, ANY6)
 
 
-def _overlap(other: UdpEnd, end: UdpEnd, address: str) -> bool:
+def _overlap(other: AddressedEnd, end: AddressedEnd, address: str) -> bool:
     """Whether something may be sent to both (inet_rcv_saddr_equal).
 
     A socket of AF_INET6 that connect() bound to an address of IPv6 keeps its port of IPv4 from the wildcard.

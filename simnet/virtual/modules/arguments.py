@@ -66,8 +66,11 @@ def duration_ns(value: Any, unit_ns: int = SECOND_NS) -> int:
     return whole
 
 
-def milliseconds(value: Any, unit_ns: int) -> int | None:
-    """What poll(2) and epoll_wait(2) are told: whole milliseconds, rounded up; None is for ever."""
+def milliseconds(value: Any, unit_ns: int, away_from_zero: bool = False) -> int | None:
+    """What poll(2) and epoll_wait(2) are told: whole milliseconds; None, or less than none, is for ever.
+
+    CPython rounds up for the one and away from zero for the other; for what is negative that differs.
+    """
     if value is None:
         return None
     try:
@@ -77,4 +80,4 @@ def milliseconds(value: Any, unit_ns: int) -> int | None:
     wait_ms = -(-wait_ns // MILLISECOND_NS)
     if not INT_MIN <= wait_ms <= INT_MAX:
         raise OverflowError("timeout is too large")
-    return None if wait_ms < 0 else wait_ms
+    return None if wait_ms < 0 or (away_from_zero and wait_ns < 0) else wait_ms

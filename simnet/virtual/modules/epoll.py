@@ -17,6 +17,7 @@ from .arguments import MILLISECOND_NS, descriptor_of, int_of, milliseconds
 
 if TYPE_CHECKING:
     from ..host import Host
+    from ..kernel.descriptors import Descriptors
 
 _EVENTS_MAX = 1023  # FD_SETSIZE - 1, what CPython asks for if it is not told
 _DEFAULT = IN | PRI | OUT
@@ -29,14 +30,19 @@ class Epoll:
     __slots__ = ("__weakref__", "_descriptors", "_fd")
 
     _machine: Host
+    _descriptors: Descriptors
+    _fd: int
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        made = super().__new__(cls)
+        made._fd, made._descriptors = -1, cls._machine.descriptors  # for __del__, should __init__ fail
+        return made
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-        self._fd = -1  # for __del__, should this fail
         if int_of(sizehint) <= 0 and sizehint != -1:
             raise ValueError("negative sizehint")
         if int_of(flags) not in (0, CLOEXEC):
             raise OSError("invalid flags")
-        self._descriptors = self._machine.descriptors
         self._descriptors.check()
         self._fd = self._descriptors.open(EpollFile(self._machine))
 
@@ -47,7 +53,7 @@ class Epoll:
         if number == -1:
             return cls()
         made = cls.__new__(cls)
-        made._fd, made._descriptors = number, cls._machine.descriptors
+        made._fd = number
         return made
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ import os
 import select as std
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ...transport import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
 from ...units import SECOND_NS
@@ -48,11 +48,21 @@ _CONSTANTS = {
 class Poll:
     """A set of descriptors to poll: what select.poll() returns."""
 
-    __slots__ = ("_events", "_host")
+    __slots__ = ("_events", "_host", "_is_polling")
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._events: dict[int, int] = {}
+    _host: Host
+    _events: dict[int, int]
+    _is_polling: bool
+
+    def __new__(cls) -> Self:
+        raise TypeError("cannot create 'select.poll' instances")
+
+    @classmethod
+    def on(cls, host: Host) -> Self:
+        """A new one; programs get it from poll()."""
+        made = object.__new__(cls)
+        made._host, made._events, made._is_polling = host, {}, False
+        return made
 
     def __repr__(self) -> str:
         return f"<select.poll {self._host.name}>"
@@ -72,22 +82,35 @@ class Poll:
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Events in the order of registration; `timeout` counts milliseconds."""
-        wait_ms = milliseconds(timeout, MILLISECOND_NS)
-        ready = self._ready()
+        wait_ms = milliseconds(timeout, MILLISECOND_NS, away_from_zero=True)
+        if self._is_polling:
+            raise RuntimeError("concurrent poll() invocation")
+        asked = list(self._events.items())
+        ready = self._ready(asked)
         if not ready and wait_ms != 0:
-            wait(self._host, "poll", self._is_woken, None if wait_ms is None else wait_ms * MILLISECOND_NS)
-            ready = self._ready()
+            self._is_polling = True
+            try:
+                self._wait(asked, wait_ms)
+            finally:
+                self._is_polling = False
+            ready = self._ready(asked)
         return ready
 
-    def _ready(self) -> list[tuple[int, int]]:
-        return [(fd, mask) for fd in self._events if (mask := self._mask(fd))]
+    def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(fd, mask) for fd, events in asked if (mask := self._mask(fd, events))]
 
-    def _is_woken(self) -> bool:
-        return any(self._mask(fd) & ~NVAL for fd in self._events)
+    def _wait(self, asked: list[tuple[int, int]], wait_ms: int | None) -> None:
+        def is_woken() -> bool:
+            return any(self._mask(fd, events) & ~NVAL for fd, events in asked)
 
-    def _mask(self, fd: int) -> int:
+        wait(self._host, "poll", is_woken, None if wait_ms is None else wait_ms * MILLISECOND_NS)
+
+    def _mask(self, fd: int, events: int) -> int:
         file = self._host.descriptors.get(fd)
-        return NVAL if file is None else file.ready_for(self._events[fd] | ERR | HUP)
+        return NVAL if file is None else file.ready_for(events | ERR | HUP)
+
+
+Poll.__module__, Poll.__name__ = "select", "poll"
 
 
 def wait(host: Host, call: str, is_woken: Callable[[], bool], wait_ns: int | None) -> None:
@@ -163,7 +186,7 @@ def module_for(host: Host) -> ModuleType:
         return readable, writable, exceptional
 
     def poll() -> Poll:
-        return Poll(host)
+        return Poll.on(host)
 
     epoll = type("epoll", (Epoll,), {"__slots__": (), "__module__": "select", "_machine": host})
     return module_like(std, ["error"], {"select": select, "poll": poll, "epoll": epoll, **_CONSTANTS})

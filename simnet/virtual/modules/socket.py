@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..kernel.kinds import make_end, make_pair
 from ..kernel.sock import SocketEnd
 from ..socket import VirtualSocket
+from .arguments import int_of
 from .binding import module_like, rebound
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def module_for(host: Host) -> ModuleType:
         return host.descriptors.duplicate(fd)
 
     def close(fd: int, /) -> None:
-        host.descriptors.close(fd)
+        host.descriptors.close(int_of(fd))
 
     functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close)
     constants = [name for name in dir(std) if name.isupper()]

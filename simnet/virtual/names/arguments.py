@@ -77,7 +77,10 @@ def service_of_look_up(value: Any) -> str | None:
         value = value.decode("latin-1")
     if value is not None and not isinstance(value, str):
         raise OSError("Int or String expected")
-    return None if value is None else value.partition("\0")[0]
+    if value is None:
+        return None
+    value.encode()  # a lone surrogate is no text: UnicodeEncodeError
+    return value.partition("\0")[0]
 
 
 def _idna(value: Any) -> bytes | None:

@@ -1,0 +1,129 @@
+"""Runs suites of the interpreter's own test package on virtual hosts.
+
+The modules are imported from where they are installed, never copied.  For each test their globals, and what
+their classes took from these, are replaced by a new host's: a suite that says `socket.socket()` makes a
+virtual socket, and a test begins on a machine of its own.
+
+Owns substitution and running.  Which tests apply is `reasons`.
+"""
+
+from __future__ import annotations
+
+import _thread
+import fcntl
+import importlib
+import os
+import select
+import selectors
+import socket
+import sys
+import threading
+import time
+import unittest
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import attrs
+
+from simnet import Network
+from tests.interpreter.threads import Threads
+
+STANDARD = {module.__name__: module for module in (fcntl, os, select, selectors, socket, time)}
+IMPORTED_BY_TESTS = ("fcntl", "select", "selectors", "socket")
+"""What some tests import, or patch, by name while they run."""
+
+HELPERS = ("test.support.socket_helper",)
+"""Modules of the test package that act on the machine on behalf of the suites."""
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one test; `trouble` is empty if it passed."""
+
+    test: str
+    trouble: str
+
+
+def tests_of(suite: str) -> list[unittest.TestCase]:
+    """All tests of an installed suite, in order; ImportError if the test package is not installed."""
+    module = importlib.import_module(f"test.{suite}")
+    return list(_flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
+
+
+def _flat(tests: Any) -> Iterator[unittest.TestCase]:
+    for test in tests:
+        if isinstance(test, unittest.TestCase):
+            yield test
+        else:
+            yield from _flat(test)
+
+
+def name_of(test: unittest.TestCase) -> str:
+    """``Class.method``."""
+    return ".".join(test.id().rsplit(".", 2)[-2:])
+
+
+def run(suite: str, applies: Callable[[unittest.TestCase], bool]) -> list[Outcome]:
+    """Run the tests of a suite that apply, each on a host of its own; skipped ones have no outcome."""
+    outcomes = []
+    for test in tests_of(suite):
+        if applies(test):
+            result = _run_on_a_host(suite, test)
+            troubles = [text for _, text in (*result.failures, *result.errors)]
+            if not result.skipped or troubles:
+                outcomes.append(Outcome(name_of(test), "\n".join(troubles)))
+    return outcomes
+
+
+def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
+    network = Network()
+    modules = network.host("machine").modules
+    threads = Threads(network)
+    twins = _twins(modules)
+    twins[id(threading)], twins[id(_thread)] = threads.modules()
+    imported = {name: getattr(modules, name) for name in IMPORTED_BY_TESTS}
+    substituted = [importlib.import_module(name) for name in (f"test.{suite}", *HELPERS)]
+    result = unittest.TestResult()
+    with mock.patch.dict(sys.modules, imported), _substituted(substituted, twins), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            again = type(test)(test._testMethodName)  # anew, with events that are the host's
+            unittest.TestSuite([again]).run(result)
+        finally:
+            threads.close()
+    return result
+
+
+def _twins(modules: Any) -> dict[int, Any]:
+    """What stands on a host for the modules of this computer, their functions and their classes, by id."""
+    twins = {}
+    for name, standard in STANDARD.items():
+        bound = getattr(modules, name)
+        twins[id(standard)] = bound
+        for member, value in vars(standard).items():
+            twin = vars(bound).get(member)
+            if callable(value) and twin is not None and twin is not value:
+                twins[id(value)] = twin
+    return twins
+
+
+@contextmanager
+def _substituted(modules: list[ModuleType], twins: dict[int, Any]) -> Iterator[None]:
+    """Within, every name of the modules and of their classes that is one of the originals is its twin."""
+    changed = []
+    for module in modules:
+        classes = [value for value in vars(module).values() if isinstance(value, type)]
+        for holder in (module, *(cls for cls in classes if cls.__module__ == module.__name__)):
+            for name, value in list(vars(holder).items()):
+                if id(value) in twins:
+                    changed.append((holder, name, value))
+                    setattr(holder, name, twins[id(value)])
+    try:
+        yield
+    finally:
+        for holder, name, value in changed:
+            setattr(holder, name, value)
