@@ -344,3 +344,32 @@ def test_a_poller_is_woken_by_what_comes(net: Network, host: Any) -> None:
     net.at("3s").call(one.send, b"x")
     assert poll.poll() == [(other.fileno(), IN)]
     assert net.now == 3
+
+
+# --- what a sender pays --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "cost"),
+    [
+        (std.SOCK_STREAM, 1, 768),
+        (std.SOCK_STREAM, 192, 768),
+        (std.SOCK_STREAM, 193, 1280),
+        (std.SOCK_STREAM, 3776, 4352),
+        (std.SOCK_STREAM, 3777, 4864),  # a page beside an empty head
+        (std.SOCK_STREAM, 4289, 5376),
+        (std.SOCK_STREAM, 102_465, 105_216),  # two pieces of 36 544 bytes, and a rest
+        (std.SOCK_DGRAM, 0, 768),
+        (std.SOCK_DGRAM, 3777, 8448),
+        (std.SOCK_DGRAM, 7873, 16_640),
+        (std.SOCK_DGRAM, 85_697, 102_656),
+        (std.SOCK_DGRAM, 102_081, 135_424),
+    ],
+)
+def test_what_a_message_costs_was_measured(host: Any, kind: int, size: int, cost: int) -> None:
+    """SIOCOUTQ of Linux 6.18 on x86-64, before anything is read."""
+    one, other = host.modules.socket.socketpair(std.AF_UNIX, kind)
+    one.send(bytes(size))
+    assert struct.unpack("i", host.modules.fcntl.ioctl(one, 0x5411, bytes(4))) == (cost,)
+    other.close()
+    assert struct.unpack("i", host.modules.fcntl.ioctl(one, 0x5411, bytes(4))) == (0,)

@@ -17,6 +17,7 @@ import socket as std
 from typing import TYPE_CHECKING, Any
 
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
+from . import unix_control
 from .file import DATA, File
 from .sock import Message
 from .unix import UnixEnd
@@ -154,7 +155,7 @@ class UnixStreamEnd(UnixConnectionEnd):
         """unix_stream_read_generic."""
         took, self._gathered = bytearray(self._gathered[:size]), self._gathered[size:]
         sender: UnixEnd | None = None
-        credentials: bytes | None = None
+        credentials = unix_control.NOBODY if self.wants_credentials else None
         files: list[File] = []
         place = 0  # in the queue, of the next piece to look at
         while True:
