@@ -452,7 +452,8 @@ class VirtualSocket:
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
         message = self._receive("recvmsg", size, flags, ancbufsize)
-        return message.data.ljust(message.length, b"\0"), message.control, message.flags, message.address
+        data = message.data.ljust(min(size, message.length), b"\0")
+        return data, message.control, message.flags, message.address
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
