@@ -16,6 +16,7 @@ from .machine import Machine, outcome
 from .sockets import take
 
 IP, IPV6 = std.IPPROTO_IP, std.IPPROTO_IPV6
+IP_MULTICAST_ALL = 49  # <linux/in.h>
 _groups = itertools.count(os.getpid())
 
 
@@ -61,6 +62,12 @@ def member(m: Machine, address: str, port: int = 0, to: str = "") -> Any:
 
 def port_of(sock: Any) -> int:
     return sock.getsockname()[1]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def over_ipv6(machine: Machine) -> Machine:
+    machine.needs_ipv6()
+    return machine
 
 
 def test_a_member_hears_what_is_sent_to_the_group(machine: Machine) -> None:
@@ -191,10 +198,44 @@ def test_members_of_another_port_hear_nothing(machine: Machine) -> None:
     assert machine.mask(other) == "OUT"
 
 
-@pytest.fixture
-def over_ipv6(machine: Machine) -> Machine:
-    machine.needs_ipv6()
-    return machine
+def test_who_is_no_member_hears_a_group_that_another_has_joined(machine: Machine) -> None:
+    """ip(7), IP_MULTICAST_ALL: 1 at first."""
+    address = group()
+    sock = member(machine, address)
+    others = [machine.open(std.AF_INET, std.SOCK_DGRAM) for _ in "12"]
+    for other, hears in zip(others, (1, 0), strict=True):
+        other.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, 1)
+        other.bind(("", port_of(sock)))
+        assert other.getsockopt(IP, IP_MULTICAST_ALL) == 1
+        other.setsockopt(IP, IP_MULTICAST_ALL, hears)
+    sender(machine).sendto(b"x", (address, port_of(sock)))
+    assert take(machine, others[0])[0] == take(machine, sock)[0] == b"x"
+    assert machine.mask(others[1]) == "OUT"
+
+
+def test_a_socket_of_ipv6_hears_groups_of_ipv4_that_it_has_joined(over_ipv6: Machine) -> None:
+    """IP_ADD_MEMBERSHIP on a socket of AF_INET6; inet6_create leaves IP_MULTICAST_ALL at 0."""
+    address = group()
+    first, second = (over_ipv6.open(std.AF_INET6, std.SOCK_DGRAM) for _ in "12")
+    for sock in (first, second):
+        sock.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, 1)
+        sock.bind(("::", 0) if sock is first else ("::", port_of(first)))
+        assert sock.getsockopt(IP, IP_MULTICAST_ALL) == 0
+    first.setsockopt(IP, std.IP_ADD_MEMBERSHIP, membership(address))
+    sender(over_ipv6).sendto(b"x", (address, port_of(first)))
+    data, (host, *_) = take(over_ipv6, first)
+    assert (data, host) == (b"x", "::ffff:127.0.0.1")
+    assert over_ipv6.mask(second) == "OUT"
+
+
+def test_from_a_mapped_group_nothing_can_be_sent(over_ipv6: Machine) -> None:
+    """__inet6_bind keeps it as the source address; ip_route_output_key refuses that: EINVAL."""
+    sock = over_ipv6.open(std.AF_INET6, std.SOCK_DGRAM)
+    assert outcome(sock.bind, (f"::ffff:{group()}", 0)) == "ok"
+    assert outcome(sock.sendto, b"x", ("::ffff:127.0.0.1", 9)) == "EINVAL"
+    four = over_ipv6.open(std.AF_INET, std.SOCK_DGRAM)
+    assert outcome(four.bind, (group(), 0)) == "ok"
+    assert outcome(four.sendto, b"x", ("127.0.0.1", 9)) == 1
 
 
 def test_loopback_has_no_way_to_a_group_of_ipv6(over_ipv6: Machine) -> None:

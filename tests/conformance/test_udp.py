@@ -250,6 +250,16 @@ def test_msg_trunc_returns_the_length_of_the_whole(machine: Machine, family: int
     assert buffer == b"ab"
 
 
+def test_recvmsg_returns_no_more_than_it_was_asked_for(machine: Machine, family: int) -> None:
+    """makeval_recvmsg in socketmodule.c; recv() and recvfrom() return bytes of the real length."""
+    one, other = udp_pair(machine, family)
+    for data in (b"abcdef", b"ghijkl"):
+        one.send(data)
+    machine.wait_for(other, IN | OUT)
+    assert other.recvmsg(2, 0, std.MSG_TRUNC)[:3] == (b"ab", [], std.MSG_TRUNC)
+    assert len(other.recv(2, std.MSG_TRUNC)) == 6
+
+
 def test_a_peeked_datagram_stays(machine: Machine, family: int) -> None:
     """recv(2), MSG_PEEK; a short peek cuts nothing off."""
     one, other = udp_pair(machine, family)

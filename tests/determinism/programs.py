@@ -1,5 +1,6 @@
 """Programs whose digests are compared between processes: ``programs.py NAME SEED`` prints one."""
 
+import socket
 import sys
 
 from simnet import Network, dispatcher, dispatcher_with_send
@@ -85,6 +86,46 @@ def by_hash_order(seed):
     return world(seed, list(places))
 
 
+class Crier(dispatcher):
+    """Answers each datagram, and cries its own into the network."""
+
+    def __init__(self, words):
+        super().__init__()
+        self.words = list(words)
+        self.create_socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self.bind(("", 9))
+        self.call_later("5ms", self.cry)
+
+    def cry(self):
+        if self.words:
+            self.socket.sendto(self.words.pop(0), ("255.255.255.255", 9))
+            self.call_later("5ms", self.cry)
+
+    def handle_read(self):
+        data, address = self.socket.recvfrom(4096)
+        if not data.startswith(b"re"):
+            self.socket.sendto(b"re " + data, address)
+
+
+def datagrams(seed):
+    """Three hosts cry at each other, through jitter, a partition and a crash."""
+    net = Network(seed=seed)
+    hosts = [net.host(name) for name in ("alpha", "beta", "gamma")]
+    for one, other in (("alpha", "beta"), ("beta", "gamma"), ("alpha", "gamma")):
+        net.link(one, other, latency="3ms", jitter="4ms")
+    net.at("12ms").partition({"alpha"}, {"gamma"})
+    net.at("20ms").heal()
+    net.at("22ms").crash("beta")
+    for host in hosts:
+        with host:
+            Crier(f"{host.name} {number}".encode() for number in range(6))
+    net.run(until="60s")
+    return net.trace.digest()
+
+
+PROGRAMS = {"steady": steady, "by_hash_order": by_hash_order, "datagrams": datagrams}
+
 if __name__ == "__main__":
     _, name, number = sys.argv
-    print({"steady": steady, "by_hash_order": by_hash_order}[name](int(number)))
+    print(PROGRAMS[name](int(number)))

@@ -6,6 +6,7 @@ Owns what a datagram carries and how many a receive buffer holds.  Who gets one 
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,6 +22,7 @@ _SK_BUFF_BYTES = 256
 _OVERHEAD_BYTES = {4: 379, 6: 392}  # headers, alignment and struct skb_shared_info
 
 
+@lru_cache(maxsize=1024)
 def truesize(size: int, version: int) -> int:
     """What a datagram of `size` bytes costs in a receive buffer: skb->truesize, measured on Linux 6.18.
 
@@ -47,6 +49,8 @@ class Datagram:
     """The index of the interface by which it leaves and comes."""
 
     path: Path
+    is_for_many: bool = False
+    """Whether it was sent to a broadcast address or to a group."""
 
     @property
     def version(self) -> int:

@@ -54,10 +54,10 @@ class Groups:
 
     __slots__ = ("_host", "egress", "hears_all", "joined")
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, family: int) -> None:
         self._host = host
         self.egress = {4: Egress(), 6: Egress()}
-        self.hears_all = {4: True, 6: True}
+        self.hears_all = {4: family == std.AF_INET, 6: True}  # inet6_create sets no IP_MULTICAST_ALL
         self.joined: dict[tuple[int, str], str] = {}  # by interface and group: the address that was given
 
     def hears(self, datagram: Datagram) -> bool:

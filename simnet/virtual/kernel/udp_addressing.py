@@ -11,15 +11,16 @@ Owns names, bind() and connect(), and what a destination means for this socket. 
 from __future__ import annotations
 
 import errno
+import os
 import socket as std
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
 from ...transport import Address
-from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_wildcard, shown, text
+from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_multicast, is_wildcard, shown, text
 from .multicast import Groups
-from .routes import Route, is_broadcast, is_for_many, needs_scope, route
+from .routes import LIMITED_BROADCAST, Route, is_broadcast, is_for_many, needs_scope, route
 from .sock import SocketEnd
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class AddressedEnd(SocketEnd):
         self._way: Route | None = None  # to the peer, as connect() found it
         self.pair: tuple[Inet, Inet] | None = None  # by which `UdpPorts` finds it
         self.is_connected = False
-        self.groups = Groups(host)
+        self.groups = Groups(host, family)
 
     @property
     def _any(self) -> str:
@@ -125,7 +126,7 @@ class AddressedEnd(SocketEnd):
 
     def connect(self, address: Inet) -> None:
         self._have_a_port("connect")
-        if needs_scope(address[0]):
+        if needs_scope(address[0]) and not (is_multicast(address[0]) and self.groups.egress[6].interface):
             raise self.failed("connect", errno.EINVAL)
         way = self._route("connect", self._specific(address))
         if self.local[0] == self._any:
@@ -151,20 +152,35 @@ class AddressedEnd(SocketEnd):
 
     def _route(self, call: str, target: Inet) -> Route:
         """The way to what a program has given as the destination."""
-        local, name = self.local[0], target[0]
-        if is_ipv6(name) and not is_ipv6(local):
-            raise self.failed(call, errno.EAFNOSUPPORT)
-        if self.v6only and not is_ipv6(name):
-            raise self.failed(call, errno.ENETUNREACH)
-        has_source = not is_wildcard(local) and not is_for_many(local) and is_ipv6(local) == is_ipv6(name)
-        bound = local if has_source else ""
+        name = target[0]
         try:
-            way = route(self, target, bound)
+            way = route(self, target, self._source_for(name))
         except OSError as error:
             raise self.failed(call, error.errno or 0) from None
+        if is_ipv6(name) and not is_ipv6(self.local[0]):
+            raise self.failed(call, errno.EAFNOSUPPORT)
         if is_broadcast(name) and not self.setting(_SOL, _BROADCAST):
             raise self.failed(call, errno.EACCES)
         return way
+
+    def _source_for(self, name: str) -> str:
+        """The address that something to `name` has to come from; "" if the routes may choose.
+
+        Raises OSError if nothing can: __inet6_bind takes a mapped group or broadcast for an address to send
+        from, which ip_route_output_key refuses.
+        """
+        local = self.local[0]
+        if self.v6only and not is_ipv6(name):
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+        if is_wildcard(local) or is_ipv6(local) != is_ipv6(name):
+            return ""
+        if not is_for_many(local):
+            return local
+        if self.family == std.AF_INET or is_ipv6(local):
+            return ""
+        is_of_a_net = is_broadcast(local) and local != LIMITED_BROADCAST
+        reason = errno.ENETUNREACH if is_of_a_net else errno.EINVAL
+        raise OSError(reason, os.strerror(reason))
 
     def _specific(self, target: Inet) -> Inet:
         """No address means this host: over IPv4 the address that the socket is bound to, else loopback's."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from .addresses import is_multicast
 from .datagrams import Datagram, PortUnreachable
-from .routes import ALL_HOSTS, Route, hosts_on, is_for_many
+from .routes import ALL_HOSTS, Route, hosts_on
 from .udp_ports import UdpPorts
 
 if TYPE_CHECKING:
@@ -63,10 +63,11 @@ class UdpLayer:
 
     def send(self, end: AddressedEnd, data: bytes, way: Route) -> None:
         """Send what `end` has to say."""
-        source = (way.source, end.local[1])
+        source, is_for_many = (way.source, end.local[1]), way.host is None
         for host in hosts_on(way, end):
             path = self.host.network.path(self.host, host)
-            self._launch(end, Datagram(data, source, way.target, self.host, way.interface, path))
+            datagram = Datagram(data, source, way.target, self.host, way.interface, path, is_for_many)
+            self._launch(end, datagram)
 
     def _launch(self, end: AddressedEnd, datagram: Datagram) -> None:
         """Put a datagram of `end` on its path."""
@@ -94,7 +95,7 @@ class UdpLayer:
         """A packet is at the end of its path."""
         if isinstance(packet, PortUnreachable):
             self._refused(packet.datagram)
-        elif not is_for_many(packet.target[0]):
+        elif not packet.is_for_many:
             self._deliver(packet)
         elif self._is_for_us(packet):
             for end in [end for end in self.ports.everyone(packet) if end.store(packet)]:

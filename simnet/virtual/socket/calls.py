@@ -1,0 +1,149 @@
+"""The calls of a socket object that are not about data: names, connections, options, file objects.
+
+Owns the class that programs hold.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as std
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn, Self
+
+from ...transport import IN, OUT, Address
+from ..kernel.sock import SocketEnd
+from .arguments import bytes_of, c_int
+from .data import DataSocket
+
+_SO_ERROR = (std.SOL_SOCKET, std.SO_ERROR)
+
+
+class VirtualSocket(DataSocket):
+    """A socket on a virtual host.  Methods and errors are those of `socket.socket` on Linux.
+
+    A call that has to wait lets time pass on the network until it need not.  Inside a handler time passes
+    already, and there such a call raises NotImplementedError: make the socket non-blocking.
+    """
+
+    __slots__ = ()
+
+    # --- names -----------------------------------------------------------------------------------
+
+    def bind(self, address: Address, /) -> None:
+        end = self._end
+        end.bind(end.given("bind", address))
+
+    def getsockname(self) -> Address:
+        return self._end.getsockname()
+
+    def getpeername(self) -> Address:
+        return self._end.getpeername()
+
+    # --- connections -----------------------------------------------------------------------------
+
+    def listen(self, backlog: int = 128, /) -> None:
+        self._end.listen(max(c_int(backlog), 0))
+
+    def _accept(self) -> tuple[int, Address]:
+        end = None
+        if not self._timeout:
+            with suppress(BlockingIOError):
+                end, address = self._end.accept()
+        if end is None:
+            end, address = self._patiently("accept", IN, 0, self._end.accept)
+        return self._descriptors.open(end), address
+
+    def accept(self) -> tuple[Self, Address]:
+        fd, address = self._accept()
+        return self._sibling(fd), address
+
+    def connect(self, address: Address, /) -> None:
+        end = self._end
+        reason = self._connect(end, end.given("connect", address))
+        if reason:
+            raise OSError(reason, os.strerror(reason))
+
+    def connect_ex(self, address: Address, /) -> int:
+        end = self._end
+        given = end.given("connect_ex", address)
+        try:
+            return self._connect(end, given)
+        except TimeoutError:  # of the object's own time-out: CPython returns SOCK_TIMEOUT_ERR
+            return errno.EAGAIN
+
+    def _connect(self, end: SocketEnd, address: Any) -> int:
+        """The errno of an attempt, 0 if it succeeded; it may wait."""
+        reason = _attempt(end.connect, address)
+        kernel_waits = not self._timeout and not end.is_nonblocking
+        if kernel_waits and reason == errno.EAGAIN:  # unix(7): a full backlog is waited for
+            return self._connect_when_there_is_room(end, address)
+        waits = reason == errno.EINPROGRESS if self._timeout else kernel_waits
+        if not waits or reason not in (errno.EINPROGRESS, errno.EALREADY):
+            return reason
+        self._wait("connect", OUT, self._host.deadline_ns(self._timeout or None))
+        if kernel_waits:  # the kernel waited, and has told of the outcome itself
+            return _attempt(end.conclude_connect, address)
+        return int(end.getsockopt(*_SO_ERROR))
+
+    def _connect_when_there_is_room(self, end: SocketEnd, address: Any) -> int:
+        outcome = errno.EAGAIN
+
+        def is_settled() -> bool:
+            nonlocal outcome
+            outcome = _attempt(end.connect, address)
+            return outcome != errno.EAGAIN
+
+        self._host.wait("connect", is_settled, None)
+        return outcome
+
+    def shutdown(self, how: int, /) -> None:
+        self._end.shutdown(c_int(how))
+
+    # --- file objects ----------------------------------------------------------------------------
+
+    # Whatever has recv_into and send can be a file object of the socket module.
+    makefile = std.socket.makefile
+    _decref_socketios = std.socket._decref_socketios  # type: ignore[attr-defined]
+
+    # --- options ---------------------------------------------------------------------------------
+
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
+        if not 0 <= buflen <= 1024:
+            raise OSError("getsockopt buflen out of range")
+        value = self._end.getsockopt(level, option)
+        if not buflen:
+            return value if isinstance(value, int) else struct.unpack("i", value[:4])[0]
+        return (value if isinstance(value, bytes) else struct.pack("i", value))[:buflen]
+
+    def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
+        # As the C function tries: an int; then None with a length; then bytes.
+        if isinstance(value, int) and optlen is None:
+            value = c_int(value)
+        elif optlen is None:
+            value = bytes_of(value)
+        elif value is not None:
+            raise TypeError("setsockopt() takes a length only with None")
+        self._end.setsockopt(level, option, value)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in _NOT_SIMULATED:
+            raise NotImplementedError(f"socket.{name} is not simulated")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _attempt(connect: Callable[[Any], None], address: Any) -> int:
+    """One connect() as the kernel answers it: 0 or an errno."""
+    try:
+        connect(address)
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
+_NOT_SIMULATED = frozenset(name for name in dir(std.socket) if not name.startswith("_")) - frozenset(
+    dir(VirtualSocket)
+)
+"""Methods that a socket has and a virtual socket has not."""

@@ -1,0 +1,189 @@
+"""A socket object and its descriptor: how it is made, duplicated and closed, and how it waits.
+
+Owns the life of the object, its time-out, and waiting.  What the calls are is said by the classes on top.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket as std
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from ...transport import ERR, HUP
+from ..kernel.sock import SocketEnd
+from .stand_ins import ByNumber, Closed
+
+if TYPE_CHECKING:
+    from ..host import Host
+    from ..kernel.descriptors import Descriptors
+
+_NOT_WAITING = int(std.MSG_DONTWAIT) | int(std.MSG_ERRQUEUE)
+
+
+class DescriptorHolder:
+    """A socket object, as far as it is a descriptor with a time-out."""
+
+    __slots__ = (
+        "__weakref__",
+        "_closed",
+        "_descriptors",
+        "_end",
+        "_fd",
+        "_host",
+        "_io_refs",
+        "_timeout",
+        "family",
+        "proto",
+        "type",
+    )
+
+    def __init__(self, host: Host, end: SocketEnd, fd: int | None = None, proto: int = 0) -> None:
+        """Of `end`, under a new descriptor, or under one that the program has already."""
+        self._host = host
+        self._descriptors: Descriptors = host.descriptors
+        self._end = end
+        self._timeout: float | None = None
+        self._io_refs = 0  # file objects that use this socket
+        self._closed = False
+        self.family, self.type, self.proto = end.family, end.kind, proto
+        self._fd = self._descriptors.open(end) if fd is None else fd
+        self._descriptors.hold(self._fd, self)
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # As for a real socket: whoever drops the last reference closes the descriptor.
+        if getattr(self, "_fd", -1) >= 0:
+            with suppress(OSError):  # somebody else may have closed it
+                self._real_close()
+
+    def __repr__(self) -> str:
+        state = f"{self._end.state_name} {self._end.label}" if self._fd >= 0 else "closed"
+        return f"<{type(self).__name__} fd={self._fd} {self._host.name} {state.rstrip()}>"
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def close(self) -> None:
+        """Give the descriptor back, once no file object made of this socket uses it."""
+        self._closed = True
+        if self._io_refs <= 0:
+            self._real_close()
+
+    def _real_close(self) -> None:
+        fd = self._forget()
+        if fd >= 0 and not self._descriptors.is_gone:
+            self._descriptors.close(fd, self)
+
+    def lose_descriptor(self, fd: int) -> None:
+        """Somebody closed the descriptor behind this object's back."""
+        if fd == self._fd:
+            self._end = ByNumber(self._descriptors, fd, self._end)  # type: ignore[assignment]
+
+    def detach(self) -> int:
+        """Forget the descriptor without closing it; the program has it now."""
+        self._closed = True
+        return self._forget()
+
+    def _forget(self) -> int:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._end = Closed(self._end)  # type: ignore[assignment]
+        return fd
+
+    def dup(self) -> Self:
+        """Another socket of the same end, with a descriptor of its own; it is not inheritable."""
+        self._open("dup")
+        twin = self._sibling(self._descriptors.duplicate(self._fd))
+        twin.settimeout(self._timeout)
+        return twin
+
+    def _sibling(self, fd: int) -> Self:
+        """A socket like this one, of the end behind another descriptor."""
+        end = self._descriptors.of(fd)
+        assert isinstance(end, SocketEnd)
+        return type(self)(self._host, end, fd, self.proto)
+
+    def get_inheritable(self) -> bool:
+        return self._descriptors.is_inheritable(self._fd)
+
+    def set_inheritable(self, inheritable: bool, /) -> None:
+        self._descriptors.set_inheritable(self._fd, inheritable)
+
+    def _open(self, call: str) -> SocketEnd:
+        """The end; EBADF if this socket is closed."""
+        if self._fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._end
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def setblocking(self, flag: bool, /) -> None:
+        self.settimeout(None if flag else 0.0)
+
+    def settimeout(self, value: float | None, /) -> None:
+        if value is not None:
+            value = float(value)
+            if value < 0:
+                raise ValueError("Timeout value out of range")
+        self._timeout = value  # also of a socket that is closed, which fails then (internal_setblocking)
+        self._descriptors.of(self._fd).is_nonblocking = value is not None
+
+    def gettimeout(self) -> float | None:
+        return self._timeout
+
+    @property
+    def timeout(self) -> float | None:
+        return self._timeout
+
+    def getblocking(self) -> bool:
+        return self._timeout != 0.0
+
+    def _patiently(
+        self, call: str, events: int, flags: int, system_call: Callable[[], Any], empty: Any = None
+    ) -> Any:
+        """Make a call when the socket is ready for it.
+
+        Without a time-out the kernel was asked before, and answered EAGAIN.  With one, Python polls first:
+        where nothing is ready, TimeoutError comes before any error of the call (sock_call_ex).
+
+        It comes as a partial: a lambda would make cells of its caller's variables, also where nothing waits.
+        Where the program does not want to wait, EAGAIN is raised anew: what counts without a time-out is
+        O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception:
+        one that holds the frame that holds the socket would keep it open until the garbage collector comes.
+        `empty` is what a wait for data ends with that has become vain.
+        """
+        if not self._timeout and (self._end.is_nonblocking or flags & _NOT_WAITING):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        end, wanted, answers = self._end, events | ERR | HUP, []
+
+        def is_answered() -> bool:
+            try:
+                if end.poll_mask() & wanted:
+                    answers.append(system_call())
+            except BlockingIOError:
+                if empty is not None and not self._timeout and end.is_exhausted:
+                    answers.append(empty)
+            return bool(answers)
+
+        if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
+            raise TimeoutError("timed out")
+        return answers[0]
+
+    def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
+        """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
+        end, wanted = self._end, events | ERR | HUP
+        if not self._host.wait(call, lambda: end.poll_mask() & wanted, deadline_ns):
+            raise TimeoutError("timed out")

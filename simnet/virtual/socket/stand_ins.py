@@ -1,0 +1,57 @@
+"""What stands behind a socket object that has lost its end: by close(), or because somebody else closed it.
+
+Owns these two.  Who has lost what is known by `descriptor`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..kernel.sock import SocketEnd
+from .arguments import bytes_of
+
+if TYPE_CHECKING:
+    from ..kernel.descriptors import Descriptors
+
+
+class Closed:
+    """What stands behind a closed socket: every call fails with EBADF, once its arguments were looked at."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, end: SocketEnd) -> None:
+        self.given = end.given
+
+    def send(self, data: Any, flags: int) -> NoReturn:
+        bytes_of(data)
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*args: object) -> NoReturn:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+        return fail
+
+
+class ByNumber:
+    """What stands behind a socket whose descriptor somebody else has closed: whatever has the number now."""
+
+    __slots__ = ("_descriptors", "_fd", "_former")
+
+    def __init__(self, descriptors: Descriptors, fd: int, former: SocketEnd) -> None:
+        self._descriptors, self._fd, self._former = descriptors, fd, former
+
+    def __getattr__(self, name: str) -> Any:
+        file = self._descriptors.get(self._fd)
+        if isinstance(file, SocketEnd):
+            return getattr(file, name)
+        if name == "given":
+            return self._former.given
+
+        def fail(*args: object) -> NoReturn:
+            reason = errno.EBADF if file is None else errno.ENOTSOCK
+            raise OSError(reason, os.strerror(reason))
+
+        return fail
