@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 BACKLOG_MAX = 4096  # net.core.somaxconn
 
-_LISTEN, _CONNECT, _ACCEPT, _ESTABLISHED = map(
-    int, (Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.ESTABLISHED)
-)
+_LISTEN, _CONNECT, _ACCEPT = map(int, (Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT))
 
 
 class State(Enum):
@@ -128,7 +126,6 @@ class UnixConnectionEnd(UnixEnd):
         """The two ends are one connection from now on."""
         for one, peer in ((self, other), (other, self)):
             one.peer, one.state = peer, State.ESTABLISHED
-            one.note(_ESTABLISHED, 0)
 
     # --- ending ----------------------------------------------------------------------------------
 
