@@ -48,17 +48,23 @@ def module_for(host: Host) -> ModuleType:
     def getpid() -> int:
         return PROCESS_ID
 
+    def getcwd() -> str:
+        return "/"
+
+    def getcwdb() -> bytes:
+        return b"/"
+
     constants = [name for name in dir(std) if name.isupper()]
     predicates = {function.__name__: function for function in os_paths.predicates(host)}
+    path = module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates)
+    functions = (*descriptors, *paths, getpid, getcwd, getcwdb)
     made = module_like(
         std,
         [*_ASK_NO_MACHINE, *constants],
-        {
-            "path": module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates),
-            **{function.__name__: function for function in (*descriptors, *paths, getpid)},
-        },
+        {"path": path, **{function.__name__: function for function in functions}},
     )
     made.__dict__["makedirs"] = rebound(std.makedirs, made)
+    path.__dict__.update(os=made, abspath=rebound(posixpath.abspath, path))
     return made
 
 
