@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import operator
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from ...transport import IN, OUT, PRI
@@ -77,7 +78,8 @@ class Epoll:
     def close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0 and not self._descriptors.is_gone:
-            self._descriptors.close(fd)
+            with suppress(OSError):  # CPython does not tell
+                self._descriptors.close(fd)
 
     def fileno(self) -> int:
         if self._fd < 0:
