@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...transport import ERR, HUP, IN, OUT
+from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
 from ..kernel.unix_control import PROCESS_ID
@@ -189,11 +190,18 @@ def _flags(host: Host) -> Sequence[Callable[..., Any]]:
         int_of(fd)
         return False
 
+    def lseek(fd: int, position: int, how: int, /) -> int:
+        file = _file(host, fd)
+        operator.index(position)
+        if not isinstance(file, EpollFile):  # whose noop_llseek leaves it at the beginning
+            raise OSError(errno.ESPIPE, std.strerror(errno.ESPIPE))
+        return 0
+
     def fstat(fd: int) -> std.stat_result:
         file = _file(host, fd)
         return os_paths.status(file.file_type, file.inode)
 
-    return get_blocking, set_blocking, get_inheritable, set_inheritable, isatty, fstat
+    return get_blocking, set_blocking, get_inheritable, set_inheritable, isatty, lseek, fstat
 
 
 def _file(host: Host, fd: int) -> File:
