@@ -567,3 +567,23 @@ def test_err_of_a_dead_peer_is_there_without_asking(machine: Machine, stream: st
     one.close()
     machine.eventually(lambda: machine.poll_mask(other) & ERR)
     assert masks(epoll) == ["ERR|HUP"]
+
+
+def test_an_epoll_object_does_not_mind_that_its_descriptor_is_gone(machine: Machine) -> None:
+    """select.epoll.close: says nothing, whatever close(2) said."""
+    epoll = machine.modules.select.epoll()
+    machine.modules.os.close(epoll.fileno())
+    epoll.close()
+    assert epoll.closed
+
+
+def test_what_to_watch_is_looked_up_before_who_is_to_watch_it(machine: Machine) -> None:
+    """do_epoll_ctl: EBADF for the target comes before EINVAL for a descriptor that is no epoll any more."""
+    epoll, sock = machine.modules.select.epoll(), machine.socket()
+    number = epoll.fileno()
+    machine.modules.os.dup2(sock.fileno(), number)
+    closed = sock.fileno()
+    sock.close()
+    assert outcome(epoll.register, closed) == "EBADF"
+    assert outcome(epoll.register, number) == "EINVAL"
+    epoll.close()
