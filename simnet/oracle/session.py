@@ -20,6 +20,7 @@ from .program import SLOTS, Call
 
 EVERYTHING = IN | PRI | OUT | RDHUP
 FIONREAD = 0x541B
+_READABLE = IN | PRI | NVAL
 _BYTES = bytes(range(256)) * 300
 
 State: TypeAlias = tuple[tuple[int, int, Any], ...]
@@ -66,13 +67,14 @@ class Session:
         self.kinds: list[str] = [""] * SLOTS
         self.filled = False  # from here on amounts are not compared
         self._made: list[Any] = []
-        self._position = 0
+        self._position = self._slot = 0
         self._watched: tuple[int, ...] = ()
         self._poll: Any = None
+        self._seen: dict[int, tuple[int, int, Any]] = {}  # what was said last, by slot
 
     def do(self, call: Call, position: int) -> Any:
         """Make the call at this position; its normalised result, or ``None`` where it does not apply."""
-        self._position = position
+        self._position, self._slot = position, call.slot
         operation = OPERATIONS[call.op]
         if operation.makes:
             return outcome(operation.run, self, call.slot, *call.args)
@@ -109,7 +111,11 @@ class Session:
     # --- what is seen ----------------------------------------------------------------------------
 
     def state(self) -> State:
-        """What poll(2) and FIONREAD say of every open descriptor."""
+        """What poll(2) and FIONREAD say of every open descriptor.
+
+        FIONREAD is asked again where there may be something to read, where the mask has changed, and of the
+        slot that was called; elsewhere it would say what it said.
+        """
         kinds, found, watched = self.kinds, [], []
         for slot, held in enumerate(self.held):
             if held is not None and kinds[slot] != EPOLL:
@@ -120,10 +126,14 @@ class Session:
         if tuple(watched) != self._watched:
             self._watch(tuple(watched))
         masks = dict(self._poll.poll(0)) if watched else {}
-        state = []
+        seen, state = self._seen, []
         for slot, fd in found:
             mask = masks.get(fd, 0)
-            state.append((slot, mask, "EBADF" if mask & NVAL else self._readable(fd)))
+            entry = seen.get(slot)
+            if entry is None or entry[1] != mask or mask & _READABLE or slot == self._slot:
+                amount = "EBADF" if mask & NVAL else self._readable(fd)
+                entry = seen[slot] = (slot, mask, amount)
+            state.append(entry)
         return tuple(state)
 
     def _watch(self, descriptors: tuple[int, ...]) -> None:
@@ -131,6 +141,7 @@ class Session:
         for fd in descriptors:
             self._poll.register(fd, EVERYTHING)
         self._watched = descriptors
+        self._seen = {}
 
     def _readable(self, fd: int) -> Any:
         amount = self.readable(fd)
