@@ -17,6 +17,9 @@ from .program import SLOTS, Call, Program
 
 assert calls.FAMILIES
 
+LONG = 3
+"""How many times longer than others one program of ten is."""
+
 
 def generate(seed: int, profile: str, length: int | None = None) -> Program:
     """The program of this seed; a last idiom may make it a little longer than `length`."""
@@ -33,9 +36,10 @@ class _Writer:
         self.program: Program = []
 
     def write(self, length: int | None) -> Program:
+        length = length or self.profile.length * (LONG if self.draws.one_in(10) else 1)
         for word in self.profile.opening:
             self.add(word)
-        while len(self.program) < (length or self.profile.length):
+        while len(self.program) < length:
             self.add(self.profile.calls.draw(self.draws))
         return self.program
 
@@ -51,7 +55,7 @@ class _Writer:
         self.scene.slot = slot
         arguments = tuple(draw(self.draws, self.scene) for draw in operation.draw)
         self.call(word, slot, *arguments)
-        if word in ("accept", "await_accept", "dup", "detach", "recv_rights"):
+        if word.endswith("accept") or word in ("dup", "detach", "recv_rights"):
             self.scene.put(arguments[0], self.scene.kinds.get(slot, "").replace(" listener", ""))
         elif word == "listen":
             self.scene.put(slot, f"{self.scene.kinds.get(slot, '')} listener")
@@ -61,7 +65,7 @@ class _Writer:
             return self.scene.holding(self.draws, EPOLL)
         if on != ANYTHING and PIPE in on and self.draws.one_in(2):
             return self.scene.holding(self.draws, PIPE)
-        if word in ("accept", "await_accept") and not self.draws.one_in(6):
+        if word.endswith("accept") and not self.draws.one_in(6):
             return self.scene.holding(self.draws, "listener")
         return self.scene.occupied(self.draws)
 

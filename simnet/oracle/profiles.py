@@ -226,6 +226,7 @@ PROFILES: dict[str, Profile] = dict(
             "sockets with a time-out, and readiness that is waited for",
             "inet stream, inet dgram, unix stream, unix dgram, inet6 stream",
             "serve pair mates epoll",
+            "blocking_recv 4 blocking_recvfrom 3 blocking_send 3 blocking_sendall 2 blocking_accept 3 "
             "await_recv 8 await_accept 6 await_connect 8 await_send 4 await_sendall 4 await_poll 6 "
             "await_select 5 await_events 6 register 6 send 8 sendto 2 dial 6 serve 3 pair 3 socketpair 3 "
             "pipe 2 write 2 mates 2 close 3 shutdown 4 set_linger 2 burst 1 take_error 1",

@@ -23,6 +23,8 @@ IPV4 = {
     "other": "127.99.99.99",
     "foreign": "203.0.113.7",
     "mapped": "127.0.0.1",
+    "empty": "",
+    "localhost": "localhost",
 }
 IPV6 = {
     "lo": "::1",
@@ -31,6 +33,8 @@ IPV6 = {
     "other": "::ffff:127.99.99.99",
     "foreign": "2001:db8::7",
     "mapped": "::ffff:127.0.0.1",
+    "empty": "",
+    "localhost": "::1",
 }
 
 
@@ -65,6 +69,8 @@ def _odd_places(scene: Scene) -> tuple[tuple[Any, ...], ...]:
         ("lo", -1),
         ("lo", "port"),
         ("any", 0),
+        ("empty", "P1"),
+        ("localhost", "P2"),
         ("path", 1),
         ("abstract", 2),
         ("unnamed",),
