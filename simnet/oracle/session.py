@@ -66,6 +66,7 @@ class Session:
         self.held: list[Any] = [None] * SLOTS
         self.kinds: list[str] = [""] * SLOTS
         self.filled = False  # from here on amounts are not compared
+        self.strayed = False  # an object may have a descriptor that is another's
         self._made: list[Any] = []
         self._position = self._slot = 0
         self._watched: tuple[int, ...] = ()
@@ -96,6 +97,7 @@ class Session:
 
     def close(self, held: Any) -> None:
         if isinstance(held, Raw):
+            self.strayed = True  # a bare number is closed as often as one likes
             self.modules.os.close(held.number)
         else:
             held.close()
