@@ -106,7 +106,7 @@ def _socketpair(writer: _Writer) -> None:
     slot, other = writer.new_slot(), writer.new_slot()
     if slot == other:
         other = (slot + 1) % SLOTS
-    type_ = writer.draws.pick(("stream", "stream", "dgram"))
+    type_ = writer.draws.pick([kind.split()[1] for kind in writer.profile.kinds if kind.startswith("unix")])
     writer.call("socketpair", slot, other, type_)
     writer.scene.put(slot, f"unix {type_}")
     writer.scene.put(other, f"unix {type_}")
@@ -130,7 +130,7 @@ def _epoll(writer: _Writer) -> None:
 def _serve(writer: _Writer) -> None:
     """A listener."""
     slot = writer.new_slot()
-    kind = writer.new_socket(slot, "stream")
+    kind = writer.new_socket(slot, "stream", "seqpacket")
     writer.fresh_name(slot, kind)
     writer.call("listen", slot, writer.draws.pick((0, 0, 1, 2, 5)))
     writer.scene.put(slot, f"{kind} listener")
@@ -142,7 +142,7 @@ def _dial(writer: _Writer) -> None:
     target = writer.scene.holding(writer.draws, "listener")
     if slot == target:
         slot = (slot + 1) % SLOTS
-    writer.new_socket(slot, "stream")
+    writer.new_socket(slot, "stream", "seqpacket")
     writer.call("connect", slot, ("of", target))
 
 
@@ -159,7 +159,7 @@ def _small_pair(writer: _Writer) -> None:
 def _connected(writer: _Writer, small: bool) -> None:
     slot = writer.new_slot()
     other, listener = (slot + 1) % SLOTS, (slot + 2) % SLOTS
-    kind = writer.new_socket(listener, "stream")
+    kind = writer.new_socket(listener, "stream", "seqpacket")
     writer.fresh_name(listener, kind)
     writer.call("listen", listener, 1)
     writer.call("socket", slot, *kind.split())
@@ -179,7 +179,7 @@ def _veteran(writer: _Writer) -> None:
     server = writer.new_slot()
     client, child = (server + 1) % SLOTS, (server + 2) % SLOTS
     port = writer.draws.pick(PORTS)
-    kind = writer.new_socket(server, "stream")
+    kind = writer.new_socket(server, "stream", "seqpacket")
     writer.maybe_reuse(server)
     writer.call("bind", server, (writer.draws.pick(("lo", "lo", "any")), port))
     writer.call("listen", server, 1)

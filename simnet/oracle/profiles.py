@@ -143,9 +143,25 @@ PROFILES: dict[str, Profile] = dict(
             f"{_DATAGRAM} unlink 2 exists 1 burst 2 send_rights 1 recv_rights 1",
         ),
         _profile(
+            "unix-seqpacket",
+            "AF_UNIX sequenced packets",
+            "unix seqpacket",
+            "serve dial socket",
+            f"{_STREAM} socketpair 2 unlink 1 burst 1 send_rights 1 recv_rights 1 recvmsg_into 1 "
+            "send_urgent 1",
+        ),
+        _profile(
+            "unix-oob",
+            "the urgent byte of AF_UNIX streams",
+            "unix stream",
+            "socketpair pair",
+            "socketpair 3 pair 1 send_urgent 12 recv_urgent 10 send 7 recv 12 inline 5 at_mark 6 recv_into 1 "
+            "recvmsg 2 shutdown 3 close 2 take_error 1 poll 2 select 1 dial 1 serve 1 accept 1",
+        ),
+        _profile(
             "socketpair",
-            "unnamed pairs, of streams and of datagrams",
-            "unix stream, unix dgram",
+            "unnamed pairs, of streams, datagrams and sequenced packets",
+            "unix stream, unix stream, unix dgram, unix seqpacket",
             "socketpair socketpair",
             "socketpair 5 send 10 recv 10 sendto 3 recvfrom 3 sendmsg 2 recvmsg 3 recv_into 1 sendall 1 "
             "shutdown 6 close 5 take_error 3 connect 2 bind 2 listen 1 accept 1 getsockname 2 getpeername 2 "
