@@ -6,7 +6,6 @@ standard modules and on those of a virtual host.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -14,7 +13,7 @@ import attrs
 
 from ..transport import IN, NVAL, OUT, PRI, RDHUP
 from . import calls
-from .normal import Names, outcome
+from .normal import ERRNO_NAMES, Names, outcome
 from .operations import EPOLL, OPERATIONS, SOCKET
 from .program import SLOTS, Call
 
@@ -154,7 +153,7 @@ class Session:
         try:
             buffer = self.modules.fcntl.ioctl(fd, FIONREAD, b"\0\0\0\0")
         except OSError as error:
-            return errno.errorcode[error.errno or 0]
+            return ERRNO_NAMES[error.errno or 0]
         return int.from_bytes(buffer, "little")
 
     def eventually(self, condition: Callable[[], bool], seconds: float) -> bool:
