@@ -16,7 +16,7 @@ import pytest
 
 from simnet.transport import IN
 
-from .machine import FIONREAD, Machine
+from .machine import FIONREAD, Machine, outcome
 
 ANY = {std.AF_INET: "0.0.0.0", std.AF_INET6: "::"}
 SIOCOUTQ = 0x5411
@@ -126,6 +126,17 @@ def pair(m: Machine, kind: int = std.SOCK_STREAM) -> tuple[Any, Any]:
     """socketpair(2)."""
     one, other = m.modules.socket.socketpair(std.AF_UNIX, kind)
     return m.keep(one), m.keep(other)
+
+
+def fill_datagrams(sender: Any, *destination: Any) -> int:
+    """How many datagrams an AF_UNIX receiver takes before EAGAIN."""
+    send = sender.sendto if destination else sender.send
+    for count in range(100_000):
+        answer = outcome(send, b"x", *destination)
+        if answer == "EAGAIN":
+            return count
+        assert answer == 1
+    raise AssertionError("the receiver is never full")
 
 
 # --- streams of every kind -----------------------------------------------------------------------
