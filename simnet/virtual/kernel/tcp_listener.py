@@ -120,7 +120,6 @@ class ListeningEnd(OpeningEnd):
                 if effect == ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
                 raise self.failed("accept", effect[1] or errno.EAGAIN)
-        self.host.descriptors.check()
         child = self.pending.popleft()
         child.listener = None
         child.note(_ACCEPT, child.remote[1])
