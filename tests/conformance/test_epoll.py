@@ -567,3 +567,31 @@ def test_err_of_a_dead_peer_is_there_without_asking(machine: Machine, stream: st
     one.close()
     machine.eventually(lambda: machine.poll_mask(other) & ERR)
     assert masks(epoll) == ["ERR|HUP"]
+
+
+# --- numbers that others closed ------------------------------------------------------------------
+
+
+def test_an_epoll_whose_descriptor_somebody_closed_is_closed_without_complaint(machine: Machine) -> None:
+    """select.epoll.close looks for a negative errno, which there is never."""
+    epoll = machine.modules.select.epoll()
+    machine.modules.os.close(epoll.fileno())
+    assert outcome(epoll.poll, 0) == "EBADF"
+    assert outcome(epoll.close) == "ok"
+
+
+def test_a_descriptor_that_is_no_epoll_is_einval_and_a_closed_one_comes_first(machine: Machine) -> None:
+    """do_epoll_ctl: EBADF of either, EPERM of the target, and then EINVAL."""
+    os = machine.modules.os
+    epoll = machine.modules.select.epoll()
+    os.close(epoll.fileno())
+    other = udp(machine)
+    assert other.fileno() == epoll.fileno()
+    assert outcome(epoll.poll, 0) == "EINVAL"
+    assert outcome(epoll.register, udp(machine), IN) == "EINVAL"
+    closed = udp(machine)
+    number = closed.fileno()
+    closed.close()
+    assert outcome(epoll.register, number, IN) == "EBADF"
+    other.detach()
+    epoll.close()

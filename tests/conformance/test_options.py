@@ -11,7 +11,7 @@ import pytest
 from simnet.transport import IN, OUT, RDHUP
 
 from .machine import Machine, outcome
-from .sockets import SIOCOUTQ, STREAMS, arrived, connected, integer, pair, udp, unix
+from .sockets import SIOCOUTQ, STREAMS, arrived, connected, fill, integer, pair, udp, unix
 
 SOL, TCP = std.SOL_SOCKET, std.IPPROTO_TCP
 
@@ -468,3 +468,19 @@ def test_flags_of_unix_sockets_are_kept(machine: Machine, kind: int) -> None:
         assert sock.getsockopt(SOL, option) == 0
         sock.setsockopt(SOL, option, 1)
         assert sock.getsockopt(SOL, option) == 1
+
+
+def test_reuse_of_a_port_may_be_taken_back_where_there_are_no_ports(machine: Machine) -> None:
+    """sk_setsockopt: only a value that is not 0 is EOPNOTSUPP."""
+    assert outcome(unix(machine).setsockopt, SOL, std.SO_REUSEPORT, 0) == "ok"
+
+
+def test_a_full_sender_that_gets_a_smaller_buffer_stays_full_when_it_gets_a_larger_one(
+    machine: Machine,
+) -> None:
+    """sk_wmem_free_skb: what is queued counts as before; the size alone makes no room."""
+    one, _ = machine.pair()
+    fill(machine, one)
+    for size in (1, 10_000):
+        one.setsockopt(SOL, std.SO_SNDBUF, size)
+    assert outcome(one.send, b"x") == "EAGAIN"

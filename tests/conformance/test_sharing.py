@@ -443,3 +443,29 @@ def test_a_unix_socket_of_an_unknown_kind_is_refused(machine: Machine) -> None:
     for kind in (0, std.SOCK_RDM, 6):
         assert outcome(socket, std.AF_UNIX, kind) == "ESOCKTNOSUPPORT"
     machine.keep(socket(std.AF_UNIX, std.SOCK_STREAM, std.AF_UNIX))
+
+
+def test_a_socket_object_acts_on_whatever_has_its_number(machine: Machine) -> None:
+    """A descriptor is a number: closed behind the object's back and given away, it is somebody else's."""
+    os = machine.modules.os
+    first = machine.open(std.AF_INET, std.SOCK_DGRAM)
+    number = first.fileno()
+    os.close(number)
+    assert outcome(first.send, b"x") == "EBADF"
+    second = machine.open(std.AF_INET, std.SOCK_DGRAM)
+    assert second.fileno() == number
+    second.bind((machine.address, 0))
+    assert first.getsockname() == second.getsockname()
+    first.close()
+    assert outcome(second.getsockname) == "EBADF"
+    second.detach()
+
+
+def test_setblocking_of_a_closed_socket_fails_and_is_remembered(machine: Machine) -> None:
+    """sock_settimeout sets the object's time-out before it asks the kernel."""
+    sock = machine.open(std.AF_INET, std.SOCK_STREAM)
+    sock.close()
+    assert outcome(sock.settimeout, 7) == "EBADF"
+    assert sock.gettimeout() == 7
+    assert outcome(sock.setblocking, False) == "EBADF"
+    assert sock.gettimeout() == 0

@@ -318,3 +318,31 @@ def test_unix_datagram_sockets_do_not_listen_accept_or_hurry(machine: Machine) -
     assert outcome(one.accept) == "ENOTSUP"
     assert outcome(one.send, b"!", std.MSG_OOB) == "ENOTSUP"
     assert outcome(other.recv, 1, std.MSG_OOB) == "ENOTSUP"
+
+
+# --- which error comes first ---------------------------------------------------------------------
+
+
+def test_the_own_shutdown_is_noticed_before_the_missing_peer(machine: Machine) -> None:
+    """unix_dgram_sendmsg allocates first, which asks SEND_SHUTDOWN; then it looks for the peer."""
+    sock = datagram(machine)
+    sock.shutdown(std.SHUT_WR)
+    assert outcome(sock.send, b"x") == "EPIPE"
+
+
+def test_the_size_is_noticed_before_the_missing_peer(machine: Machine) -> None:
+    """unix_dgram_sendmsg: EMSGSIZE, EPIPE, ENOTCONN."""
+    sock = datagram(machine)
+    too_large = bytes(sock.getsockopt(std.SOL_SOCKET, std.SO_SNDBUF))
+    assert outcome(sock.send, too_large) == "EMSGSIZE"
+    sock.shutdown(std.SHUT_WR)
+    assert outcome(sock.send, too_large) == "EMSGSIZE"
+    assert outcome(sock.send, b"x") == "EPIPE"
+
+
+def test_recvmsg_with_msg_trunc_returns_what_fits(machine: Machine) -> None:
+    """CPython only ever shortens the buffer of recvmsg(); recv() would grow it to the length."""
+    one, other = pair(machine, std.SOCK_DGRAM)
+    one.send(b"abcdef")
+    data, _, flags, _ = other.recvmsg(2, 0, std.MSG_TRUNC)
+    assert (data, flags & std.MSG_TRUNC) == (b"ab", std.MSG_TRUNC)
