@@ -54,6 +54,10 @@ def events(ready: list[tuple[int, int]], *watched: Any) -> dict[int, int]:
 # --- UDP -----------------------------------------------------------------------------------------
 
 
+LARGEST_DATAGRAM = {std.AF_INET: 65507, std.AF_INET6: 65527}
+"""What fits behind the headers: 65535 - 20 - 8 (RFC 791 counts its header), 65535 - 8 (RFC 8200 does not)."""
+
+
 def loopback(m: Machine, family: int) -> str:
     """An address of this machine that no other can reach."""
     return m.address if family == m.family else "::1"
