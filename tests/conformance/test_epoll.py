@@ -15,7 +15,7 @@ from .states import DEAD, RESET
 ET, ONESHOT, EXCLUSIVE = std.EPOLLET, std.EPOLLONESHOT, std.EPOLLEXCLUSIVE
 
 
-# --- level ----------------------------------------------------------------------------------------
+# --- level ---------------------------------------------------------------------------------------
 
 
 def test_a_level_is_reported_as_long_as_it_lasts(machine: Machine) -> None:
@@ -126,7 +126,7 @@ def test_register_without_a_mask_asks_for_in_pri_and_out(machine: Machine) -> No
     assert masks(epoll) == ["IN|PRI|OUT"]
 
 
-# --- edge -----------------------------------------------------------------------------------------
+# --- edge ----------------------------------------------------------------------------------------
 
 
 def test_an_edge_is_reported_once_for_each_arrival(machine: Machine) -> None:
@@ -202,7 +202,7 @@ def test_sending_is_no_edge_of_the_sender(machine: Machine) -> None:
     assert masks(epoll) == []
 
 
-# --- once -----------------------------------------------------------------------------------------
+# --- once ----------------------------------------------------------------------------------------
 
 
 def test_oneshot_reports_once_until_it_is_armed_again(machine: Machine) -> None:
@@ -238,7 +238,7 @@ def test_oneshot_waits_for_an_event(machine: Machine) -> None:
     assert masks(epoll) == ["IN"]
 
 
-# --- exclusive ------------------------------------------------------------------------------------
+# --- exclusive -----------------------------------------------------------------------------------
 
 
 def test_exclusive_reports_like_any_other(machine: Machine) -> None:

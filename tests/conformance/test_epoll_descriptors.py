@@ -16,7 +16,7 @@ from .sockets import not_simulated, pair, udp
 ET, ONESHOT, EXCLUSIVE = std.EPOLLET, std.EPOLLONESHOT, std.EPOLLEXCLUSIVE
 
 
-# --- errors ---------------------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------
 
 
 def test_register_modify_and_unregister_have_their_errors(machine: Machine) -> None:
@@ -105,7 +105,7 @@ def test_epoll_is_a_context_manager_and_has_a_descriptor(machine: Machine) -> No
     assert epoll.closed
 
 
-# --- descriptors ----------------------------------------------------------------------------------
+# --- descriptors ---------------------------------------------------------------------------------
 
 
 def test_a_closed_descriptor_whose_duplicate_lives_goes_on_being_reported(machine: Machine) -> None:
@@ -195,7 +195,7 @@ def test_an_epoll_outlives_what_it_watched(machine: Machine) -> None:
         assert masks(epoll) == []
 
 
-# --- numbers that others closed -------------------------------------------------------------------
+# --- numbers that others closed ------------------------------------------------------------------
 
 
 def test_an_epoll_whose_descriptor_somebody_closed_is_closed_without_complaint(machine: Machine) -> None:
@@ -223,7 +223,7 @@ def test_a_descriptor_that_is_no_epoll_is_einval_and_a_closed_one_comes_first(ma
     epoll.close()
 
 
-# --- order ----------------------------------------------------------------------------------------
+# --- order ---------------------------------------------------------------------------------------
 
 
 def five(machine: Machine) -> tuple[list[Any], list[Any]]:
@@ -291,7 +291,7 @@ def test_what_is_ready_when_it_is_registered_comes_in_that_order(machine: Machin
     assert order(epoll, watched) == [2, 0, 3, 1]
 
 
-# --- waiting --------------------------------------------------------------------------------------
+# --- waiting -------------------------------------------------------------------------------------
 
 
 def test_poll_waits_no_longer_than_its_timeout(machine: Machine) -> None:

@@ -13,7 +13,7 @@ import pytest
 from .machine import Machine, outcome
 from .sockets import FIONBIO
 
-# --- the modes of a socket ------------------------------------------------------------------------
+# --- the modes of a socket -----------------------------------------------------------------------
 
 
 def test_setblocking_and_settimeout_set_o_nonblock(machine: Machine) -> None:
@@ -106,7 +106,7 @@ def test_ioctl_and_fcntl_of_a_closed_descriptor_are_ebadf(machine: Machine) -> N
     assert outcome(fcntl.ioctl, reader, FIONBIO, bytes(4)) == "EBADF"
 
 
-# --- closed ---------------------------------------------------------------------------------------
+# --- closed --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_setblocking_of_a_closed_socket_fails_and_is_remembered(machine: Machine
     assert sock.gettimeout() == 0
 
 
-# --- kinds that there are not ---------------------------------------------------------------------
+# --- kinds that there are not --------------------------------------------------------------------
 
 
 def test_a_socket_of_an_unknown_kind_is_refused(machine: Machine) -> None:

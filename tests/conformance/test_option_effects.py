@@ -23,7 +23,7 @@ def fresh(m: Machine, family: int = std.AF_INET) -> Any:
     return sock
 
 
-# --- SO_RCVLOWAT ----------------------------------------------------------------------------------
+# --- SO_RCVLOWAT ---------------------------------------------------------------------------------
 
 
 def test_rcvlowat_delays_readability_and_recv_ignores_it(machine: Machine) -> None:
@@ -76,7 +76,7 @@ def test_there_is_no_setting_of_sndlowat(machine: Machine) -> None:
     assert outcome(sock.setsockopt, SOL, so_sndlowat, 2) == "ENOPROTOOPT"
 
 
-# --- SO_LINGER ------------------------------------------------------------------------------------
+# --- SO_LINGER -----------------------------------------------------------------------------------
 
 
 def linger(on: int, seconds: int) -> bytes:
@@ -134,7 +134,7 @@ def test_unix_sockets_do_not_linger(machine: Machine) -> None:
     assert [outcome(other.recv, 10), outcome(other.recv, 10)] == [b"x", b""]
 
 
-# --- Nagle ----------------------------------------------------------------------------------------
+# --- Nagle ---------------------------------------------------------------------------------------
 
 
 def test_nodelay_sends_small_pieces_at_once(machine: Machine) -> None:
@@ -161,7 +161,7 @@ def test_siocoutq_is_what_the_peer_has_not_acknowledged(machine: Machine) -> Non
     assert machine.eventually(lambda: integer(machine, one, SIOCOUTQ) == 0)
 
 
-# --- SO_ACCEPTCONN, SO_REUSEPORT ------------------------------------------------------------------
+# --- SO_ACCEPTCONN, SO_REUSEPORT -----------------------------------------------------------------
 
 
 def test_so_acceptconn_is_1_while_a_socket_listens(machine: Machine, family: int) -> None:

@@ -49,7 +49,7 @@ def fresh(m: Machine, family: int = std.AF_INET) -> Any:
     return sock
 
 
-# --- values ---------------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("name", "level", "option", "value"), DEFAULTS, ids=lambda item: str(item))
@@ -150,7 +150,7 @@ def test_the_user_timeout_is_in_milliseconds_and_not_negative(machine: Machine) 
     assert sock.getsockopt(TCP, std.TCP_USER_TIMEOUT) == 0
 
 
-# --- buffers --------------------------------------------------------------------------------------
+# --- buffers -------------------------------------------------------------------------------------
 
 
 BUFFERS = [
@@ -231,7 +231,7 @@ def test_a_full_sender_that_gets_a_smaller_buffer_stays_full_when_it_gets_a_larg
     assert outcome(one.send, b"x") == "EAGAIN"
 
 
-# --- inheritance ----------------------------------------------------------------------------------
+# --- inheritance ---------------------------------------------------------------------------------
 
 
 INHERITED: list[tuple[int, int, int, int]] = [

@@ -17,7 +17,7 @@ from .sockets import (
     udp_pair,
 )
 
-# --- names ----------------------------------------------------------------------------------------
+# --- names ---------------------------------------------------------------------------------------
 
 
 def test_a_fresh_udp_socket_is_writable_and_has_no_name(machine: Machine, family: int) -> None:
@@ -182,7 +182,7 @@ def test_bind_to_an_address_that_is_not_here_is_eaddrnotavail(machine: Machine, 
     assert outcome(sock.bind, (loopback(machine, family), 0)) == "ok"
 
 
-# --- datagrams ------------------------------------------------------------------------------------
+# --- datagrams -----------------------------------------------------------------------------------
 
 
 def test_a_datagram_arrives_whole_with_the_address_of_its_sender(machine: Machine, family: int) -> None:

@@ -42,7 +42,7 @@ def wants_errors(m: Machine, family: int) -> Any:
     return sock
 
 
-# --- connected and not ----------------------------------------------------------------------------
+# --- connected and not ---------------------------------------------------------------------------
 
 
 def test_send_without_a_destination_is_edestaddrreq(machine: Machine, family: int) -> None:
@@ -93,7 +93,7 @@ def test_a_connected_socket_is_not_there_for_strangers(machine: Machine, family:
     assert outcome(sock.recv, 1) == "EAGAIN"
 
 
-# --- refusals -------------------------------------------------------------------------------------
+# --- refusals ------------------------------------------------------------------------------------
 
 
 def test_a_refusal_is_pending_until_somebody_asks(machine: Machine, family: int) -> None:
@@ -245,7 +245,7 @@ def test_who_wants_no_errors_any_more_loses_those_that_wait(machine: Machine, fa
     assert machine.mask(sock) == "OUT"
 
 
-# --- shutdown, and what datagrams have not --------------------------------------------------------
+# --- shutdown, and what datagrams have not -------------------------------------------------------
 
 
 def test_shutdown_needs_a_peer(machine: Machine, family: int) -> None:
