@@ -4,7 +4,7 @@ The modules are imported from where they are installed, never copied.  For each 
 their classes took from these, are replaced by a new host's: a suite that says `socket.socket()` makes a
 virtual socket, and a test begins on a machine of its own.
 
-Owns substitution and running.  Which tests apply is `reasons`.
+Owns substitution and running.  Why some tests do not apply is told in `reasons`.
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ import importlib
 import os
 import select
 import selectors
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 import time
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from contextlib import contextmanager, nullcontext, suppress
+from itertools import count
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import attrs
 
 from simnet import Network
+from tests.interpreter.reasons import NOT_APPLICABLE, reason
 from tests.interpreter.threads import Threads
 
 STANDARD = {module.__name__: module for module in (fcntl, os, select, selectors, socket, time)}
@@ -48,7 +52,7 @@ class Outcome:
     trouble: str
 
 
-def tests_of(suite: str) -> list[unittest.TestCase]:
+def installed(suite: str) -> list[unittest.TestCase]:
     """All tests of an installed suite, in order; ImportError if the test package is not installed."""
     module = importlib.import_module(f"test.{suite}")
     return list(_flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
@@ -70,7 +74,7 @@ def name_of(test: unittest.TestCase) -> str:
 def run(suite: str, applies: Callable[[unittest.TestCase], bool]) -> list[Outcome]:
     """Run the tests of a suite that apply, each on a host of its own; skipped ones have no outcome."""
     outcomes = []
-    for test in tests_of(suite):
+    for test in installed(suite):
         if applies(test):
             result = _run_on_a_host(suite, test)
             troubles = [text for _, text in (*result.failures, *result.errors)]
@@ -79,11 +83,16 @@ def run(suite: str, applies: Callable[[unittest.TestCase], bool]) -> list[Outcom
     return outcomes
 
 
+def run_what_applies(suite: str) -> list[Outcome]:
+    """Run the tests of a suite that apply to a virtual host."""
+    return run(suite, lambda test: not reason(NOT_APPLICABLE, f"{suite}.{name_of(test)}"))
+
+
 def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
     network = Network()
     modules = network.host("machine").modules
     threads = Threads(network)
-    twins = _twins(modules)
+    twins = {**_twins(modules), **_helpers(modules.os)}
     twins[id(threading)], twins[id(_thread)] = threads.modules()
     imported = {name: getattr(modules, name) for name in IMPORTED_BY_TESTS}
     substituted = [importlib.import_module(name) for name in (f"test.{suite}", *HELPERS)]
@@ -91,11 +100,54 @@ def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
     with mock.patch.dict(sys.modules, imported), _substituted(substituted, twins), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            again = type(test)(test._testMethodName)  # anew, with events that are the host's
-            unittest.TestSuite([again]).run(result)
+            _run_with_its_class(type(test)(test._testMethodName), result)  # anew, with events of the host's
         finally:
             threads.close()
     return result
+
+
+def _helpers(os: Any) -> dict[int, Any]:
+    """What stands for modules that suites use to prepare and to tidy up; paths are those of the host."""
+    os_helper = importlib.import_module("test.support.os_helper")
+    threading_helper = importlib.import_module("test.support.threading_helper")
+    numbers = count(1)
+
+    def mkdtemp() -> str:
+        path = f"/tmp/{next(numbers)}"
+        os.makedirs(path)
+        return path
+
+    def unlink(path: str) -> None:
+        os_helper.unlink(path)  # some tests have files on the disk beside their sockets
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)
+
+    def rmtree(path: str) -> None:
+        for name in os.listdir(path):
+            os.unlink(f"{path}/{name}")
+        os.rmdir(path)
+
+    changes: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
+        (tempfile, {"mkdtemp": mkdtemp}),
+        (shutil, {"rmtree": rmtree}),
+        (os_helper, {"unlink": unlink}),
+        (threading_helper, {"wait_threads_exit": nullcontext}),  # there are none to wait for
+    )
+    return {id(module): SimpleNamespace(**{**vars(module), **changed}) for module, changed in changes}
+
+
+def _run_with_its_class(test: unittest.TestCase, result: unittest.TestResult) -> None:
+    """A test and what its class prepares, without what its module does: that looks after real threads."""
+    cls = type(test)
+    skipped = getattr(cls, "__unittest_skip__", False)
+    if not skipped:
+        cls.setUpClass()
+    try:
+        test.run(result)
+    finally:
+        if not skipped:
+            cls.tearDownClass()
+        cls.doClassCleanups()
 
 
 def _twins(modules: Any) -> dict[int, Any]:

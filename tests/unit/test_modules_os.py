@@ -239,3 +239,27 @@ def test_a_request_that_only_sockets_have_is_named(host: Any, fcntl: Any) -> Non
     sock = host.modules.socket.socket()
     with pytest.raises(NotImplementedError, match="0x8912 is not simulated"):  # SIOCGIFCONF
         fcntl.ioctl(sock, 0x8912, bytes(16))
+
+
+# --- pollers of loops ----------------------------------------------------------------------------
+
+
+def test_a_loop_s_poller_watches_pipes_and_epolls(host: Any, os: Any) -> None:
+    select = host.modules.select
+    reader, writer = os.pipe()
+    epoll = select.epoll()
+    epoll.register(reader, select.EPOLLIN)
+    poller = host.poller()
+    for fd, events in ((reader, select.POLLIN), (writer, select.POLLOUT), (epoll.fileno(), select.POLLIN)):
+        poller.watch(fd, events)
+    assert poller.poll(0) == [(writer, select.POLLOUT)]
+    os.write(writer, b"x")
+    assert dict(poller.poll(0)) == {
+        writer: select.POLLOUT,
+        epoll.fileno(): select.POLLIN,
+        reader: select.POLLIN,
+    }
+    poller.forget(writer)
+    os.close(writer)
+    os.read(reader, 1)
+    assert dict(poller.poll(0)) == {epoll.fileno(): select.POLLIN, reader: select.POLLHUP}

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from simnet import Deadlock, Network
+from simnet import Deadlock, Deviation, Network, Script
 from simnet.units import SECOND_NS
+
+OTHER_FIRST = Script.of([Deviation("server", "turn", 1, "first", 2)])
 
 
 class Pair:
@@ -136,6 +138,23 @@ def test_descriptors_of_another_host_mean_nothing(pair: Pair) -> None:
     with pytest.raises(OSError, match=r".*") as raised:
         pair.server.modules.select.select(far_fds, [], [], 0)
     assert raised.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize(("script", "order"), [(None, [0, 1]), (OTHER_FIRST, [1, 0])])
+def test_the_order_of_what_is_ready_at_one_moment_is_a_pick(script: Script | None, order: list[int]) -> None:
+    net = Network(script)
+    server, client = net.host("server"), net.host("client")
+    listener = server.modules.socket.create_server(("", 7))
+    far = [client.modules.socket.create_connection(("server", 7)) for _ in range(2)]
+    near = [listener.accept()[0] for _ in far]
+    epoll = server.modules.select.epoll()
+    for sock in near:
+        epoll.register(sock, server.modules.select.EPOLLIN)
+    for sock in far:  # both arrive 1 ms later
+        sock.send(b"x")
+    net.run(until=net.now + 1)
+    for _ in range(2):  # a level-triggered order stays as it is
+        assert [[sock.fileno() for sock in near].index(fd) for fd, _ in epoll.poll(0)] == order
 
 
 def test_an_epoll_is_forgotten_with_its_last_reference(pair: Pair) -> None:

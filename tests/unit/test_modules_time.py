@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time as std
 from typing import Any
 
@@ -86,7 +87,15 @@ def test_what_is_told_a_moment_is_the_standard_library_s(time: Any) -> None:
     assert time.strptime("30 Nov 00", "%d %b %y") == std.strptime("30 Nov 00", "%d %b %y")
 
 
-@pytest.mark.parametrize("name", ["process_time", "thread_time", "tzset", "get_clock_info", "clock_settime"])
+@pytest.mark.skipif(sys.platform != "linux", reason="a virtual host says what Linux says")
+@pytest.mark.parametrize("clock", ["time", "monotonic", "perf_counter"])
+def test_what_is_told_of_a_clock_is_what_linux_tells(time: Any, clock: str) -> None:
+    assert vars(time.get_clock_info(clock)) == vars(std.get_clock_info(clock))
+    with pytest.raises(ValueError, match="unknown clock"):
+        time.get_clock_info("sundial")
+
+
+@pytest.mark.parametrize("name", ["process_time", "thread_time", "tzset", "clock_settime"])
 def test_what_is_not_simulated_is_named(time: Any, name: str) -> None:
     with pytest.raises(NotImplementedError, match=f"time.{name} is not simulated"):
         getattr(time, name)

@@ -35,6 +35,17 @@ def truesize(size: int, version: int) -> int:
     return room + _SK_BUFF_BYTES
 
 
+@attrs.frozen
+class Marks:
+    """What a header of IPv6 says that a program may set and see (RFC 3542, section 6)."""
+
+    hop_limit: int = 64
+    traffic_class: int = 0
+
+
+PLAIN = Marks()
+
+
 @attrs.define(eq=False)
 class Datagram:
     """What one send() made: on its way, and then in the queue of a socket."""
@@ -51,6 +62,8 @@ class Datagram:
     path: Path
     is_for_many: bool = False
     """Whether it was sent to a broadcast address or to a group."""
+
+    marks: Marks = PLAIN
 
     @property
     def version(self) -> int:

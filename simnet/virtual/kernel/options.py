@@ -246,6 +246,8 @@ TABLE: dict[tuple[int, int], Option] = {
     (_IPV6, std.IPV6_TCLASS): Option(
         get=lambda end: end.kept(_IPV6, std.IPV6_TCLASS, 0), set=_set_traffic_class, applies=_over_ipv6
     ),
+    (_IPV6, std.IPV6_RECVHOPLIMIT): Option(applies=_over_ipv6),
+    (_IPV6, std.IPV6_RECVTCLASS): Option(applies=_over_ipv6),
     # Without Nagle's algorithm in the simulation, TCP_NODELAY changes nothing.
     (_TCP, std.TCP_NODELAY): Option(applies=_is_tcp),
     (_TCP, std.TCP_KEEPIDLE): Option(default=7200, accept=between(1, 32767), applies=_is_tcp),

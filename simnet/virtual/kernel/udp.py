@@ -20,6 +20,7 @@ from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, RDHUP
 from . import error_queue, multicast, udp_control
 from .addresses import Inet, is_ipv6, shown
+from .control import ControlRoom
 from .datagrams import Datagram, DatagramQueue
 from .error_queue import ErrorQueue, port_unreachable, too_long
 from .file import ERROR, SPACE
@@ -34,9 +35,7 @@ BUFFER_BYTES = 106_496  # half of net.core.rmem_default and wmem_default, which 
 PAYLOAD_MAX = {4: 65_507, 6: 65_527}  # 65535, less the header of UDP, and of IPv4 (RFC 768, 791, 8200)
 LENGTH_MAX = 0xFFFF  # more than this over IPv4 is not looked at any further
 
-CMSG_HEADER_BYTES = 16  # struct cmsghdr
-
-_OOB, _PEEK, _TRUNC, _CTRUNC = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_CTRUNC))
+_OOB, _PEEK, _TRUNC = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC))
 _ERRQUEUE = int(std.MSG_ERRQUEUE)
 _NOT_SIMULATED = int(std.MSG_MORE) | 0x10  # MSG_PROBE
 
@@ -119,7 +118,7 @@ class UdpEnd(AddressedEnd):
             reason = errno.EDESTADDRREQ
         if reason or (address is not None and not address[1]):
             raise self.failed("send", reason or errno.EINVAL)
-        udp_control.check(control, version)
+        marks = udp_control.marks(self, control, (address or self.remote)[0])
         way = self._way if address is None else self._route("send", address)
         assert way is not None
         if len(data) > PAYLOAD_MAX[version]:
@@ -130,7 +129,7 @@ class UdpEnd(AddressedEnd):
         self._touched += 1
         self.note(_SEND, len(data), data)
         self.wake(SPACE)  # the device has taken the datagram, and given its room back (sock_def_write_space)
-        self.host.udp.send(self, data, way)
+        self.host.udp.send(self, data, way, marks)
         return len(data)
 
     def _bars_ipv4(self, size: int, flags: int) -> int:
@@ -159,10 +158,14 @@ class UdpEnd(AddressedEnd):
         if not is_peek:
             self._touched += 1
             self.note(_RECV, len(data))
+        room = ControlRoom(control_size)
+        if self.settings is not None:
+            udp_control.tell(self, datagram, room)
         return Message(
             data,
             shown(self.family, datagram.source),
-            flags=_TRUNC if len(data) < len(datagram.data) else 0,
+            room.flags | (_TRUNC if len(data) < len(datagram.data) else 0),
+            room.messages,
             length=len(datagram.data) if flags & _TRUNC else len(data),
         )
 
@@ -208,10 +211,9 @@ class UdpEnd(AddressedEnd):
         data = error.data[:size]
         flags = _ERRQUEUE | (_TRUNC if len(data) < len(error.data) else 0)
         level, kind, item = error.control(self.family)
-        room = control_size - CMSG_HEADER_BYTES
-        control = [(level, kind, item[:room])] if room >= 0 else []
-        flags |= _CTRUNC if room < len(item) else 0
-        return Message(data, shown(self.family, error.about), flags, control)
+        room = ControlRoom(control_size)
+        room.put(level, kind, item)
+        return Message(data, shown(self.family, error.about), flags | room.flags, room.messages)
 
     def is_at_mark(self) -> bool:
         """udp_ioctl knows no SIOCATMARK."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from .addresses import is_multicast
-from .datagrams import Datagram, PortUnreachable
+from .datagrams import Datagram, Marks, PortUnreachable
 from .routes import ALL_HOSTS, Route, hosts_on
 from .udp_ports import UdpPorts
 
@@ -61,12 +61,12 @@ class UdpLayer:
 
     # --- what leaves -----------------------------------------------------------------------------
 
-    def send(self, end: AddressedEnd, data: bytes, way: Route) -> None:
+    def send(self, end: AddressedEnd, data: bytes, way: Route, marks: Marks) -> None:
         """Send what `end` has to say."""
         source, is_for_many = (way.source, end.local[1]), way.host is None
         for host in hosts_on(way, end):
             path = self.host.network.path(self.host, host)
-            datagram = Datagram(data, source, way.target, self.host, way.interface, path, is_for_many)
+            datagram = Datagram(data, source, way.target, self.host, way.interface, path, is_for_many, marks)
             self._launch(end, datagram)
 
     def _launch(self, end: AddressedEnd, datagram: Datagram) -> None:

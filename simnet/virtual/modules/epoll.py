@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import operator
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from ...transport import IN, OUT, PRI
@@ -77,7 +78,8 @@ class Epoll:
     def close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0 and not self._descriptors.is_gone:
-            self._descriptors.close(fd)
+            with suppress(OSError):  # CPython does not tell
+                self._descriptors.close(fd)
 
     def fileno(self) -> int:
         if self._fd < 0:
@@ -86,15 +88,15 @@ class Epoll:
 
     def register(self, fd: Any, eventmask: int = _DEFAULT) -> None:
         number, events = descriptor_of(fd), operator.index(eventmask) & 0xFFFFFFFF
-        self._file().add(number, events)
+        self._file(number).add(number, events)
 
     def modify(self, fd: Any, eventmask: int) -> None:
         number, events = descriptor_of(fd), operator.index(eventmask) & 0xFFFFFFFF
-        self._file().modify(number, events)
+        self._file(number).modify(number, events)
 
     def unregister(self, fd: Any) -> None:
         number = descriptor_of(fd)
-        self._file().delete(number)
+        self._file(number).delete(number)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Events in the order in which files became ready; `timeout` counts seconds."""
@@ -123,9 +125,14 @@ class Epoll:
             file.is_awaited = False
         return found
 
-    def _file(self) -> EpollFile:
-        """The epoll behind the descriptor, which may have been closed and used anew."""
+    def _file(self, target: int | None = None) -> EpollFile:
+        """The epoll behind the descriptor, which may have been closed and used anew.
+
+        epoll_ctl(2) looks the target up before it finds out what it was asked on.
+        """
         file = self._descriptors.of(self.fileno())
+        if target is not None:
+            self._descriptors.of(target)
         if not isinstance(file, EpollFile):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return file

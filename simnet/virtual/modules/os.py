@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...transport import ERR, HUP, IN, OUT
+from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
 from ..kernel.unix_control import PROCESS_ID
@@ -48,17 +49,23 @@ def module_for(host: Host) -> ModuleType:
     def getpid() -> int:
         return PROCESS_ID
 
+    def getcwd() -> str:
+        return "/"
+
+    def getcwdb() -> bytes:
+        return b"/"
+
     constants = [name for name in dir(std) if name.isupper()]
     predicates = {function.__name__: function for function in os_paths.predicates(host)}
+    path = module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates)
+    functions = (*descriptors, *paths, getpid, getcwd, getcwdb)
     made = module_like(
         std,
         [*_ASK_NO_MACHINE, *constants],
-        {
-            "path": module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates),
-            **{function.__name__: function for function in (*descriptors, *paths, getpid)},
-        },
+        {"path": path, **{function.__name__: function for function in functions}},
     )
     made.__dict__["makedirs"] = rebound(std.makedirs, made)
+    path.__dict__.update(os=made, abspath=rebound(posixpath.abspath, path))
     return made
 
 
@@ -144,12 +151,12 @@ def _openings(host: Host) -> Sequence[Callable[..., Any]]:
         return pipe2(std.O_CLOEXEC)
 
     def close(fd: int) -> None:
-        host.descriptors.close(int_of(fd))
+        host.close(int_of(fd))
 
     def closerange(fd_low: int, fd_high: int, /) -> None:
         for fd, _ in host.descriptors.items():
             if fd_low <= fd < fd_high:
-                host.descriptors.close(fd)
+                host.close(fd)
 
     def dup(fd: int, /) -> int:
         return host.descriptors.duplicate(int_of(fd))
@@ -183,11 +190,18 @@ def _flags(host: Host) -> Sequence[Callable[..., Any]]:
         int_of(fd)
         return False
 
+    def lseek(fd: int, position: int, how: int, /) -> int:
+        file = _file(host, fd)
+        operator.index(position)
+        if not isinstance(file, EpollFile):  # whose noop_llseek leaves it at the beginning
+            raise OSError(errno.ESPIPE, std.strerror(errno.ESPIPE))
+        return 0
+
     def fstat(fd: int) -> std.stat_result:
         file = _file(host, fd)
         return os_paths.status(file.file_type, file.inode)
 
-    return get_blocking, set_blocking, get_inheritable, set_inheritable, isatty, fstat
+    return get_blocking, set_blocking, get_inheritable, set_inheritable, isatty, lseek, fstat
 
 
 def _file(host: Host, fd: int) -> File:

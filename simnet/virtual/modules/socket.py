@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..host import Host
 
 _ASK_NO_MACHINE = {
-    *("error", "gaierror", "herror", "timeout", "SocketIO"),
+    *("error", "gaierror", "herror", "timeout", "SocketIO", "_GiveupOnSendfile"),
     *("AddressFamily", "AddressInfo", "MsgFlag", "SocketKind", "_intenum_converter"),
     *("CMSG_LEN", "CMSG_SPACE", "htonl", "htons", "ntohl", "ntohs"),
     *("inet_aton", "inet_ntoa", "inet_ntop", "inet_pton"),
@@ -33,6 +33,7 @@ _ASK_NO_MACHINE = {
 
 _IN_PYTHON = (
     *("create_connection", "create_server", "getfqdn", "has_dualstack_ipv6", "recv_fds", "send_fds"),
+    *(["_fallback_socketpair"] if hasattr(std, "_fallback_socketpair") else []),
 )
 """Functions that are written with others of the module, so that they need only call the host's."""
 
@@ -136,7 +137,7 @@ def module_for(host: Host) -> ModuleType:
         return host.descriptors.duplicate(fd)
 
     def close(fd: int, /) -> None:
-        host.descriptors.close(int_of(fd))
+        host.close(int_of(fd))
 
     functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close)
     constants = [name for name in dir(std) if name.isupper()]

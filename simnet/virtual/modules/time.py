@@ -13,7 +13,7 @@ import errno
 import os
 import time as std
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...units import SECOND_NS
@@ -70,7 +70,20 @@ def _clocks(time_ns: Callable[[], int], monotonic_ns: Callable[[], int]) -> dict
     def clock_gettime(clk_id: int, /) -> float:
         return clock_gettime_ns(clk_id) / SECOND_NS
 
-    functions = (time, monotonic, perf_counter, clock_gettime, clock_gettime_ns)
+    def get_clock_info(name: str, /) -> SimpleNamespace:
+        if name in ("process_time", "thread_time"):
+            raise NotImplementedError("clocks of processor time are not simulated")
+        if name not in ("time", "monotonic", "perf_counter"):
+            raise ValueError("unknown clock")
+        is_wall = name == "time"
+        return SimpleNamespace(
+            implementation=f"clock_gettime(CLOCK_{'REALTIME' if is_wall else 'MONOTONIC'})",
+            monotonic=not is_wall,
+            adjustable=is_wall,
+            resolution=1e-9,
+        )
+
+    functions = (time, monotonic, perf_counter, clock_gettime, clock_gettime_ns, get_clock_info)
     return {
         **{function.__name__: function for function in functions},
         **{"time_ns": time_ns, "monotonic_ns": monotonic_ns, "perf_counter_ns": monotonic_ns},

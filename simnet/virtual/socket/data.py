@@ -10,7 +10,7 @@ import socket as std
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from ...transport import IN, OUT, Address
 from ..kernel.sock import Message, SocketEnd
@@ -107,9 +107,11 @@ class DataSocket(DescriptorHolder):
             call, OUT, flags, partial(end.send_message, data, flags, target, control)
         )
 
-    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Send a file object until its end, by send(): a virtual descriptor means nothing to sendfile(2)."""
-        return self._sendfile_use_send(file, offset, count)  # type: ignore[no-any-return]
+    sendfile = std.socket.sendfile
+
+    def _sendfile_use_sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> NoReturn:
+        """A virtual descriptor means nothing to sendfile(2): what is left is send()."""
+        raise std._GiveupOnSendfile  # type: ignore[attr-defined]
 
     _sendfile_use_send = std.socket._sendfile_use_send  # type: ignore[attr-defined]
     _check_sendfile_params = std.socket._check_sendfile_params  # type: ignore[attr-defined]
