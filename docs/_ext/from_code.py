@@ -5,7 +5,7 @@
 ``{pytest-options}``    options and ini settings, as the plugin registers them
 ``{pytest-marker}``     the marker
 ``{simplified}``        every paragraph of a module that begins with "Simplified"
-``{not-simulated}``     the methods of a socket that a virtual one has not
+``{not-simulated}``     everything that a virtual host says it does not simulate
 ``{profiles}``          the profiles of random programs, from `simnet.oracle.profiles`
 ``{put-aside}``         what is put aside before kernels are compared, from `simnet.oracle.normal`
 """
@@ -15,11 +15,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import absent
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -30,7 +30,6 @@ from simnet import Deviation, pytest_plugin
 from simnet.oracle.normal import RULES
 from simnet.oracle.profiles import PROFILES
 from simnet.outcomes import GENTLE, OUTCOMES, Outcome
-from simnet.virtual.socket import VirtualSocket
 
 SIMPLIFIED = "Simplified"
 _SIZE = 4  # of an operation, to show the amounts that an outcome has
@@ -144,8 +143,23 @@ class Simplified(FromCode):
 
 class NotSimulated(FromCode):
     def markdown(self) -> Iterator[str]:
-        missing = set(dir(socket.socket)) - set(dir(VirtualSocket))
-        yield ", ".join(f"`{name}`" for name in sorted(missing) if not name.startswith("_"))
+        yield from self.entry("Families of sockets", absent.families())
+        yield from self.entry("Types of sockets", absent.types())
+        yield from self.entry("Methods of sockets", absent.methods())
+        for call, ask in {
+            "recv": lambda sock, flag: sock.recv(1, flag),
+            "send": lambda sock, flag: sock.send(b"x", flag),
+        }.items():
+            for kind, names in absent.flags(ask):
+                yield from self.entry(f"Flags of `{call}` on {kind} sockets", names)
+        for prefix in absent.LEVELS:
+            yield from self.entry(f"Options `{prefix}...`", absent.options(prefix))
+        for module in absent.MODULES:
+            yield from self.entry(f"Functions and classes of `{module.__name__}`", absent.functions(module))
+
+    def entry(self, what: str, names: Iterable[str]) -> Iterator[str]:
+        if listed := ", ".join(f"`{name}`" for name in names):
+            yield f"{what}\n: {listed}\n"
 
 
 class Profiles(FromCode):

@@ -34,7 +34,7 @@ RULES = {
     "the words of an exception": "errno and type are compared, the text is not",
 }
 
-ERRNO_NAMES = errno.errorcode | {errno.EOPNOTSUPP: "EOPNOTSUPP"}  # of two names for 95, that of sockets
+ERRNO_NAMES = {**errno.errorcode} | {errno.EOPNOTSUPP: "EOPNOTSUPP"}  # of two names for 95, that of sockets
 
 _AUTOBOUND = re.compile(rb"\x00[0-9a-f]{5}")
 
