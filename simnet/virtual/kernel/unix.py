@@ -148,19 +148,20 @@ class UnixEnd(SocketEnd):
         except OSError as error:
             raise self.failed("sendmsg", error.errno or 0) from None
 
-    def make_room(self, call: str, flags: int) -> None:
-        """Raise what a send ends in if it gets no buffer (sock_alloc_send_pskb).
+    def lacks_room(self, flags: int) -> int:
+        """The errno of a send that gets no buffer, 0 if it gets one (sock_alloc_send_pskb).
 
         A call that waits here is not asked again what it was asked before.
         """
         self.waits_for_room = False
         if self.so_error:
-            raise self.failed(call, self.take_error())
+            return self.take_error()
         if self.send_shut:
-            raise self.failed(call, errno.EPIPE)
+            return errno.EPIPE
         if self.charged >= self.send_buffer_bytes:
             self.waits_for_room = not self.is_nonblocking and not flags & _DONTWAIT
-            raise self.failed(call, errno.EAGAIN)
+            return errno.EAGAIN
+        return 0
 
     def put(self, piece: Piece) -> None:
         """A piece was sent to this socket; who sent it pays."""

@@ -117,7 +117,8 @@ class UnixDatagramEnd(UnixEnd):
             self.host.unix_names.bind_somewhere(self)
         if len(data) > self.send_buffer_bytes - _HEADER_BYTES:
             raise self.failed("send", errno.EMSGSIZE)
-        self.make_room("send", flags)
+        if reason := self.lacks_room(flags):
+            raise self.failed("send", reason)
         try:
             receiver = self._receiver(address)
         except OSError:

@@ -16,6 +16,8 @@ import errno
 import socket as std
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
 from . import unix_control
 from .file import DATA, File
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
 _OOB, _PEEK, _WAITALL, _DONTWAIT = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_WAITALL, std.MSG_DONTWAIT))
 _OOBINLINE = (int(std.SOL_SOCKET), int(std.SO_OOBINLINE))
 _RCVLOWAT = (int(std.SOL_SOCKET), int(std.SO_RCVLOWAT))
+
+
+@attrs.define(eq=False)
+class _Took:
+    """What a call has taken of the queue so far."""
+
+    data: bytearray
+    sender: UnixEnd | None = None
+    credentials: bytes | None = None
+    files: list[File] = attrs.Factory(list)
 
 
 class UnixStreamEnd(UnixConnectionEnd):
@@ -87,24 +99,22 @@ class UnixStreamEnd(UnixConnectionEnd):
 
     def _send(self, data: memoryview, flags: int, outgoing: Outgoing) -> int:
         """unix_stream_sendmsg: an error is told only where nothing was sent before."""
-        if self.waits_for_room:
-            self.make_room("send", flags)
+        if self.waits_for_room and (reason := self.lacks_room(flags)):
+            raise self.failed("send", reason)
         peer, sent = self._addressee(data, flags), 0
         ordinary = len(data) - 1 if flags & _OOB else len(data)
         self._touched += 1
-        try:
-            while sent < ordinary:
-                self.make_room("send", flags)
-                size = min(ordinary - sent, (self.send_buffer_bytes >> 1) - 64, STREAM_PIECE_MAX)
-                self._deliver(peer, bytes(data[sent : sent + size]), outgoing)
-                sent += size
-            if flags & _OOB:
-                self.make_room("send", flags)
-                peer.urgent = self._deliver(peer, bytes(data[sent:]), outgoing)
-                sent += 1
-        except OSError:
-            if not sent:
-                raise
+        while sent < len(data):
+            if reason := self.lacks_room(flags):
+                if not sent:
+                    raise self.failed("send", reason)
+                break
+            most = min((self.send_buffer_bytes >> 1) - 64, STREAM_PIECE_MAX)
+            end = min(sent + most, ordinary) if sent < ordinary else len(data)
+            piece = self._deliver(peer, bytes(data[sent:end]), outgoing)
+            if end > ordinary:
+                peer.urgent = piece
+            sent = end
         return sent
 
     def _addressee(self, data: memoryview, flags: int) -> UnixStreamEnd:
@@ -153,42 +163,43 @@ class UnixStreamEnd(UnixConnectionEnd):
 
     def _receive(self, size: int, flags: int, room: int) -> Message:
         """unix_stream_read_generic."""
-        took, self._gathered = bytearray(self._gathered[:size]), self._gathered[size:]
-        sender: UnixEnd | None = None
-        credentials = unix_control.NOBODY if self.wants_credentials else None
-        files: list[File] = []
-        place = 0  # in the queue, of the next piece to look at
-        while True:
-            if place >= len(self.queue):
-                self._find_nothing(took, size, flags)
-                break
-            piece, place = self._next_piece(place, flags, bool(took))
-            if piece is None:
-                if not took:
-                    self._find_nothing(took, size, flags)
-                break
-            if sender is not None and self.credentials_of(piece) != credentials:
-                break  # never glue messages of different writers
-            sender, credentials = piece.sender, self.credentials_of(piece)
-            start = piece.consumed
-            chunk = piece.data[start : start + size - len(took)]
-            took += chunk
-            files = self.files_of(piece, flags)
-            if flags & _PEEK:
-                place += 1
-                if files or place >= len(self.queue):
-                    break
-                continue
-            piece.consumed += len(chunk)
-            if piece.unread:
-                break
-            self.queue.remove(piece)
-            piece.free()
-            if files or len(took) >= size:
-                break
-        if took and not flags & _PEEK:
-            self.took(len(took))
-        return self.message(bytes(took), sender, flags, (files, credentials), room)
+        took = _Took(bytearray(self._gathered[:size]))
+        self._gathered = self._gathered[size:]
+        if self.wants_credentials:
+            took.credentials = unix_control.NOBODY
+        place: int | None = 0  # in the queue, of the next piece to look at
+        while place is not None:
+            place = self._take_of(place, size, flags, took)
+        if took.data and not flags & _PEEK:
+            self.took(len(took.data))
+        control = took.files, took.credentials
+        return self.message(bytes(took.data), took.sender, flags, control, room)
+
+    def _take_of(self, place: int, size: int, flags: int, took: _Took) -> int | None:
+        """Take of the piece at `place`; where to go on, or None if the call is over."""
+        if place >= len(self.queue):
+            self._find_nothing(took.data, size, flags)
+            return None
+        piece, place = self._next_piece(place, flags, bool(took.data))
+        if piece is None:
+            if not took.data:
+                self._find_nothing(took.data, size, flags)
+            return None
+        credentials = self.credentials_of(piece)
+        if took.sender is not None and credentials != took.credentials:
+            return None  # never glue messages of different writers
+        took.sender, took.credentials = piece.sender, credentials
+        chunk = piece.data[piece.consumed : piece.consumed + size - len(took.data)]
+        took.data += chunk
+        took.files = self.files_of(piece, flags)
+        if flags & _PEEK:
+            return None if took.files or place + 1 >= len(self.queue) else place + 1
+        piece.consumed += len(chunk)
+        if piece.unread:
+            return None
+        self.queue.remove(piece)
+        piece.free()
+        return None if took.files or len(took.data) >= size else place
 
     def _find_nothing(self, took: bytearray, size: int, flags: int) -> None:
         """The queue is at its end: return if what was taken is enough, or all that will come; else raise.
