@@ -16,7 +16,7 @@ from .group import main
 if TYPE_CHECKING:
     from ..oracle.matrix.survey import Survey
 
-KINDS = ("tcp4", "tcp6", "udp4", "udp6", "unix", "unixdg", "unixseq")
+KINDS = ("tcp4", "tcp6", "tcp46", "udp4", "udp6", "udp46", "unix", "unixdg", "unixseq")
 
 
 @main.command()

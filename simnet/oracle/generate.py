@@ -17,6 +17,9 @@ from .program import SLOTS, Call, Program
 
 assert calls.FAMILIES
 
+LONG = 3
+"""How many times longer than others one program of ten is."""
+
 
 def generate(seed: int, profile: str, length: int | None = None) -> Program:
     """The program of this seed; a last idiom may make it a little longer than `length`."""
@@ -33,9 +36,10 @@ class _Writer:
         self.program: Program = []
 
     def write(self, length: int | None) -> Program:
+        length = length or self.profile.length * (LONG if self.draws.one_in(10) else 1)
         for word in self.profile.opening:
             self.add(word)
-        while len(self.program) < (length or self.profile.length):
+        while len(self.program) < length:
             self.add(self.profile.calls.draw(self.draws))
         return self.program
 
@@ -51,7 +55,7 @@ class _Writer:
         self.scene.slot = slot
         arguments = tuple(draw(self.draws, self.scene) for draw in operation.draw)
         self.call(word, slot, *arguments)
-        if word in ("accept", "await_accept", "dup", "detach", "recv_rights"):
+        if word.endswith("accept") or word in ("dup", "detach", "recv_rights"):
             self.scene.put(arguments[0], self.scene.kinds.get(slot, "").replace(" listener", ""))
         elif word == "listen":
             self.scene.put(slot, f"{self.scene.kinds.get(slot, '')} listener")
@@ -61,7 +65,7 @@ class _Writer:
             return self.scene.holding(self.draws, EPOLL)
         if on != ANYTHING and PIPE in on and self.draws.one_in(2):
             return self.scene.holding(self.draws, PIPE)
-        if word in ("accept", "await_accept") and not self.draws.one_in(6):
+        if word.endswith("accept") and not self.draws.one_in(6):
             return self.scene.holding(self.draws, "listener")
         return self.scene.occupied(self.draws)
 
@@ -102,7 +106,7 @@ def _socketpair(writer: _Writer) -> None:
     slot, other = writer.new_slot(), writer.new_slot()
     if slot == other:
         other = (slot + 1) % SLOTS
-    type_ = writer.draws.pick(("stream", "stream", "dgram"))
+    type_ = writer.draws.pick([kind.split()[1] for kind in writer.profile.kinds if kind.startswith("unix")])
     writer.call("socketpair", slot, other, type_)
     writer.scene.put(slot, f"unix {type_}")
     writer.scene.put(other, f"unix {type_}")
@@ -126,7 +130,7 @@ def _epoll(writer: _Writer) -> None:
 def _serve(writer: _Writer) -> None:
     """A listener."""
     slot = writer.new_slot()
-    kind = writer.new_socket(slot, "stream")
+    kind = writer.new_socket(slot, "stream", "seqpacket")
     writer.fresh_name(slot, kind)
     writer.call("listen", slot, writer.draws.pick((0, 0, 1, 2, 5)))
     writer.scene.put(slot, f"{kind} listener")
@@ -138,7 +142,7 @@ def _dial(writer: _Writer) -> None:
     target = writer.scene.holding(writer.draws, "listener")
     if slot == target:
         slot = (slot + 1) % SLOTS
-    writer.new_socket(slot, "stream")
+    writer.new_socket(slot, "stream", "seqpacket")
     writer.call("connect", slot, ("of", target))
 
 
@@ -155,7 +159,7 @@ def _small_pair(writer: _Writer) -> None:
 def _connected(writer: _Writer, small: bool) -> None:
     slot = writer.new_slot()
     other, listener = (slot + 1) % SLOTS, (slot + 2) % SLOTS
-    kind = writer.new_socket(listener, "stream")
+    kind = writer.new_socket(listener, "stream", "seqpacket")
     writer.fresh_name(listener, kind)
     writer.call("listen", listener, 1)
     writer.call("socket", slot, *kind.split())
@@ -175,7 +179,7 @@ def _veteran(writer: _Writer) -> None:
     server = writer.new_slot()
     client, child = (server + 1) % SLOTS, (server + 2) % SLOTS
     port = writer.draws.pick(PORTS)
-    kind = writer.new_socket(server, "stream")
+    kind = writer.new_socket(server, "stream", "seqpacket")
     writer.maybe_reuse(server)
     writer.call("bind", server, (writer.draws.pick(("lo", "lo", "any")), port))
     writer.call("listen", server, 1)

@@ -11,12 +11,14 @@ import fcntl
 import os
 import pickle
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO, TypeAlias
@@ -33,10 +35,17 @@ PROGRAMS_PER_NAMESPACE = 25
 """TIME_WAIT keeps a port for a minute.  So explicit ports are taken once in a namespace, and a namespace is
 left before the kernel is likely to choose a port again."""
 
+PROGRAM_SECONDS_MAX = 30
+"""Programs take milliseconds, or a second if they fill buffers; none ever waits for long."""
+
 Request: TypeAlias = tuple[Program, Log | None, float]
 """A program; what is expected of it, or None if all that is seen is wanted; how long readiness may take."""
 
 Answer: TypeAlias = Difference | Log | None
+
+
+class KernelLost(Exception):
+    """The other process ended: a program did something that was not foreseen."""
 
 
 class LiveKernel:
@@ -68,7 +77,8 @@ class LiveKernel:
         self.close()
 
     def close(self) -> None:
-        self._to.close()
+        with suppress(BrokenPipeError):
+            self._to.close()
         self._from.close()
         self._process.wait()
 
@@ -78,8 +88,13 @@ class LiveKernel:
         self._to.flush()
 
     def answers(self) -> list[Answer]:
-        """What came of the batch that was asked first."""
-        return pickle.load(self._from)  # type: ignore[no-any-return]
+        """What came of the batch that was asked first.  Raises KernelLost if nothing will."""
+        try:
+            return pickle.load(self._from)  # type: ignore[no-any-return]
+        except EOFError:
+            raise KernelLost(
+                f"the process that asks the live kernel ended with status {self._process.wait()}"
+            ) from None
 
     def compare(self, program: Program, expected: Log, patience_s: float = PATIENCE_S) -> Difference | None:
         """Where the live kernel first says something else than `expected`."""
@@ -104,11 +119,13 @@ class _Server:
     def answer(self, request: Request) -> Answer:
         program, expected, patience_s = request
         machine = Machine(self.modules, self._fresh_ports(), OWN_ADDRESS, self.first_descriptor)
+        signal.alarm(PROGRAM_SECONDS_MAX)  # who waits for ever is killed
         try:
             if expected is None:
                 return run(program, machine)
             return compare(program, expected, machine, patience_s)
         finally:
+            signal.alarm(0)
             for name in os.listdir():  # AF_UNIX sockets leave their names behind
                 os.unlink(name)
 

@@ -34,6 +34,8 @@ RULES = {
     "the words of an exception": "errno and type are compared, the text is not",
 }
 
+ERRNO_NAMES = {**errno.errorcode} | {errno.EOPNOTSUPP: "EOPNOTSUPP"}  # of two names for 95, that of sockets
+
 _AUTOBOUND = re.compile(rb"\x00[0-9a-f]{5}")
 
 
@@ -70,14 +72,20 @@ class NotSimulated(Exception):
     """A virtual machine says that it does not simulate this call."""
 
 
+class NotApplicable(Exception):
+    """A call makes no sense on what is in its slot, and is not made."""
+
+
 def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
     """What a call returned, or the name of the errno or exception that it raised."""
     try:
         result = call(*arguments)
     except OSError as error:
-        return errno.errorcode.get(error.errno or 0, type(error).__name__)
+        return ERRNO_NAMES.get(error.errno or 0, type(error).__name__)
     except NotImplementedError as error:
         raise NotSimulated(str(error)) from None
     except (ValueError, TypeError, OverflowError) as error:
         return type(error).__name__
+    except NotApplicable:
+        return None
     return "ok" if result is None else result

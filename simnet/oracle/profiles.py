@@ -143,9 +143,25 @@ PROFILES: dict[str, Profile] = dict(
             f"{_DATAGRAM} unlink 2 exists 1 burst 2 send_rights 1 recv_rights 1",
         ),
         _profile(
+            "unix-seqpacket",
+            "AF_UNIX sequenced packets",
+            "unix seqpacket",
+            "serve dial socket",
+            f"{_STREAM} socketpair 2 unlink 1 burst 1 send_rights 1 recv_rights 1 recvmsg_into 1 "
+            "send_urgent 1",
+        ),
+        _profile(
+            "unix-oob",
+            "the urgent byte of AF_UNIX streams",
+            "unix stream",
+            "socketpair pair",
+            "socketpair 3 pair 1 send_urgent 12 recv_urgent 10 send 7 recv 12 inline 5 at_mark 6 recv_into 1 "
+            "recvmsg 2 shutdown 3 close 2 take_error 1 poll 2 select 1 dial 1 serve 1 accept 1",
+        ),
+        _profile(
             "socketpair",
-            "unnamed pairs, of streams and of datagrams",
-            "unix stream, unix dgram",
+            "unnamed pairs, of streams, datagrams and sequenced packets",
+            "unix stream, unix stream, unix dgram, unix seqpacket",
             "socketpair socketpair",
             "socketpair 5 send 10 recv 10 sendto 3 recvfrom 3 sendmsg 2 recvmsg 3 recv_into 1 sendall 1 "
             "shutdown 6 close 5 take_error 3 connect 2 bind 2 listen 1 accept 1 getsockname 2 getpeername 2 "
@@ -226,6 +242,7 @@ PROFILES: dict[str, Profile] = dict(
             "sockets with a time-out, and readiness that is waited for",
             "inet stream, inet dgram, unix stream, unix dgram, inet6 stream",
             "serve pair mates epoll",
+            "blocking_recv 4 blocking_recvfrom 3 blocking_send 3 blocking_sendall 2 blocking_accept 3 "
             "await_recv 8 await_accept 6 await_connect 8 await_send 4 await_sendall 4 await_poll 6 "
             "await_select 5 await_events 6 register 6 send 8 sendto 2 dial 6 serve 3 pair 3 socketpair 3 "
             "pipe 2 write 2 mates 2 close 3 shutdown 4 set_linger 2 burst 1 take_error 1",

@@ -6,7 +6,6 @@ standard modules and on those of a virtual host.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -14,12 +13,13 @@ import attrs
 
 from ..transport import IN, NVAL, OUT, PRI, RDHUP
 from . import calls
-from .normal import Names, outcome
+from .normal import ERRNO_NAMES, Names, outcome
 from .operations import EPOLL, OPERATIONS, SOCKET
 from .program import SLOTS, Call
 
 EVERYTHING = IN | PRI | OUT | RDHUP
 FIONREAD = 0x541B
+_READABLE = IN | PRI | NVAL
 _BYTES = bytes(range(256)) * 300
 
 State: TypeAlias = tuple[tuple[int, int, Any], ...]
@@ -65,14 +65,16 @@ class Session:
         self.held: list[Any] = [None] * SLOTS
         self.kinds: list[str] = [""] * SLOTS
         self.filled = False  # from here on amounts are not compared
+        self.strayed = False  # an object may have a descriptor that is another's
         self._made: list[Any] = []
-        self._position = 0
+        self._position = self._slot = 0
         self._watched: tuple[int, ...] = ()
         self._poll: Any = None
+        self._seen: dict[int, tuple[int, int, Any]] = {}  # what was said last, by slot
 
     def do(self, call: Call, position: int) -> Any:
         """Make the call at this position; its normalised result, or ``None`` where it does not apply."""
-        self._position = position
+        self._position, self._slot = position, call.slot
         operation = OPERATIONS[call.op]
         if operation.makes:
             return outcome(operation.run, self, call.slot, *call.args)
@@ -94,6 +96,7 @@ class Session:
 
     def close(self, held: Any) -> None:
         if isinstance(held, Raw):
+            self.strayed = True  # a bare number is closed as often as one likes
             self.modules.os.close(held.number)
         else:
             held.close()
@@ -109,7 +112,11 @@ class Session:
     # --- what is seen ----------------------------------------------------------------------------
 
     def state(self) -> State:
-        """What poll(2) and FIONREAD say of every open descriptor."""
+        """What poll(2) and FIONREAD say of every open descriptor.
+
+        FIONREAD is asked again where there may be something to read, where the mask has changed, and of the
+        slot that was called; elsewhere it would say what it said.
+        """
         kinds, found, watched = self.kinds, [], []
         for slot, held in enumerate(self.held):
             if held is not None and kinds[slot] != EPOLL:
@@ -120,10 +127,14 @@ class Session:
         if tuple(watched) != self._watched:
             self._watch(tuple(watched))
         masks = dict(self._poll.poll(0)) if watched else {}
-        state = []
+        seen, state = self._seen, []
         for slot, fd in found:
             mask = masks.get(fd, 0)
-            state.append((slot, mask, "EBADF" if mask & NVAL else self._readable(fd)))
+            entry = seen.get(slot)
+            if entry is None or entry[1] != mask or mask & _READABLE or slot == self._slot:
+                amount = "EBADF" if mask & NVAL else self._readable(fd)
+                entry = seen[slot] = (slot, mask, amount)
+            state.append(entry)
         return tuple(state)
 
     def _watch(self, descriptors: tuple[int, ...]) -> None:
@@ -131,6 +142,7 @@ class Session:
         for fd in descriptors:
             self._poll.register(fd, EVERYTHING)
         self._watched = descriptors
+        self._seen = {}
 
     def _readable(self, fd: int) -> Any:
         amount = self.readable(fd)
@@ -141,7 +153,7 @@ class Session:
         try:
             buffer = self.modules.fcntl.ioctl(fd, FIONREAD, b"\0\0\0\0")
         except OSError as error:
-            return errno.errorcode[error.errno or 0]
+            return ERRNO_NAMES[error.errno or 0]
         return int.from_bytes(buffer, "little")
 
     def eventually(self, condition: Callable[[], bool], seconds: float) -> bool:

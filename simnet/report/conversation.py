@@ -75,8 +75,13 @@ class Conversation:
 
     @property
     def hosts(self) -> tuple[str, str]:
-        left, right = (name.rpartition(":")[0] for name in self.names)
+        left, right = (name.partition(":")[0] for name in self.names)
         return left, right
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is one of AF_UNIX, with a path where others have a port."""
+        return not self.names[1].rpartition(":")[2].isdigit()
 
 
 def conversations(trace: Trace) -> list[Conversation]:
@@ -120,6 +125,10 @@ def rows(trace: Trace, conversation: Conversation, marks: Mapping[str, int]) -> 
     reader = _Reader(conversation, marks)
     for event in trace.events:
         reader.read(event)
+    if conversation.is_local:
+        for row in reader.rows:
+            if row.arrow is not None:
+                row.arrow.text = ""  # no segments go between two sockets of one host
     return reader.rows
 
 

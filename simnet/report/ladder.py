@@ -105,10 +105,11 @@ def arrow(arrow: Arrow, width: int) -> str:
     text = clip(" ".join(part for part in (payload, arrow.note) if part), width - 6)
     length = width if arrow.leaves and arrow.arrives else max(len(text) + 6, width * 2 // 3)
     dashes = "─" * (length - len(text) - 5)
+    text = f" {text} " if text else "──"
     if arrow.source == LEFT:
-        body = f"── {text} {dashes}{'✗' if arrow.is_lost else '▶'}"
+        body = f"──{text}{dashes}{'✗' if arrow.is_lost else '▶'}"
         return body.ljust(width) if arrow.leaves else body.rjust(width)
-    body = f"{'✗' if arrow.is_lost else '◀'}{dashes} {text} ──"
+    body = f"{'✗' if arrow.is_lost else '◀'}{dashes}{text}──"
     return body.rjust(width) if arrow.leaves else body.ljust(width)
 
 

@@ -94,6 +94,11 @@ class Engine(ABC):
         """Virtual seconds since the network was made."""
         return self.now_ns / SECOND_NS
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether time passes just now: a handler, a timer or a condition is being called."""
+        return self._is_passing
+
     def run(self, until: str | float | Callable[[], object] | None = None) -> None:
         """Let time pass.
 

@@ -5,6 +5,8 @@ Owns what one machine owns.  Does not own time or traffic: that is the `Network`
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket as std
 from collections.abc import Callable
@@ -16,24 +18,24 @@ from ..errors import UsageError
 from ..transport import Address, Transport, Turner
 from ..units import SECOND_NS
 from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
-from .kernel.descriptors import Descriptors
+from .kernel.descriptors import Descriptors, Holder
 from .kernel.file import File
 from .kernel.kinds import make_end
 from .kernel.ports import Ports
 from .kernel.tcp import TcpEnd
-from .kernel.udp_layer import UdpLayer
-from .kernel.unix_connection import UnixConnectionEnd
-from .kernel.unix_labels import UnixLabels
-from .kernel.unix_names import UnixNames
 from .modules import Modules
-from .names import HostsFile, Resolver
 from .names.destinations import source_for
 from .poller import VirtualPoller
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
     from .kernel.tcp_segments import Syn
+    from .kernel.udp_layer import UdpLayer
+    from .kernel.unix_labels import UnixLabels
+    from .kernel.unix_names import UnixNames
     from .link import Path
+    from .names.resolver import Resolver
+    from .names.zone import HostsFile
     from .network import Network
 
 EPOCH_NS = 1_600_000_000 * 1_000_000_000
@@ -66,6 +68,8 @@ class Host(Transport):
 
     Attributes:
         addresses: all that it has but for loopback, IPv4 ones first.
+        sockets_max: how many sockets there is memory for, connections that nobody holds included;
+            beyond that, ENOBUFS.  None is no limit.
     """
 
     ends_on_error = True
@@ -87,37 +91,49 @@ class Host(Transport):
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
+        self.sockets_max: int | None = None
         self.inodes = count(1)
         self._boot: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}{'' if self.is_up else ' down'}>"
 
-    # What few programs use is made when it is first asked for: worlds are many, and short.
+    # What few programs use is made when it is first asked for, and its rooms are entered only then: worlds
+    # are many, and short.
 
     @cached_property
     def resolver(self) -> Resolver:
         """The functions of the socket module that look names up, as this host has them."""
+        from .names.resolver import Resolver
+
         return Resolver(self)
 
     @cached_property
     def hosts_file(self) -> HostsFile:
         """Names that this host knows besides those of `Network.names`, and believes first."""
+        from .names.zone import HostsFile
+
         return HostsFile({"localhost": ["127.0.0.1", "::1"]})
 
     @cached_property
     def udp(self) -> UdpLayer:
         """What it has of UDP besides sockets."""
+        from .kernel.udp_layer import UdpLayer
+
         return UdpLayer(self)
 
     @cached_property
     def unix_names(self) -> UnixNames:
         """Who has which name of AF_UNIX, and the paths that there are."""
+        from .kernel.unix_names import UnixNames
+
         return UnixNames()
 
     @cached_property
     def unix_labels(self) -> UnixLabels:
         """What traces call AF_UNIX sockets."""
+        from .kernel.unix_labels import UnixLabels
+
         return UnixLabels(self)
 
     @cached_property
@@ -219,6 +235,30 @@ class Host(Transport):
     def descriptors_max(self, limit: int) -> None:
         self.descriptors.limit = limit
 
+    @property
+    def files_max(self) -> int | None:
+        """How many files may be open on the host (fs.file-max); beyond that, ENFILE.  None is no limit."""
+        return self.descriptors.system_limit
+
+    @files_max.setter
+    def files_max(self, limit: int | None) -> None:
+        self.descriptors.system_limit = limit
+
+    def check_memory(self) -> None:
+        """Raise OSError(ENOBUFS) if there is no memory for one more socket (socket(2))."""
+        if self.sockets_max is not None and len(self.sockets()) >= self.sockets_max:
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    def close(self, fd: int, closer: Holder | None = None) -> None:
+        """close(2), which waits if the socket is to linger and something has not arrived (socket(7)).
+
+        Inside a handler it does not wait: what is queued is sent all the same.
+        """
+        file = self.descriptors.get(fd)
+        self.descriptors.close(fd, closer)
+        if isinstance(file, TcpEnd) and file.lingers and not self.network.is_passing:
+            self.wait("close", lambda: not file.lingers, self.deadline_ns(file.linger_seconds))
+
     def sockets(self) -> list[tuple[int | None, File]]:
         """Descriptors in order and what is behind them; then what holds a port without a descriptor:
         connections that wait to be accepted, and those whose program has closed them."""
@@ -227,8 +267,7 @@ class Host(Transport):
             if isinstance(end, TcpEnd) and (end.orphan or end.listener is not None):
                 sockets.append((None, end))
         for _, file in self.descriptors.items():
-            if isinstance(file, UnixConnectionEnd):
-                sockets += [(None, end) for end in file.pending]
+            sockets += [(None, end) for end in file.without_descriptors()]
         return sockets
 
     def owner(self, fd: int) -> str:
@@ -288,13 +327,12 @@ class Host(Transport):
         return source_for(remote, self.addresses)
 
     def arrive(self, syn: Syn) -> None:
-        """A SYN has arrived: a listener takes it, or whoever sent a SYN there, or it is refused."""
+        """A SYN has arrived: whoever sent one there takes it, or a listener, or it is refused."""
+        asking = self.ports.asking((syn.address, syn.port), syn.opener.local)
         listener = self.ports.listener(syn.address, syn.port, syn.opener.local[1])
-        if isinstance(listener, TcpEnd):
+        if isinstance(asking, TcpEnd):
+            asking.on_crossing_syn(syn)
+        elif isinstance(listener, TcpEnd):
             listener.on_syn(syn)
-            return
-        for end in self.ports.holders_of(syn.port):
-            if isinstance(end, TcpEnd) and end.awaits((syn.address, syn.port), syn.opener.local):
-                end.on_crossing_syn(syn)
-                return
-        self.network.refuse(self, syn)
+        else:
+            self.network.refuse(self, syn)

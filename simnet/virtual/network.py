@@ -7,7 +7,7 @@ nor what a connection does (`tcp`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
@@ -23,12 +23,14 @@ from .kernel.file import File
 from .kernel.tcp_segments import SegmentEnd
 from .kernel.tcp_states import State
 from .kernel.tcp_wire import Segment, Syn, Timer
-from .kernel.udp_addressing import AddressedEnd
 from .link import Path
 from .names import Zone
 from .names.numeric import family_of, is_loopback
 from .names.zone import address_of_record
 from .schedule import Entry
+
+if TYPE_CHECKING:
+    from .kernel.udp_addressing import AddressedEnd
 
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
 
@@ -288,6 +290,7 @@ class Network(Engine):
         for end in self._ends:
             end.watched = end.watched or self._is_watched(end.label, end.alias, end.host.name)
             end.refit()
+            end.path_changed()
 
     def _prune(self) -> None:
         """Forget the ends of connections that are over."""

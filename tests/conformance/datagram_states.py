@@ -14,7 +14,7 @@ import attrs
 from simnet.transport import ERR, IN, OUT
 
 from .machine import Machine, outcome
-from .sockets import loopback, pair, udp, udp_closed_address, unix, unix_bound
+from .sockets import fill_datagrams, loopback, pair, udp, udp_closed_address, unix, unix_bound
 
 
 @attrs.define
@@ -229,8 +229,7 @@ def shut(m: Machine, how: int) -> Situation:
 @state(UNIX)
 def peer_queue_full(m: Machine) -> Situation:
     situation = connected(m)
-    while outcome(situation.sock.send, b"f") == 1:
-        pass
+    fill_datagrams(situation.sock)
     return situation
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from simnet.transport import IN
 
-from .machine import FIONREAD, Machine
+from .machine import FIONREAD, Machine, outcome
 
 ANY = {std.AF_INET: "0.0.0.0", std.AF_INET6: "::"}
 SIOCOUTQ = 0x5411
@@ -52,6 +52,10 @@ def events(ready: list[tuple[int, int]], *watched: Any) -> dict[int, int]:
 
 
 # --- UDP -----------------------------------------------------------------------------------------
+
+
+LARGEST_DATAGRAM = {std.AF_INET: 65507, std.AF_INET6: 65527}
+"""What fits behind the headers: 65535 - 20 - 8 (RFC 791 counts its header), 65535 - 8 (RFC 8200 does not)."""
 
 
 def loopback(m: Machine, family: int) -> str:
@@ -126,6 +130,17 @@ def pair(m: Machine, kind: int = std.SOCK_STREAM) -> tuple[Any, Any]:
     """socketpair(2)."""
     one, other = m.modules.socket.socketpair(std.AF_UNIX, kind)
     return m.keep(one), m.keep(other)
+
+
+def fill_datagrams(sender: Any, *destination: Any) -> int:
+    """How many datagrams an AF_UNIX receiver takes before EAGAIN."""
+    send = sender.sendto if destination else sender.send
+    for count in range(100_000):
+        answer = outcome(send, b"x", *destination)
+        if answer == "EAGAIN":
+            return count
+        assert answer == 1
+    raise AssertionError("the receiver is never full")
 
 
 # --- streams of every kind -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .machine import Machine, outcome
-from .sockets import STREAMS, connected, fill, pair, udp, unix_connected, unix_listener
+from .sockets import STREAMS, connected, fill, fill_datagrams, pair, udp, unix_connected, unix_listener
 
 SHORT_S = 0.02
 
@@ -184,8 +184,7 @@ def test_a_unix_pair_with_a_timeout_gives_up(machine: Machine, kind: int) -> Non
 def test_a_full_unix_datagram_receiver_makes_the_sender_wait(machine: Machine) -> None:
     """unix(7): reliable."""
     one, _ = pair(machine, std.SOCK_DGRAM)
-    while outcome(one.send, b"x") == 1:
-        pass
+    fill_datagrams(one)
     one.settimeout(SHORT_S)
     times_out(machine, one.send, b"x")
 
@@ -253,3 +252,33 @@ def test_create_connection_raises_the_last_error(machine: Machine) -> None:
     """socket.create_connection: the last one, when all addresses failed."""
     with pytest.raises(ConnectionRefusedError):
         machine.modules.socket.create_connection(machine.closed_address(), timeout=30)
+
+
+# --- a time-out polls first ----------------------------------------------------------------------
+
+
+def test_with_a_timeout_calls_that_can_only_fail_time_out(machine: Machine) -> None:
+    """sock_call_ex: CPython polls before it calls; what is not ready never gets to say why not."""
+    listener = machine.listener()
+    one, other = machine.pair(listener)
+    for sock in (listener, one, other):
+        sock.settimeout(SHORT_S)
+    times_out(machine, other.accept)
+    times_out(machine, listener.send, b"x")
+    times_out(machine, listener.recv, 1)
+
+
+def test_with_a_timeout_calls_on_a_ready_socket_fail_at_once(machine: Machine) -> None:
+    """sock_call_ex: HUP makes a fresh socket ready for everything."""
+    fresh = machine.socket()
+    fresh.settimeout(30)
+    assert outcome(fresh.recv, 1) == "ENOTCONN"
+    assert outcome(fresh.send, b"x") == "EPIPE"
+    assert outcome(fresh.accept) == "EINVAL"
+
+
+def test_msg_dontwait_does_not_shorten_a_timeout(machine: Machine) -> None:
+    """sock_call_ex: the flag reaches the kernel only when there is something to read."""
+    _, other = machine.pair()
+    other.settimeout(SHORT_S)
+    times_out(machine, other.recv, 1, std.MSG_DONTWAIT)

@@ -132,3 +132,20 @@ def test_ioctl_changes_a_buffer_in_place_or_returns_it(machine: Machine) -> None
     assert module.ioctl(other.fileno(), FIONREAD, bytes(4)) == struct.pack("i", 3)
     assert module.ioctl(other, FIONREAD, buffer) == 0
     assert struct.unpack("i", buffer) == (3,)
+
+
+def test_a_unix_listener_is_at_its_mark_while_somebody_waits(machine: Machine) -> None:
+    """unix_ioctl, SIOCATMARK: the first buffer of the queue is empty, as of a listener it is a connection."""
+    listener = unix_listener(machine)
+    assert ioctl(machine, listener, SIOCATMARK) == 0
+    unix(machine).connect(listener.getsockname())
+    assert ioctl(machine, listener, SIOCATMARK) == 1
+
+
+def test_a_refused_socket_still_counts_what_it_never_got_through(machine: Machine) -> None:
+    """tcp(7), SIOCOUTQ: write_seq - snd_una, as the SYN left them."""
+    sock = machine.connecting(machine.closed_address())
+    machine.reaches(sock, "IN|OUT|ERR|HUP|RDHUP")
+    count = ioctl(machine, sock, SIOCOUTQ)
+    assert isinstance(count, int)
+    assert count > 0

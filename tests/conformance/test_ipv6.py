@@ -315,3 +315,58 @@ def test_v6only_is_an_option_of_ipv6_only(machine: Machine) -> None:
     sock = stream(machine, std.AF_INET)
     assert outcome(sock.setsockopt, std.IPPROTO_IPV6, std.IPV6_V6ONLY, 1) == "ENOPROTOOPT"
     assert outcome(sock.getsockopt, std.IPPROTO_IPV6, std.IPV6_V6ONLY) == "ENOTSUP"
+
+
+# --- corners -------------------------------------------------------------------------------------
+
+
+def test_a_socket_bound_to_loopback_of_ipv6_has_no_way_to_ipv4(machine: Machine) -> None:
+    """tcp_v6_connect: a source that is not mapped cannot speak to a mapped destination: ENETUNREACH."""
+    sock = stream(machine)
+    sock.bind(("::1", 0))
+    assert outcome(sock.connect, (MAPPED, 9)) == "ENETUNREACH"
+
+
+def test_a_socket_that_tried_ipv4_once_stays_with_it(machine: Machine) -> None:
+    """tcp_v6_connect: ipv6_mapped is put in place and never taken back; real IPv6 does not get out."""
+    full = stream(machine, std.AF_INET)
+    full.bind(("127.0.0.1", 0))
+    full.listen(0)
+    machine.wait_for(dial(machine, full.getsockname()), OUT)
+    sock = dial(machine, (MAPPED, full.getsockname()[1]), std.AF_INET6)
+    assert outcome(sock.shutdown, std.SHUT_RD) == "ok"
+    assert outcome(sock.connect, machine.listener().getsockname()) == "EINPROGRESS"
+    assert machine.mask(sock) == "-"
+    assert outcome(sock.connect, machine.listener().getsockname()) == "EALREADY"
+
+
+def test_every_holder_that_is_not_for_ipv6_alone_bars_the_wildcard_of_ipv4(machine: Machine) -> None:
+    """ipv4_rcv_saddr_equal sees the wildcard on one side, and asks for V6ONLY only."""
+    listener, port = wide_listener(machine, only=0)
+    client = dial(machine, ("::1", port), std.AF_INET6)
+    machine.wait_for(client, OUT)
+    accepted = machine.accept(listener)
+    listener.close()
+    assert accepted.getsockname()[0] == "::1"
+    assert outcome(stream(machine, std.AF_INET).bind, ("0.0.0.0", port)) == "EADDRINUSE"
+
+
+def test_v6only_of_a_bound_datagram_socket_is_fixed_too(machine: Machine) -> None:
+    """do_ipv6_setsockopt: EINVAL once there is a port."""
+    sock = udp(machine, std.AF_INET6)
+    assert outcome(sock.setsockopt, std.IPPROTO_IPV6, std.IPV6_V6ONLY, 1) == "EINVAL"
+
+
+def test_the_wildcard_is_ipv4s_loopback_to_a_datagram_socket_with_a_mapped_name(machine: Machine) -> None:
+    """udpv6_sendmsg: any becomes ::ffff:127.0.0.1 if the socket's own address is mapped."""
+    receiver, peer = udp_of_ipv4(machine), udp_of_ipv4(machine)
+    sock = machine.open(std.AF_INET6, std.SOCK_DGRAM)
+    sock.connect(("::ffff:127.0.0.1", peer.getsockname()[1]))
+    assert sock.sendto(b"x", ("::", receiver.getsockname()[1])) == 1
+    assert take(machine, receiver) == (b"x", ("127.0.0.1", sock.getsockname()[1]))
+
+
+def udp_of_ipv4(m: Machine) -> Any:
+    sock = m.open(std.AF_INET, std.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    return sock

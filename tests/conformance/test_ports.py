@@ -252,3 +252,37 @@ def test_listening_again_on_a_port_that_the_kernel_chose_gives_another_port(mach
     assert listener.getsockname() != name
     refusal = machine.connecting(name)
     machine.wait_for(refusal, DEAD)
+
+
+# --- what else the kernel asks, and in which order -----------------------------------------------
+
+
+def test_an_address_of_another_host_is_noticed_before_a_second_bind(machine: Machine) -> None:
+    """__inet_bind: EADDRNOTAVAIL comes before EINVAL."""
+    sock = bound(machine)
+    assert outcome(sock.bind, ("192.0.2.1", 0)) == "EADDRNOTAVAIL"  # TEST-NET-1, RFC 5737
+    assert outcome(sock.bind, (machine.address, 0)) == "EINVAL"
+
+
+def test_a_socket_that_connects_to_its_own_name_is_no_client_of_a_listener_there(machine: Machine) -> None:
+    """__inet_lookup_established comes before the listeners: the SYN finds the socket that sent it."""
+    sock = bound(machine, reuse=True)
+    listener = bound(machine, reuse=True, port=sock.getsockname()[1])
+    listener.listen(5)
+    assert outcome(sock.connect, sock.getsockname()) == "EINPROGRESS"
+    machine.wait_for(sock, OUT)
+    assert sock.getpeername() == sock.getsockname()
+    assert outcome(listener.accept) == "EAGAIN"
+
+
+def test_a_socket_of_every_address_may_become_the_one_that_it_connects_to(machine: Machine) -> None:
+    """tcp_v4_connect: an unset source is taken from the route, here 127.0.0.1 with the own port."""
+    listener, sock = socket(machine, reuse=True), socket(machine, reuse=True)
+    listener.bind(("127.0.0.1", 0))
+    name = listener.getsockname()
+    sock.bind(("0.0.0.0", name[1]))
+    listener.listen(5)
+    assert outcome(sock.connect, name) == "EINPROGRESS"
+    machine.wait_for(sock, OUT)
+    assert sock.getsockname() == sock.getpeername() == name
+    assert outcome(listener.accept) == "EAGAIN"

@@ -181,3 +181,22 @@ def test_constants_of_the_module_are_those_of_the_system(machine: Machine) -> No
     assert socket.has_ipv6
     with pytest.raises(AttributeError):
         _ = socket.no_such_name
+
+
+def test_arguments_are_read_before_the_descriptor_is_asked(machine: Machine) -> None:
+    """getsockaddrarg and PyArg_Parse come first, on a closed socket too."""
+    sock = machine.socket()
+    sock.close()
+    for call in (sock.bind, sock.connect, sock.connect_ex):
+        for wrong in (None, "name", b"name", ("127.0.0.1",), ("127.0.0.1", "x")):
+            with pytest.raises(TypeError):
+                call(wrong)
+        for port in (-1, 65536):
+            with pytest.raises(OverflowError):
+                call(("127.0.0.1", port))
+    for backlog in (1 << 31, -(1 << 31) - 1):
+        with pytest.raises(OverflowError):
+            sock.listen(backlog)
+    with pytest.raises(TypeError):
+        sock.sendto(b"x", 0, None)
+    assert outcome(sock.bind, ("127.0.0.1", 0)) == "EBADF"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .machine import Machine, outcome
-from .sockets import arrived, error_of, pair, unix, unix_bound
+from .sockets import arrived, error_of, fill_datagrams, pair, unix, unix_bound
 
 
 def datagram(m: Machine) -> Any:
@@ -18,17 +18,6 @@ def datagram(m: Machine) -> Any:
 
 def bound(m: Machine) -> Any:
     return unix_bound(m, std.SOCK_DGRAM)
-
-
-def filled(m: Machine, sender: Any, *destination: Any) -> int:
-    """How many datagrams the destination takes before EAGAIN."""
-    count = 0
-    send = sender.sendto if destination else sender.send
-    while outcome(send, b"x", *destination) == 1:
-        count += 1
-        assert count < 10_000
-    assert outcome(send, b"x", *destination) == "EAGAIN"
-    return count
 
 
 # --- names and peers -----------------------------------------------------------------------------
@@ -241,7 +230,7 @@ def test_a_datagram_larger_than_the_senders_buffer_is_emsgsize(machine: Machine)
 def test_a_receiver_takes_11_datagrams_of_senders_that_are_not_its_peer(machine: Machine) -> None:
     """unix_recvq_full: more than net.unix.max_dgram_qlen (10) is full, and the sender waits (EAGAIN)."""
     sock, other = datagram(machine), bound(machine)
-    count = filled(machine, sock, other.getsockname())
+    count = fill_datagrams(sock, other.getsockname())
     limit = 10 if machine.name == "virtual" else _max_dgram_qlen()
     assert count == limit + 1
     assert machine.mask(sock) == "OUT"
@@ -256,7 +245,7 @@ def test_only_a_connected_sender_can_wait_for_room(machine: Machine) -> None:
     """unix_dgram_poll: OUT is taken from who is connected to a full receiver."""
     sock, other = datagram(machine), bound(machine)
     sock.connect(other.getsockname())
-    filled(machine, sock)
+    fill_datagrams(sock)
     assert machine.mask(sock) == "-"
     other.recv(1)
     assert machine.mask(sock) == "OUT"
@@ -267,7 +256,7 @@ def test_only_a_connected_sender_can_wait_for_room(machine: Machine) -> None:
 def test_a_peer_that_is_connected_back_is_limited_by_the_senders_buffer_only(machine: Machine) -> None:
     """unix_dgram_sendmsg: the queue limit is not asked if the receiver's peer is the sender."""
     one, other = pair(machine, std.SOCK_DGRAM)
-    count = filled(machine, one)
+    count = fill_datagrams(one)
     assert count > 11
     assert machine.mask(one) == "-"
     for _ in range(count):
@@ -279,7 +268,7 @@ def test_a_full_receiver_that_closes_sets_its_senders_free(machine: Machine) -> 
     """unix_release_sock wakes who waits on the peer."""
     sock, other = datagram(machine), bound(machine)
     sock.connect(other.getsockname())
-    filled(machine, sock)
+    fill_datagrams(sock)
     other.close()
     assert machine.mask(sock) == "OUT"
     assert outcome(sock.send, b"x") == "ECONNREFUSED"
@@ -329,3 +318,31 @@ def test_unix_datagram_sockets_do_not_listen_accept_or_hurry(machine: Machine) -
     assert outcome(one.accept) == "ENOTSUP"
     assert outcome(one.send, b"!", std.MSG_OOB) == "ENOTSUP"
     assert outcome(other.recv, 1, std.MSG_OOB) == "ENOTSUP"
+
+
+# --- which error comes first ---------------------------------------------------------------------
+
+
+def test_the_own_shutdown_is_noticed_before_the_missing_peer(machine: Machine) -> None:
+    """unix_dgram_sendmsg allocates first, which asks SEND_SHUTDOWN; then it looks for the peer."""
+    sock = datagram(machine)
+    sock.shutdown(std.SHUT_WR)
+    assert outcome(sock.send, b"x") == "EPIPE"
+
+
+def test_the_size_is_noticed_before_the_missing_peer(machine: Machine) -> None:
+    """unix_dgram_sendmsg: EMSGSIZE, EPIPE, ENOTCONN."""
+    sock = datagram(machine)
+    too_large = bytes(sock.getsockopt(std.SOL_SOCKET, std.SO_SNDBUF))
+    assert outcome(sock.send, too_large) == "EMSGSIZE"
+    sock.shutdown(std.SHUT_WR)
+    assert outcome(sock.send, too_large) == "EMSGSIZE"
+    assert outcome(sock.send, b"x") == "EPIPE"
+
+
+def test_recvmsg_with_msg_trunc_returns_what_fits(machine: Machine) -> None:
+    """CPython only ever shortens the buffer of recvmsg(); recv() would grow it to the length."""
+    one, other = pair(machine, std.SOCK_DGRAM)
+    one.send(b"abcdef")
+    data, _, flags, _ = other.recvmsg(2, 0, std.MSG_TRUNC)
+    assert (data, flags & std.MSG_TRUNC) == (b"ab", std.MSG_TRUNC)

@@ -63,9 +63,9 @@ UDP = [
     ),
     Infidelity(
         "a sender that is not connected is told of a refusal",
-        "udp_layer.UdpLayer._refused",
-        "and end.is_connected",
-        "",
+        "udp.UdpEnd.refuse",
+        "elif not self.is_connected:",
+        "elif False:",
         "udp",
     ),
     Infidelity(

@@ -224,7 +224,7 @@ TCP = [
     ),
     Infidelity(
         "data for a socket that was shut and closed is not answered by a reset",
-        "tcp_segments.SegmentEnd._on_data",
+        "tcp_segments.SegmentEnd._is_past_reading",
         "(self.orphan or self.send_shut)",
         "False",
         "tcp-data",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simnet.oracle.generate import generate
-from simnet.oracle.live import LiveKernel
+from simnet.oracle.live import KernelLost, LiveKernel
 from simnet.oracle.namespace import NoNamespace, required_system
 from simnet.oracle.profiles import PROFILES
-from simnet.oracle.program import Program, parse
+from simnet.oracle.program import Call, Program, parse
 from simnet.oracle.selftest import Selftest
 
 LISTENER = """
@@ -90,6 +90,13 @@ def test_no_operation_only_ever_fails_by_a_mistake_of_its_own(live: LiveKernel) 
                 if result is not None:
                     kinds.setdefault(call.op, set()).add(result if isinstance(result, str) else "value")
     assert [op for op, results_ in kinds.items() if results_ <= wrong] == []
+
+
+def test_a_kernel_that_is_lost_is_reported(live: LiveKernel) -> None:
+    """A program that is none makes the other process end."""
+    with LiveKernel() as other, pytest.raises(KernelLost, match="ended with status 1"):
+        other.compare([Call("no such call", 0)], [("ok", ())])
+    assert results(live, LISTENER) == ["ok", "ok", "ok"]
 
 
 def test_where_there_is_no_linux_there_is_no_namespace(monkeypatch: pytest.MonkeyPatch) -> None:

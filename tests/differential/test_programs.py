@@ -34,10 +34,10 @@ def test_every_call_can_be_printed_and_read_back(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_program_has_its_length_and_keeps_to_its_slots(profile: str) -> None:
-    """An idiom is written out to its end, and the longest has 13 calls."""
+    """40 calls, or now and then 120. An idiom is written out to its end, and the longest has 13 calls."""
     for seed in range(20):
         program = generate(seed, profile)
-        assert 40 <= len(program) <= 40 + 13
+        assert 40 <= len(program) <= 40 + 13 or 120 <= len(program) <= 120 + 13
         assert all(0 <= call.slot < SLOTS for call in program)
 
 

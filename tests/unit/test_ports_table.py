@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket as std
 
 import attrs
 import pytest
@@ -18,6 +19,7 @@ HERE = "10.0.0.1"
 
 @attrs.define(eq=False)
 class Holder:
+    family: int = std.AF_INET
     reuse_address: bool = False
     is_listening: bool = False
     is_connection: bool = False
@@ -66,6 +68,12 @@ def test_an_ephemeral_port_is_not_one_in_time_wait() -> None:
         ports.release(other)
 
 
+def overlaps(one: Holder, other: Holder) -> bool:
+    return one.local[1] == other.local[1] and (
+        one.local[0] == other.local[0] or ANY in (one.local[0], other.local[0])
+    )
+
+
 binding = st.tuples(
     st.sampled_from([ANY, HERE, "127.0.0.1"]), st.sampled_from([80, 81]), st.booleans(), st.booleans()
 )
@@ -80,8 +88,7 @@ def test_two_bindings_conflict_if_they_overlap_unless_both_reuse_and_the_first_d
     for address, port, reuse, listens in program:
         holder = Holder(reuse_address=reuse)
         conflict = any(
-            other.local[1] == port
-            and (other.local[0] == address or ANY in (other.local[0], address))
+            overlaps(other, Holder(local=(address, port)))
             and not (other.reuse_address and reuse and not other.is_listening)
             for other in held
         )
@@ -90,8 +97,10 @@ def test_two_bindings_conflict_if_they_overlap_unless_both_reuse_and_the_first_d
                 ports.take(holder, address, port, 0)
             continue
         ports.take(holder, address, port, 0)
-        holder.is_listening = listens
         held.append(holder)
+        if listens and not any(overlaps(other, holder) and other.is_listening for other in held):
+            ports.take_to_listen(holder, 0)
+            holder.is_listening = True
     assert sorted(map(id, ports.holders())) == sorted(map(id, held))
     for holder in held:
         ports.release(holder)
@@ -176,6 +185,25 @@ def test_an_ephemeral_port_serves_the_same_place_again_a_second_after_time_wait_
             else:
                 assert free
                 ports.release(again)
+
+
+def test_a_port_that_only_sockets_with_reuse_port_have_had_lets_in_another_without_a_look() -> None:
+    """sk_reuseport_match, measured on Linux 6.18: the third bind() succeeds beside one without the option."""
+    ports = Ports()
+    plain = Holder(reuse_address=True, family=std.AF_INET6)
+    both = Holder(reuse_address=True, reuse_port=True, family=std.AF_INET6)
+    late = Holder(reuse_port=True, family=std.AF_INET6)
+    ports.take(plain, "::1", 80, 0)
+    with pytest.raises(OSError, match="in use"):
+        ports.take(late, "::1", 80, 0)
+    ports.take(both, ANY6, 80, 0)
+    ports.release(both)
+    ports.take(late, "::1", 80, 0)
+    for holder in (plain, late):
+        ports.release(holder)
+    ports.take(plain, "::1", 80, 0)  # with the last one the memory went
+    with pytest.raises(OSError, match="in use"):
+        ports.take(Holder(reuse_port=True, family=std.AF_INET6), "::1", 80, 0)
 
 
 def test_time_wait_bars_a_port_for_60_seconds_and_not_a_pair_of_addresses() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
+from ..normal import ERRNO_NAMES
 from ..operations import a_slot, any_of, operation
 from .naming import a_destination, address_of
 
@@ -24,7 +24,7 @@ def connect(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
 @operation(a_destination)
 def connect_ex(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
     number = sock.connect_ex(address_of(session, sock, place))
-    return errno.errorcode.get(number, number)
+    return ERRNO_NAMES.get(number, number)
 
 
 @operation(a_slot)

@@ -23,6 +23,7 @@ def close(session: Any, held: Any) -> Any:
 @operation(on=(SOCKET, PIPE))
 def close_descriptor(session: Any, held: Any) -> Any:
     """close(2) behind the back of the object, which keeps the number; it may be another's soon."""
+    session.strayed = True
     return session.modules.os.close(held.fileno())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..operations import EPOLL, PIPE, a_slot, any_of, operation
 
 FAMILY = {"inet": std.AF_INET, "inet6": std.AF_INET6, "unix": std.AF_UNIX}
-TYPE = {"stream": std.SOCK_STREAM, "dgram": std.SOCK_DGRAM}
+TYPE = {"stream": std.SOCK_STREAM, "dgram": std.SOCK_DGRAM, "seqpacket": std.SOCK_SEQPACKET}
 PROTO = {"": 0, "tcp": std.IPPROTO_TCP, "udp": std.IPPROTO_UDP}
 
 
@@ -22,18 +22,17 @@ def socket(session: Any, slot: int, family: str, type_: str, proto: str = "") ->
     return "ok"
 
 
-@operation(any_of(*FAMILY, "netlink"), any_of(*TYPE, "seqpacket"), any_of("", "", "tcp", "udp"), makes=True)
+@operation(any_of(*FAMILY, "netlink"), any_of(*TYPE), any_of("", "", "tcp", "udp"), makes=True)
 def odd_socket(session: Any, slot: int, family: str, type_: str, proto: str) -> Any:
     """Any family with any type and protocol; what comes of it is closed at once."""
     families = FAMILY | {"netlink": std.AF_NETLINK}
-    types = TYPE | {"seqpacket": std.SOCK_SEQPACKET}
-    sock = session.modules.socket.socket(families[family], types[type_], PROTO[proto])
+    sock = session.modules.socket.socket(families[family], TYPE[type_], PROTO[proto])
     about = int(sock.family), int(sock.type), sock.proto
     sock.close()
     return about
 
 
-@operation(a_slot, any_of("stream", "dgram"), makes=True)
+@operation(a_slot, any_of(*TYPE), makes=True)
 def socketpair(session: Any, slot: int, other: int, type_: str) -> Any:
     if slot == other:
         return None

@@ -12,10 +12,12 @@ import socket as std
 from typing import Any
 
 from ..draws import Draws
+from ..normal import NotApplicable
 from ..operations import Scene, operation
 
 PORTS = ("P1", "P2", "P3")
 NAMES = (1, 2, 3)
+SO_DOMAIN = 39
 
 IPV4 = {
     "lo": "127.0.0.1",
@@ -23,6 +25,8 @@ IPV4 = {
     "other": "127.99.99.99",
     "foreign": "203.0.113.7",
     "mapped": "127.0.0.1",
+    "empty": "",
+    "localhost": "localhost",
 }
 IPV6 = {
     "lo": "::1",
@@ -31,6 +35,8 @@ IPV6 = {
     "other": "::ffff:127.99.99.99",
     "foreign": "2001:db8::7",
     "mapped": "::ffff:127.0.0.1",
+    "empty": "",
+    "localhost": "::1",
 }
 
 
@@ -65,6 +71,8 @@ def _odd_places(scene: Scene) -> tuple[tuple[Any, ...], ...]:
         ("lo", -1),
         ("lo", "port"),
         ("any", 0),
+        ("empty", "P1"),
+        ("localhost", "P2"),
         ("path", 1),
         ("abstract", 2),
         ("unnamed",),
@@ -75,7 +83,13 @@ def _odd_places(scene: Scene) -> tuple[tuple[Any, ...], ...]:
 
 
 def address_of(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
-    """The address that a place means to `sock`."""
+    """The address that a place means to `sock`.
+
+    Raises NotApplicable if the descriptor of `sock` has meanwhile become another's, of another family: what
+    the kernel thinks of a foreign structure is beside the point.
+    """
+    if session.strayed and sock.getsockopt(std.SOL_SOCKET, SO_DOMAIN) != sock.family:
+        raise NotApplicable
     how = place[0]
     if how in ("of", "peer"):
         return _name_of(session, sock, how, place[1])

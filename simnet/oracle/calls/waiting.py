@@ -1,6 +1,7 @@
-"""Calls that wait: on sockets with a time-out, and in poll(2), select(2) and epoll_wait(2).
+"""Calls that may wait: on sockets with a time-out or without one, in poll(2), select(2) and epoll_wait(2).
 
 The time-out is short. Whoever waits in vain costs the live kernel that long, and a virtual one nothing.
+Without a time-out a call is made only if the socket is ready for it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...transport import IN, OUT
 from ..operations import ANYTHING, EPOLL, a_slot, any_of, operation
 from .naming import a_destination, address_of
 from .readiness import INTEREST, mask_of, of_program
@@ -50,6 +52,49 @@ def await_send(session: Any, sock: Any, size: int) -> Any:
 @operation(any_of(*SIZES))
 def await_sendall(session: Any, sock: Any, size: int) -> Any:
     return _patiently(sock, sock.sendall, session.payload(size))
+
+
+def _at_once(session: Any, sock: Any, events: int, call: Callable[..., Any], *arguments: Any) -> Any:
+    """A call on a blocking socket that need not wait; nothing where it might."""
+    poller = session.modules.select.poll()
+    poller.register(sock, events)
+    if not any(mask & events for _, mask in poller.poll(0)):
+        return None
+    sock.settimeout(None)
+    try:
+        return call(*arguments)
+    finally:
+        sock.settimeout(0.0)
+
+
+@operation(any_of(1, 4, 1000, 1000))
+def blocking_recv(session: Any, sock: Any, size: int) -> Any:
+    return _at_once(session, sock, IN, sock.recv, size)
+
+
+@operation(any_of(1, 4, 1000, 1000))
+def blocking_recvfrom(session: Any, sock: Any, size: int) -> Any:
+    result = _at_once(session, sock, IN, sock.recvfrom, size)
+    return result and (result[0], session.names.address(result[1]))
+
+
+@operation(any_of(*SIZES))
+def blocking_send(session: Any, sock: Any, size: int) -> Any:
+    return _at_once(session, sock, OUT, sock.send, session.payload(size))
+
+
+@operation(any_of(*SIZES))
+def blocking_sendall(session: Any, sock: Any, size: int) -> Any:
+    return _at_once(session, sock, OUT, sock.sendall, session.payload(size))
+
+
+@operation(a_slot)
+def blocking_accept(session: Any, sock: Any, slot: int) -> Any:
+    result = _at_once(session, sock, IN, sock.accept)
+    if result is None:
+        return None
+    session.put_socket(slot, result[0])
+    return session.names.address(result[1])
 
 
 @operation(any_of(*INTEREST), on=ANYTHING)

@@ -44,8 +44,10 @@ KINDS = {
     for kind in (
         Kind("tcp4", "AF_INET", "SOCK_STREAM", "TCP over IPv4", "127.0.0.1"),
         Kind("tcp6", "AF_INET6", "SOCK_STREAM", "TCP over IPv6", "::1"),
+        Kind("tcp46", "AF_INET6", "SOCK_STREAM", "TCP over IPv4, by sockets of IPv6", "::ffff:127.0.0.1"),
         Kind("udp4", "AF_INET", "SOCK_DGRAM", "UDP over IPv4", "127.0.0.1"),
         Kind("udp6", "AF_INET6", "SOCK_DGRAM", "UDP over IPv6", "::1"),
+        Kind("udp46", "AF_INET6", "SOCK_DGRAM", "UDP over IPv4, by sockets of IPv6", "::ffff:127.0.0.1"),
         Kind("unix", "AF_UNIX", "SOCK_STREAM", "AF_UNIX stream"),
         Kind("unixdg", "AF_UNIX", "SOCK_DGRAM", "AF_UNIX datagram"),
         Kind("unixseq", "AF_UNIX", "SOCK_SEQPACKET", "AF_UNIX sequenced packets"),

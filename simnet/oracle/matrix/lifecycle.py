@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -195,7 +196,8 @@ def bind_nameless(b: Bench, s: Situation) -> list[str]:
     if said != "ok":
         return [said]
     name = s.sock.getsockname()
-    return [said, f"{len(name)} abstract bytes" if isinstance(name, bytes) else b.written(name)]
+    chosen = isinstance(name, bytes) and re.fullmatch(rb"\0[0-9a-f]{5}", name)
+    return [said, "<autobound>" if chosen else b.written(name)]
 
 
 # --- shutdown ------------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ Owns what is done and what is asked then.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
-from .bench import Bench, Situation
+from .bench import Bench, Situation, Words
 from .peers import RESET
 from .registry import OPERATIONS
 
@@ -68,6 +69,30 @@ def peer_resets(b: Bench, peer: Any) -> str:
 @the_peer
 def peer_connects_here(b: Bench, peer: Any) -> str:
     return b.answer(peer.connect, b.live_address())
+
+
+@operation
+def peer_sends_a_descriptor(b: Bench, s: Situation) -> list[str] | None:
+    """SCM_RIGHTS (unix(7)): a message that has room for it, and one that has not."""
+    if s.peer is None:
+        return None
+    return [*(passed(b, s, room) for room in (b.socket.CMSG_SPACE(4), 0))]
+
+
+def passed(b: Bench, s: Situation, room: int) -> str:
+    """Send the peer's own descriptor, and receive with `room` bytes for it; close what came."""
+    rights = b.socket.SOL_SOCKET, b.socket.SCM_RIGHTS, struct.pack("i", s.peer.fileno())
+    sent = b.answer(s.peer.sendmsg, [b"fd"], [rights])
+    b.settle()
+
+    def receive() -> Words:
+        data, control, flags, _ = s.sock.recvmsg(AMPLE, room)
+        for _, _, body in control:
+            b.modules.os.close(struct.unpack("i", body)[0])
+        cut = " MSG_CTRUNC" if flags & b.socket.MSG_CTRUNC else ""
+        return Words(f"{b.value(data)} with {len(control)}{cut}")
+
+    return f"{sent} {b.answer(receive)}"
 
 
 @connected

@@ -20,7 +20,7 @@ import attrs
 from .cells import Cells, Place, places
 from .kinds import KINDS
 
-TWINS = {"tcp6": "tcp4", "udp6": "udp4", "unixseq": "unix"}
+TWINS = {"tcp6": "tcp4", "tcp46": "tcp4", "udp6": "udp4", "udp46": "udp4", "unixseq": "unix"}
 
 Grouped: TypeAlias = dict[str, dict[str, dict[str, str]]]
 

@@ -177,6 +177,25 @@ def unknown_option(b: Bench, s: Situation) -> list[str]:
 
 
 @operation
+def read_only_options(b: Bench, s: Situation) -> list[str]:
+    level = b.socket.SOL_SOCKET
+    options = b.socket.SO_TYPE, b.socket.SO_ERROR, b.socket.SO_ACCEPTCONN, b.socket.SO_PROTOCOL
+    return [b.answer(s.sock.setsockopt, level, option, 1) for option in options]
+
+
+@operation
+def short_values(b: Bench, s: Situation) -> list[str]:
+    """Two bytes of an int are enough to read, and too few to set."""
+    place = b.socket.SOL_SOCKET, b.socket.SO_KEEPALIVE
+    read = b.answer(s.sock.getsockopt, *place, 2), b.answer(s.sock.getsockopt, *place, 8)
+    return [
+        *read,
+        b.answer(s.sock.setsockopt, *place, b"\1\0"),
+        b.answer(s.sock.setsockopt, *place, bytes(8)),
+    ]
+
+
+@operation
 def tcp_state(b: Bench, s: Situation) -> list[str]:
     """The state that TCP_INFO begins with."""
     got: list[bytes] = []

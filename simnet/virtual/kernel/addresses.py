@@ -25,6 +25,7 @@ __all__ = [
     "WILDCARD",
     "Inet",
     "given",
+    "ipv4_view",
     "is_ipv6",
     "is_loopback",
     "is_multicast",
@@ -90,6 +91,11 @@ def text(address: Inet) -> str:
 
 def is_ipv6(address: str) -> bool:
     return ":" in address
+
+
+def ipv4_view(address: str) -> str:
+    """What a bound address is in the eyes of IPv4: one of IPv6 proper is LOOPBACK4_IPV6, whichever it is."""
+    return ANY if address == ANY6 else "127.0.0.6" if is_ipv6(address) else address
 
 
 def is_wildcard(address: str) -> bool:

@@ -37,7 +37,7 @@ class Descriptors:
         self._free: list[int] = []  # below _next
         self._next = FIRST
         self._inheritable: set[int] = set()
-        self._holders: dict[int, list[ref[Holder]]] = {}
+        self._holders: dict[int, tuple[ref[Holder], ...]] = {}
 
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
@@ -116,11 +116,7 @@ class Descriptors:
 
     def hold(self, fd: int, holder: Holder) -> None:
         """Tell `holder` if somebody else closes `fd`."""
-        holders = self._holders.get(fd)
-        if holders is None:
-            self._holders[fd] = [ref(holder)]
-        else:
-            holders.append(ref(holder))
+        self._holders[fd] = (*self._holders.get(fd, ()), ref(holder))
 
     def get(self, fd: int) -> File | None:
         """The file behind `fd`."""

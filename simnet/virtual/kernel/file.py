@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...transport import ERR, IN, OUT, PRI
@@ -109,6 +110,10 @@ class File(ABC):
     def is_blocked(self) -> bool:
         """Whether a program was told to wait for room to write."""
         return False
+
+    def without_descriptors(self) -> Iterable[File]:
+        """Files that only this one leads to: connections that wait to be accepted."""
+        return ()
 
     def queues(self) -> tuple[int, int]:
         """recv-q and send-q as netstat(8) shows them."""

@@ -13,14 +13,38 @@ from typing import TYPE_CHECKING
 
 from .sock import SocketEnd
 from .tcp import TcpEnd
-from .udp import UdpEnd
-from .unix import UnixEnd
-from .unix_datagram import UnixDatagramEnd
-from .unix_seqpacket import UnixSeqpacketEnd
-from .unix_stream import UnixStreamEnd
 
 if TYPE_CHECKING:
     from ..host import Host
+    from .unix import UnixEnd
+
+
+# Most programs speak TCP and nothing else: the rooms of the other kinds are entered when they are asked for.
+
+
+def _udp(host: Host, family: int) -> SocketEnd:
+    from .udp import UdpEnd
+
+    return UdpEnd(host, family)
+
+
+def _unix_stream(host: Host) -> UnixEnd:
+    from .unix_stream import UnixStreamEnd
+
+    return UnixStreamEnd(host)
+
+
+def _unix_datagram(host: Host) -> UnixEnd:
+    from .unix_datagram import UnixDatagramEnd
+
+    return UnixDatagramEnd(host)
+
+
+def _unix_seqpacket(host: Host) -> UnixEnd:
+    from .unix_seqpacket import UnixSeqpacketEnd
+
+    return UnixSeqpacketEnd(host)
+
 
 _FLAGS = std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
 """What may be given together with a type (socket(2))."""
@@ -34,16 +58,16 @@ _OF_IP = (std.SOCK_STREAM, std.SOCK_DGRAM, std.SOCK_RAW)
 _OVER_IP: dict[tuple[int, int], tuple[Callable[[Host, int], SocketEnd], int]] = {
     (std.AF_INET, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
     (std.AF_INET6, std.SOCK_STREAM): (TcpEnd, std.IPPROTO_TCP),
-    (std.AF_INET, std.SOCK_DGRAM): (UdpEnd, std.IPPROTO_UDP),
-    (std.AF_INET6, std.SOCK_DGRAM): (UdpEnd, std.IPPROTO_UDP),
+    (std.AF_INET, std.SOCK_DGRAM): (_udp, std.IPPROTO_UDP),
+    (std.AF_INET6, std.SOCK_DGRAM): (_udp, std.IPPROTO_UDP),
 }
 """The sockets that speak a protocol over IP, and which it is."""
 
 _UNIX: dict[int, Callable[[Host], UnixEnd]] = {
-    std.SOCK_STREAM: UnixStreamEnd,
-    std.SOCK_DGRAM: UnixDatagramEnd,
-    std.SOCK_RAW: UnixDatagramEnd,  # another word for it (unix_create)
-    std.SOCK_SEQPACKET: UnixSeqpacketEnd,
+    std.SOCK_STREAM: _unix_stream,
+    std.SOCK_DGRAM: _unix_datagram,
+    std.SOCK_RAW: _unix_datagram,  # another word for it (unix_create)
+    std.SOCK_SEQPACKET: _unix_seqpacket,
 }
 
 
@@ -61,6 +85,7 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     make, only = _OVER_IP[family, kind]
     if proto not in (0, only):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+    host.check_memory()
     host.descriptors.check()
     return make(host, family)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket as std
 from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
@@ -15,9 +16,12 @@ from typing import Protocol
 import attrs
 
 from ...units import SECOND_NS
-from .addresses import ANY, ANY6, Inet, is_ipv6, is_loopback, overlap
+from . import port_buckets
+from .addresses import ANY, ANY6, Inet, ipv4_view, is_ipv6, is_loopback, overlap
+from .port_buckets import Bucket
 
 TIME_WAIT_NS = 60 * SECOND_NS  # TCP_TIMEWAIT_LEN in include/net/tcp.h
+_AF_INET = int(std.AF_INET)
 _REUSE_AFTER_NS = SECOND_NS
 """How old a connection in TIME_WAIT must be for a new one to take its place (tcp_tw_reuse, for loopback)."""
 
@@ -47,6 +51,7 @@ class Binding(Protocol):
 class Holder(Binding, Protocol):
     """What the table needs to know of an end that holds a port."""
 
+    family: int
     local: Inet
     reuse_port: bool
 
@@ -79,7 +84,7 @@ class _TimeWait:
 class Ports:
     """Who holds which port.  `first` and `last` bound the ephemeral ones (ip_local_port_range)."""
 
-    __slots__ = ("_held", "_listening", "_next", "_waiting", "first", "last")
+    __slots__ = ("_asking", "_buckets", "_held", "_listening", "_next", "_waiting", "first", "last")
 
     def __init__(self, first: int = 32768, last: int = 60999) -> None:
         self.first, self.last = first, last
@@ -89,6 +94,8 @@ class Ports:
         self._held: dict[int, dict[Holder, None]] = {}
         self._listening: dict[int, dict[Holder, None]] = {}
         self._waiting: dict[int, deque[_TimeWait]] = {}
+        self._buckets: dict[int, Bucket] = {}
+        self._asking: dict[tuple[Inet, Inet], Holder] = {}
 
     def again(self) -> Ports:
         """A table like this one, before anything was bound."""
@@ -96,19 +103,30 @@ class Ports:
 
     # --- taking one ------------------------------------------------------------------------------
 
-    def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
-        """Bind `holder` to the port, or to an ephemeral one if `port` is 0.
+    def take(self, holder: Holder, address: str, port: int, now_ns: int, listens: bool = False) -> None:
+        """Bind `holder` to the port, or to an ephemeral one if `port` is 0; it may be listen() that asks.
 
         Raises OSError(EADDRINUSE) as Linux would.
         """
         if port == 0:
             port = self._free(now_ns) or self._free_at(holder, address, now_ns)
-        elif self.conflicts(holder, address, port, now_ns):
+        elif self._is_barred(holder, address, port, listens, now_ns):
             port = 0
         if not port:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        self._remember(holder, address, port, listens, now_ns)
         holder.local = (address, port)
         self.share(holder)
+
+    def take_to_listen(self, holder: Holder, now_ns: int) -> None:
+        """Ask anew for the port that `holder` has, as listen() does.
+
+        Raises OSError(EADDRINUSE) if it may not listen there.
+        """
+        address, port = holder.local
+        if self._is_barred(holder, address, port, True, now_ns):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        self._remember(holder, address, port, True, now_ns)
 
     def take_to_connect(self, holder: Holder, address: str, remote: Inet, now_ns: int) -> None:
         """Give `holder` an ephemeral port for a connection to `remote` (__inet_hash_connect).
@@ -118,8 +136,31 @@ class Ports:
         port = self._free(now_ns) or self._shareable(address, remote, now_ns)
         if not port:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        if port not in self._held:
+            self._buckets[port] = port_buckets.of_connect()
         holder.local = (address, port)
         self.share(holder)
+
+    def _is_barred(self, holder: Holder, address: str, port: int, listens: bool, now_ns: int) -> bool:
+        """inet_csk_get_port."""
+        bucket = self._bucket(port, now_ns)
+        if bucket is None or bucket.lets_in(holder, address, listens):
+            return False
+        return self.conflicts(holder, address, port, now_ns)
+
+    def _bucket(self, port: int, now_ns: int) -> Bucket | None:
+        """What is remembered of a port; None if nobody holds it."""
+        if port in self._held or self._still_waiting(port, now_ns):
+            return self._buckets.get(port)
+        self._buckets.pop(port, None)
+        return None
+
+    def _remember(self, holder: Holder, address: str, port: int, listens: bool, now_ns: int) -> None:
+        bucket = self._bucket(port, now_ns)
+        if bucket is None:
+            self._buckets[port] = port_buckets.first(holder, address, listens)
+        else:
+            bucket.note(holder, address, listens)
 
     def conflicts(self, holder: Holder, address: str, port: int, now_ns: int) -> bool:
         """Whether somebody else's binding bars this one (inet_csk_bind_conflict; bind() and listen() ask)."""
@@ -139,7 +180,7 @@ class Ports:
     def _rivals(self, holder: Holder, address: str, port: int, now_ns: int) -> Iterator[Binding]:
         """Whoever holds the port at an address that has something in common with this one."""
         for other in (*self._held.get(port, ()), *self._still_waiting(port, now_ns)):
-            if other is not holder and overlap(other.local[0], other.v6only, address, holder.v6only):
+            if other is not holder and _meets(holder, address, other):
                 yield other
 
     def share(self, holder: Holder) -> None:
@@ -180,7 +221,18 @@ class Ports:
         self._still_waiting(holder.local[1], now_ns)  # forgets what is over
         self._waiting.setdefault(holder.local[1], deque()).append(note)
 
+    def asks(self, holder: Holder) -> None:
+        """`holder` has sent a SYN, and one that comes from where it went is for `holder`."""
+        self._asking[holder.local, holder.remote] = holder
+
+    def asks_no_more(self, holder: Holder) -> None:
+        self._asking.pop((holder.local, holder.remote), None)
+
     # --- finding ---------------------------------------------------------------------------------
+
+    def asking(self, local: Inet, remote: Inet) -> Holder | None:
+        """The end whose SYN is on its way from `local` to `remote`: it comes before any listener."""
+        return self._asking.get((local, remote))
 
     def listener(self, address: str, port: int, source_port: int) -> Holder | None:
         """The end that takes a SYN for this address: an exact binding before a wildcard one, and IPv4's
@@ -250,6 +302,18 @@ class Ports:
             ):
                 return port
         return 0
+
+
+def _meets(holder: Holder, address: str, other: Binding) -> bool:
+    """Whether `holder`'s binding to `address` has something in common with that of `other`.
+
+    A socket of IPv4 proper looks at another one through IPv4's eyes, to which every address of IPv6 is one of
+    loopback (LOOPBACK4_IPV6), so that its wildcard meets them all, but for those of IPv6 only.
+    """
+    theirs = other.local[0]
+    if holder.family == _AF_INET and is_ipv6(theirs):
+        return not other.v6only and (ANY in (address, ipv4_view(theirs)) or address == ipv4_view(theirs))
+    return overlap(theirs, other.v6only, address, holder.v6only)
 
 
 def _declines(listener: Holder, address: str) -> bool:

@@ -6,8 +6,8 @@ the OSError that Linux would (tcp_poll, tcp_ioctl, inet_shutdown, tcp_close).
 A TCP socket is built up floor by floor, from what is on the wire to what a program calls: `tcp_window`,
 `tcp_retransmit`, `tcp_segments`, `tcp_urgent`, `tcp_opening`, `tcp_listener`, `tcp_data`, and this.
 
-Simplified, and what a program could notice of it: SO_LINGER with a time does not make close() wait; what
-is queued is sent all the same.
+Simplified, and what a program could notice of it: SO_LINGER with a time makes close() wait only outside of
+handlers; inside one, what is queued is sent all the same.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ import socket
 
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
+from ...units import SECOND_NS
 from . import tcp_states
 from .tcp_data import DataEnd
+from .tcp_keepalive import Keepalive
 from .tcp_opening import CONNECTED, CONNECTING, DISCONNECTING, UNCONNECTED
 from .tcp_states import (
     ABORTED,
     CLOSED,
+    FIN_WAIT_2,
     LISTEN,
     SENT_FIN,
     STATE_NUMBERS,
     SYN_RECEIVED,
     SYN_SENT,
+    Event,
     State,
 )
-from .tcp_wire import FIN, RST
+from .tcp_window import FIN_UNDER_WAY
+from .tcp_wire import FIN, FIN_TIMEOUT, RST
 
 _LOSS = 4  # TCP_CA_Loss
+FIN_TIMEOUT_S = 60  # tcp_fin_timeout
 
 _SHUTDOWN, _CLOSE = int(Kind.SHUTDOWN), int(Kind.CLOSE)
 
@@ -107,8 +113,26 @@ class TcpEnd(DataEnd):
             return len(self.pending), self.backlog
         unread = 0
         if self.peer is not None and self.state is not CLOSED:
-            unread = self.capacity - self.credit - self.owed
+            unread = self._unread_bytes()
         return self._held_bytes(), unread
+
+    # --- options ---------------------------------------------------------------------------------
+
+    def keep(self, level: int, number: int, value: int) -> None:
+        super().keep(level, number, value)
+        match level, number:
+            case (socket.SOL_SOCKET, socket.SO_RCVLOWAT):
+                self.least_readable = value
+                self.refit()
+                self.wake()
+            case (socket.SOL_SOCKET, socket.SO_KEEPALIVE):
+                self.keepalive = (self.keepalive or Keepalive(self)) if value else None
+                self.refit()
+            case (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT):
+                if self.peer is not None and self.peer._overflow is not None:
+                    self.window_closed()
+        if self.keepalive is not None:
+            self.keepalive.suspect()
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -155,10 +179,17 @@ class TcpEnd(DataEnd):
             self.abort(errno.ECONNRESET)
         else:
             self.send_shut = self.receive_shut = True
+            if self.state is FIN_WAIT_2:
+                self._await_fin()
             self._finish()
             self.refit()
         if self.state is CLOSED:
             self._release_port()
+
+    @property
+    def lingers(self) -> bool:
+        """Whether close() waits: SO_LINGER is set, and our FIN has not arrived (sk_stream_wait_close)."""
+        return bool(self.linger_seconds) and self.orphan and self.state in FIN_UNDER_WAY
 
     def _drop_unread(self) -> bool:
         """Forget what nobody has read; whether there was any."""
@@ -178,12 +209,32 @@ class TcpEnd(DataEnd):
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = self.mark = None
-        self._undelivered_bytes = 0
+        self._undelivered_bytes += 2  # by which the sequence numbers move on, as SIOCOUTQ shows
         self._forget_address()
         self.send_shut = self.receive_shut = self.fin_seen = False
         self.calls = UNCONNECTED
         self.refit()
         self.wake()
+
+    def _change(self, event: Event) -> None:
+        if self.state is SYN_SENT:
+            self.host.ports.asks_no_more(self)
+        super()._change(event)
+        if self.orphan and self.state is FIN_WAIT_2:
+            self._await_fin()
+
+    def _await_fin(self) -> None:
+        """The peer's FIN is awaited for a while only (tcp_fin_timeout; tcp(7), TCP_LINGER2)."""
+        seconds = self.kept(socket.IPPROTO_TCP, socket.TCP_LINGER2, FIN_TIMEOUT_S)
+        if seconds < 0:
+            self._launch(RST, 0)
+            self.abort(errno.ECONNRESET)
+        else:
+            self.net.schedule.plan(self.net.now_ns + seconds * SECOND_NS, self, FIN_TIMEOUT)
+
+    def _on_fin_timeout(self) -> None:
+        if self.orphan and self.state is FIN_WAIT_2:
+            self.abort(errno.ETIMEDOUT)
 
     def _fell(self, was: State, lingers: bool) -> None:
         if lingers:

@@ -70,6 +70,8 @@ class DataEnd(ListeningEnd):
         piece = bytes(memoryview(data).cast("B")[:taken])
         self.free -= taken
         self.note(_SEND, taken, piece)
+        if self.keepalive is not None:
+            self.keepalive.sent()
         self.transmit(Urgent(piece) if flags & _OOB else piece)
         self.refit()
         return taken

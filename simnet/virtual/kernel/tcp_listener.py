@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ...trace import Kind
 from . import addresses
 from .file import DATA
+from .tcp_keepalive import Keepalive
 from .tcp_opening import CONNECTED, UNCONNECTED, OpeningEnd
 from .tcp_states import ABORTED, CALLED_LISTEN, CLOSED, GOT_SYN, LISTEN
 from .tcp_wire import SYN_ACK, Syn
@@ -47,16 +48,22 @@ class ListeningEnd(OpeningEnd):
         if self.calls is not UNCONNECTED or self.state not in (CLOSED, LISTEN):
             raise self.failed("listen", errno.EINVAL)
         if self.state is CLOSED:
-            if not self._port_held:
-                self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
+            if self._port_held:
+                self._ask_to_listen()
+            else:
+                self.host.ports.take(self, self.local[0], 0, self.net.now_ns, listens=True)
                 self._port_held = True
-            elif self.host.ports.conflicts(self, *self.local, self.net.now_ns):
-                raise self.failed("listen", errno.EADDRINUSE)
             self.net.register_listener(self)
         self.backlog = max(backlog, 0)
         self._change(CALLED_LISTEN)
         self.host.ports.listening(self)
         self.note(_LISTEN, self.backlog)
+
+    def _ask_to_listen(self) -> None:
+        try:
+            self.host.ports.take_to_listen(self, self.net.now_ns)
+        except OSError:
+            raise self.failed("listen", errno.EADDRINUSE) from None
 
     def on_syn(self, syn: Syn) -> None:
         """A SYN arrived: make an end for it, unless the queue is full.  The queue holds backlog + 1."""
@@ -85,6 +92,7 @@ class ListeningEnd(OpeningEnd):
         child.listener, child.calls = self, CONNECTED
         child.reuse_address, child.reuse_port, child.v6only = self.reuse_address, self.reuse_port, self.v6only
         child.linger_seconds, child.settings = self.linger_seconds, self.settings
+        child.keepalive = None if self.keepalive is None else Keepalive(child)
         child.least_readable = self.least_readable
         child.send_buffer, child.receive_buffer = self.send_buffer, self.receive_buffer
         child.send_shut, child.receive_shut = self.send_shut, self.receive_shut
@@ -109,6 +117,7 @@ class ListeningEnd(OpeningEnd):
 
     def accept(self) -> tuple[Self, Any]:
         """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
+        self.host.descriptors.check()  # the number is taken before anything is looked at (__sys_accept4)
         if self.state is not LISTEN:
             raise self.failed("accept", errno.EINVAL)
         if not self.pending:
@@ -120,7 +129,6 @@ class ListeningEnd(OpeningEnd):
                 if effect == ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
                 raise self.failed("accept", effect[1] or errno.EAGAIN)
-        self.host.descriptors.check()
         child = self.pending.popleft()
         child.listener = None
         child.note(_ACCEPT, child.remote[1])

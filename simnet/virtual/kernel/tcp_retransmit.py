@@ -10,14 +10,27 @@ Simplified, and what a program could notice of it: a lost segment comes again af
 from __future__ import annotations
 
 import errno
+import socket as std
 from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from ...units import SECOND_NS
-from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT
+from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT, SYNCHRONIZED
 from .tcp_window import WindowEnd
-from .tcp_wire import ACK, CUT_PAUSE_NS, RETRANSMIT, RST, WINDOW, Syn, Timer, Urgent
+from .tcp_wire import (
+    ACK,
+    ANSWER,
+    CUT_PAUSE_NS,
+    PROBE,
+    RETRANSMIT,
+    RST,
+    WINDOW,
+    WINDOW_TIMEOUT,
+    Syn,
+    Timer,
+    Urgent,
+)
 
 if TYPE_CHECKING:
     from ..link import Path
@@ -30,6 +43,9 @@ RETRIES_MAX = 15  # tcp_retries2
 SYN_RTO_NS = SECOND_NS  # TCP_TIMEOUT_INIT
 SYN_RETRIES_MAX = 6  # tcp_syn_retries
 SYN_ACK_RETRIES_MAX = 5  # tcp_synack_retries
+ORPHAN_RETRIES_MAX = 8  # tcp_orphan_retries, for an end that its program has closed
+_AS_SOON_AS_POSSIBLE_NS = _MS_NS = SECOND_NS // 1000
+_TCP, _USER_TIMEOUT, _SYNCNT = int(std.IPPROTO_TCP), int(std.TCP_USER_TIMEOUT), int(std.TCP_SYNCNT)
 
 
 class SendingEnd(WindowEnd):
@@ -112,6 +128,24 @@ class SendingEnd(WindowEnd):
         if not self._retransmitting:
             self._plan_retransmission()
 
+    def send_once(self, item: Any) -> None:
+        """Send a segment that is not sent again if it gets lost."""
+        path, peer = self.path, self.peer
+        if path is not None and peer is not None and path.is_open:
+            self._launch(item, 0)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something waits to be sent again."""
+        return bool(self._unsent)
+
+    def is_reachable(self) -> bool:
+        """Whether a question would be answered: both ways are open, and the peer knows this connection."""
+        peer, path = self.peer, self.path
+        if peer is None or path is None or peer.path is None:
+            return False
+        return peer.peer is self and peer.state in SYNCHRONIZED and path.is_open and peer.path.is_open
+
     def keep_order(self, path: Path) -> None:
         """The latency of `path` will change: nothing may overtake what is on it already."""
         if self.path is path:
@@ -122,7 +156,7 @@ class SendingEnd(WindowEnd):
         for item in reversed(items):
             if item is RST:
                 self._leave_unheard()
-            else:
+            elif item is not PROBE and item is not ANSWER:
                 self._unsent.appendleft(item)
         if self._unsent and not self._retransmitting:
             self._lose(self._unsent.pop())
@@ -131,25 +165,35 @@ class SendingEnd(WindowEnd):
 
     def _plan_retransmission(self) -> None:
         assert self.path is not None
+        now_ns = self.net.now_ns
         if self.state in OPENING:
             # Counted from when the SYN left, not from when it got lost.
-            when_ns = self._asked_ns + (SYN_RTO_NS << self._attempts)
-            while when_ns <= self.net.now_ns:  # those that were sent meanwhile met the same fate
+            when_ns = self._asked_ns + self._syn_wait_ns(self._attempts)
+            while when_ns <= now_ns:  # those that were sent meanwhile met the same fate
                 self._attempts += 1
-                when_ns += SYN_RTO_NS << self._attempts
+                when_ns += self._syn_wait_ns(self._attempts)
         else:
             wait_ns = min(RTO_FIRST_NS << self._attempts, RTO_MAX_NS) + 2 * self.path.latency_ns
-            when_ns = self.net.now_ns + wait_ns
+            when_ns = now_ns + wait_ns
+        timeout_ns = self._user_timeout_ns
+        if timeout_ns and self._attempts:  # tcp_clamp_rto_to_user_timeout
+            when_ns = min(when_ns, max(self._first_retry_ns + timeout_ns, now_ns + _AS_SOON_AS_POSSIBLE_NS))
         self._attempts += 1
         self._retransmitting = True
         self.net.schedule.plan(when_ns, self, RETRANSMIT)
+
+    def _syn_wait_ns(self, retry: int) -> int:
+        """How long a SYN that was sent again `retry` times waits for its answer."""
+        return SYN_RTO_NS << retry
 
     def _on_retransmit(self) -> None:
         self._retransmitting = False
         if not self._unsent:
             return
         assert self.path is not None
-        if self._attempts > _RETRIES_MAX.get(self.state, RETRIES_MAX):
+        if self._attempts == 1 and self.state not in OPENING:
+            self._first_retry_ns = self.net.now_ns
+        if self._attempts > self._retries_max() or self._has_timed_out():
             self._give_up()
         elif not self.path.is_open:
             self._asked_ns = self.net.now_ns
@@ -165,13 +209,67 @@ class SendingEnd(WindowEnd):
                     self._attempts = 0
             self.refit()
 
+    @property
+    def _user_timeout_ns(self) -> int:
+        return 0 if self.state is SYN_RECEIVED else self.kept(_TCP, _USER_TIMEOUT, 0) * _MS_NS
+
+    def _has_timed_out(self) -> bool:
+        """TCP_USER_TIMEOUT, asked from the second time-out on (retransmits_timed_out)."""
+        timeout_ns = self._user_timeout_ns
+        return (
+            bool(timeout_ns) and self._attempts > 1 and self.net.now_ns - self._first_retry_ns >= timeout_ns
+        )
+
+    def _retries_max(self) -> int:
+        if self.state is SYN_SENT:
+            return self.kept(_TCP, _SYNCNT, SYN_RETRIES_MAX)
+        if self.state is SYN_RECEIVED:
+            return SYN_ACK_RETRIES_MAX
+        return ORPHAN_RETRIES_MAX if self.orphan else RETRIES_MAX
+
+    # --- a window that is closed -----------------------------------------------------------------
+
+    def window_closed(self) -> None:
+        """The peer has no room for what arrives there.  It is asked for ever, but for TCP_USER_TIMEOUT.
+
+        tcp_probe_timer counts from the first probe, which is sent after a time-out.
+        """
+        timeout_ns = self._user_timeout_ns
+        if timeout_ns:
+            self.net.schedule.plan(self.net.now_ns + RTO_FIRST_NS + timeout_ns, self, WINDOW_TIMEOUT)
+
+    def _on_window_timeout(self) -> None:
+        peer, timeout_ns = self.peer, self._user_timeout_ns
+        if peer is None or peer._overflow is None or not timeout_ns or self.state is CLOSED:
+            return
+        if self.net.now_ns - peer._overflow_since_ns >= RTO_FIRST_NS + timeout_ns:
+            self._time_out()
+
+    def path_changed(self) -> None:
+        """A path was cut or is open again.  Who waits for a window then asks for it, until it is answered."""
+        if self.keepalive is not None:
+            self.keepalive.suspect()
+        peer = self.peer
+        if peer is not None and peer._overflow is not None and not self._unsent and not self.is_reachable():
+            self._lose(PROBE)
+
     def _give_up(self) -> None:
         """Nothing came through for too long.  Who only has something to acknowledge never knows that."""
         if all(item is ACK or item is WINDOW for item in self._unsent):
             self._unsent.clear()
             self._attempts = 0
         else:
-            self.abort(errno.ETIMEDOUT)
+            self._time_out()
+
+    def _time_out(self) -> None:
+        if self.peer is not None and self.peer.peer is self:
+            self.peer.drop_overflow()
+        self.abort(errno.ETIMEDOUT)
+
+    def drop_overflow(self) -> None:
+        """What waited for the window here was still at the sender, who has given up."""
+        self._overflow = None
+        self.refit()
 
     def syn_dropped(self, syn: Syn) -> None:
         """The listener's queue was full: the SYN is ignored, and will be sent again (listen(2))."""
@@ -190,6 +288,8 @@ class SendingEnd(WindowEnd):
         """The host crashed: the end is gone, and nobody is told."""
         self.orphan = True
         self.watchers = ()
+        if self._overflow is not None and self.peer is not None and not self.peer.has_unsent:
+            self.peer._lose(PROBE)  # who waits for a window finds out what has become of it
         self.queue = self._overflow = self.mark = None
         self._unsent.clear()
         self._leave_unheard()
@@ -204,7 +304,8 @@ class SendingEnd(WindowEnd):
         if self.peer is not None and self.peer.peer is self:
             self.peer.peer = ghost
         self.peer = None
-        self._retransmitting, self._attempts, self._in_order_ns, self.owed = False, 0, 0, 0
+        self._retransmitting, self._attempts, self._in_order_ns = False, 0, 0
+        self.owed = self._excess_bytes = 0
         for time_ns, _, target, item in self.net.schedule.extract(self._is_under_way):
             if item.__class__ is Syn:
                 self.net.schedule.plan(time_ns, target, Syn(ghost, item.address, item.port))
@@ -223,5 +324,3 @@ class SendingEnd(WindowEnd):
 
 OPENING = frozenset({SYN_SENT, SYN_RECEIVED})
 """The states in which what is sent again is a SYN."""
-
-_RETRIES_MAX = {SYN_SENT: SYN_RETRIES_MAX, SYN_RECEIVED: SYN_ACK_RETRIES_MAX}

@@ -2,9 +2,6 @@
 
 Owns the meaning of each segment (RFC 9293, section 3.10.7).  What leaves is `tcp_retransmit`, on which this
 builds, and what a program may call and is told is `tcp`, which builds on this.
-
-Simplified, and what a program could notice of it: an end that its program has closed waits for the peer's
-FIN as long as that takes, where Linux gives up after 60 s (tcp_fin_timeout).
 """
 
 from __future__ import annotations
@@ -32,13 +29,18 @@ from .tcp_states import (
 )
 from .tcp_wire import (
     ACK,
+    ANSWER,
     CUT_PAUSE_NS,
     FIN,
+    FIN_TIMEOUT,
+    KEEPALIVE,
+    PROBE,
     REFILL,
     RETRANSMIT,
     RST,
     SYN_ACK,
     WINDOW,
+    WINDOW_TIMEOUT,
     Segment,
     Syn,
     Timer,
@@ -77,15 +79,19 @@ class SegmentEnd(SendingEnd):
         elif item.__class__ is Urgent:
             self._on_urgent(item)
         else:
+            if self.keepalive is not None and item.__class__ is Segment:
+                self.keepalive.heard()
             _ON[item](self)
 
     def _on_data(self, data: bytes) -> None:
+        if self.keepalive is not None:
+            self.keepalive.heard()
         if self.state not in SYNCHRONIZED:
             self._refuse()
         elif self._is_past_reading:
             self._refuse_data()
         elif self._overflow is not None:
-            self._overflow.append(data)
+            self._hold_back(data)
         else:
             self._store(data)
 
@@ -102,9 +108,8 @@ class SegmentEnd(SendingEnd):
         """Take what the window has room for; the rest waits, as it would at the sender."""
         window = self.window
         if len(data) > window:
-            self._overflow = deque([data[window:]])
+            self._hold_back(data[window:])
             data = data[:window]
-            self.refit()
         if not data:
             return
         self.room -= len(data)
@@ -115,7 +120,18 @@ class SegmentEnd(SendingEnd):
         else:
             self._append(data)
         self.note(_ARRIVE, len(data), data)
-        self.wake(DATA)
+        if self._held_bytes() >= self.least_readable:  # tcp_data_ready
+            self.wake(DATA)
+
+    def _hold_back(self, item: Any) -> None:
+        """The window is full: what comes from now on waits."""
+        if self._overflow is not None:
+            self._overflow.append(item)
+            return
+        self._overflow, self._overflow_since_ns = deque([item]), self.net.now_ns
+        self.refit()
+        if self.peer is not None:
+            self.peer.window_closed()
 
     def _append(self, data: bytes) -> None:
         if not isinstance(self.queue, ByteQueue):
@@ -183,7 +199,7 @@ class SegmentEnd(SendingEnd):
 
     def _on_fin(self) -> None:
         if self._overflow is not None:
-            self._overflow.append(FIN)
+            self._hold_back(FIN)
         elif not tcp_states.allows(self.state, GOT_FIN):
             if self.state not in SYNCHRONIZED:
                 self._refuse()
@@ -201,11 +217,29 @@ class SegmentEnd(SendingEnd):
         self.abort(reason.get(self.state, errno.ECONNRESET))
 
     def _on_window(self) -> None:
-        self.free += self.owed
+        self._give_room(self.owed)
         self.owed = 0
         if self.waiting and 3 * self.credit >= self.capacity:
             self.waiting = False
             self.wake(SPACE)
+
+    def _on_probe(self) -> None:
+        """The peer asks whether this end is still there."""
+        if self.state not in SYNCHRONIZED:
+            self._refuse()
+        else:
+            self.send_once(ANSWER)
+
+    def _on_answer(self) -> None:
+        """The peer is there, and a keepalive has heard it."""
+
+    def _on_keepalive(self) -> None:
+        if self.keepalive is not None:
+            self.keepalive.fire()
+
+    @abstractmethod
+    def _on_fin_timeout(self) -> None:
+        """The peer's FIN has not come in time, and the program has closed this end."""
 
     def _refuse(self) -> None:
         """Answer with a RST: there is no such connection here (RFC 9293, section 3.10.7.1)."""
@@ -232,5 +266,10 @@ _ON: dict[Any, Any] = {
     RST: SegmentEnd._on_rst,
     WINDOW: SegmentEnd._on_window,
     RETRANSMIT: SegmentEnd._on_retransmit,
+    PROBE: SegmentEnd._on_probe,
+    ANSWER: SegmentEnd._on_answer,
     REFILL: SegmentEnd._on_refill,
+    KEEPALIVE: SegmentEnd._on_keepalive,
+    WINDOW_TIMEOUT: SegmentEnd._on_window_timeout,
+    FIN_TIMEOUT: lambda end: end._on_fin_timeout(),
 }

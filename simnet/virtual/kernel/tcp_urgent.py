@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import socket as std
-from collections import deque
 
 import attrs
 
@@ -66,6 +65,8 @@ class UrgentEnd(SegmentEnd):
         return self.is_at_mark() or super().stops_reader()
 
     def _on_urgent(self, item: Urgent) -> None:
+        if self.keepalive is not None:
+            self.keepalive.heard()
         if self.state not in SYNCHRONIZED:
             self._refuse()
         elif self._is_past_reading:
@@ -73,13 +74,11 @@ class UrgentEnd(SegmentEnd):
             self.mark = Mark(item.data[-1:], is_queued=False, is_ahead=len(item) > 1)
             self._refuse_data()
         elif self._overflow is not None:
-            self._overflow.append(item)
+            self._hold_back(item)
         else:
             self._store(item.data[:-1])
             if self._overflow is not None or not self.window:
-                self._overflow = self._overflow or deque()
-                self._overflow.append(Urgent(item.data[-1:]))
-                self.refit()
+                self._hold_back(Urgent(item.data[-1:]))
             else:
                 self._set_mark(item.data[-1:])
 

@@ -20,7 +20,6 @@ Linux the sender has to probe for it, after 200 ms; bytes beyond the peer's wind
 
 from __future__ import annotations
 
-import socket as std
 from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -47,14 +46,14 @@ from .tcp_wire import REFILL, WINDOW
 if TYPE_CHECKING:
     from ..host import Host
     from ..link import Path
+    from .tcp_keepalive import Keepalive
     from .tcp_segments import SegmentEnd
     from .tcp_urgent import Mark
 
 BARRED = 1 << 62
 _HALF_BARRED = -(BARRED >> 1)  # room may fall below 0 when a buffer is made smaller
 
-_LOW_WATER = (int(std.SOL_SOCKET), int(std.SO_RCVLOWAT))
-_FIN_UNDER_WAY = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})
+FIN_UNDER_WAY = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})
 _RESET = int(Kind.RESET)
 
 
@@ -64,8 +63,11 @@ class WindowEnd(SocketEnd):
     __slots__ = (
         "_asked_ns",
         "_attempts",
+        "_excess_bytes",
+        "_first_retry_ns",
         "_in_order_ns",
         "_overflow",
+        "_overflow_since_ns",
         "_retransmitting",
         "_undelivered_bytes",
         "_unsent",
@@ -75,6 +77,7 @@ class WindowEnd(SocketEnd):
         "fin_seen",
         "free",
         "jitters",
+        "keepalive",
         "label",
         "lane",
         "latency_ns",
@@ -124,12 +127,16 @@ class WindowEnd(SocketEnd):
         self._overflow: deque[Any] | None = None  # has arrived, but the window is full
         self.free = self.room = -BARRED
         self.least_readable = 1  # SO_RCVLOWAT
+        self._overflow_since_ns = 0
+        self.keepalive: Keepalive | None = None  # SO_KEEPALIVE
         self._undelivered_bytes = 0  # at the end of a connection that was cut short
+        self._excess_bytes = 0  # sent, though the buffers have become smaller than that since
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
         self.waiting = False  # has no room left, and waits for a window update
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
         self._retransmitting = False
         self._attempts = 0
+        self._first_retry_ns = 0  # since when TCP_USER_TIMEOUT counts; of a SYN, when it left (retrans_stamp)
         self._asked_ns = 0  # when the last segment without data left
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
@@ -189,8 +196,11 @@ class WindowEnd(SocketEnd):
             return self._undelivered_bytes
         if peer is None:
             return 1
-        under_way = self.capacity - self.credit - self.owed - peer._held_bytes()
-        return under_way + (state in _FIN_UNDER_WAY)
+        return self._unread_bytes() - peer._held_bytes() + (state in FIN_UNDER_WAY)
+
+    def _unread_bytes(self) -> int:
+        """What was sent, and the peer's program has not read."""
+        return self.capacity - self.credit + self._excess_bytes - self.owed
 
     def fill_window(self) -> None:
         """The peer is known: so is how much fits between the two programs."""
@@ -202,13 +212,13 @@ class WindowEnd(SocketEnd):
         """The program has read `size` bytes of a connection on which somebody waits for that."""
         peer, path = self.peer, self.path
         assert peer is not None
-        if self._overflow is not None and path is not None:
+        if self._overflow is not None and path is not None and self._window_opens():
             self._later(2 * path.latency_ns, self, REFILL)
         if peer.waiting:
             before = peer.owed
             peer.owed += size
-            enough = peer.capacity // 3
-            if before < enough <= peer.owed or peer.credit + before < enough <= peer.credit + peer.owed:
+            enough, credit = peer.capacity // 3, peer.credit - peer._excess_bytes
+            if before < enough <= peer.owed or credit + before < enough <= credit + peer.owed:
                 self.transmit(WINDOW)
         else:
             peer.free += size
@@ -219,13 +229,6 @@ class WindowEnd(SocketEnd):
         else:
             target.arrive(item)
 
-    def keep(self, level: int, number: int, value: int) -> None:
-        super().keep(level, number, value)
-        if (level, number) == _LOW_WATER:
-            self.least_readable = value
-            self.refit()
-            self.wake()
-
     def set_buffers(self, send: int | None = None, receive: int | None = None) -> None:
         """Change the size of a buffer, of a connection or of one to come."""
         more_send = 0 if send is None else send - self.send_buffer
@@ -233,11 +236,26 @@ class WindowEnd(SocketEnd):
         self.send_buffer += more_send
         self.receive_buffer += more_receive
         if self.peer is not None:
-            self.free = max(self.credit + more_send, 0)
+            self._give_room(more_send)
             self.room = self.window + more_receive
-            self.peer.free = max(self.peer.credit + more_receive, 0)
+            self.peer._give_room(more_receive)
             self.refit()
             self.peer.refit()
+
+    def _give_room(self, size: int) -> None:
+        """There is room for so many bytes more, or fewer; what is sent already may be more than that."""
+        barred, room = BARRED if self.free < 0 else 0, self.credit - self._excess_bytes + size
+        self.free, self._excess_bytes = max(room, 0) - barred, max(-room, 0)
+        if self._excess_bytes:
+            self.waiting = True
+
+    def _window_opens(self) -> bool:
+        """Whether there is so much room again that the peer is told (__tcp_select_window).
+
+        That is half of the buffer, or a segment, which over loopback is larger than most buffers.
+        """
+        assert self.path is not None
+        return self.path.source is not self.path.target or 2 * self.window >= self.receive_buffer
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -272,6 +290,7 @@ class WindowEnd(SocketEnd):
         if (
             state in CAN_SEND
             and not (self.send_shut or self.so_error or self.watched or self._unsent)
+            and self.keepalive is None
             and path is not None
             and path.is_plain
             and self._in_order_ns <= self.net.now_ns + path.latency_ns
@@ -282,7 +301,13 @@ class WindowEnd(SocketEnd):
             self.free = free - BARRED
         if room < _HALF_BARRED:
             room += BARRED
-        may_store = is_plain and state in SYNCHRONIZED and not self.receive_shut and self._overflow is None
+        may_store = (
+            is_plain
+            and self.keepalive is None
+            and state in SYNCHRONIZED
+            and not self.receive_shut
+            and self._overflow is None
+        )
         self.room = room if may_store else room - BARRED
 
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:

@@ -24,6 +24,8 @@ class Segment(IntEnum):
     FIN = 3
     RST = 4
     WINDOW = 5  # the peer has read: there is room again
+    PROBE = 6  # of a keepalive, or of a window that is closed: are you there?
+    ANSWER = 7  # to a probe
 
 
 class Timer(IntEnum):
@@ -31,10 +33,13 @@ class Timer(IntEnum):
 
     RETRANSMIT = 11
     REFILL = 12  # bytes that waited for the window may come in
+    KEEPALIVE = 13
+    WINDOW_TIMEOUT = 14  # TCP_USER_TIMEOUT, where the peer's window is closed
+    FIN_TIMEOUT = 15  # of an end that its program has closed
 
 
-SYN_ACK, ACK, FIN, RST, WINDOW = Segment
-RETRANSMIT, REFILL = Timer
+SYN_ACK, ACK, FIN, RST, WINDOW, PROBE, ANSWER = Segment
+RETRANSMIT, REFILL, KEEPALIVE, WINDOW_TIMEOUT, FIN_TIMEOUT = Timer
 
 
 @attrs.define(eq=False)

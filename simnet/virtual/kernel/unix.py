@@ -20,7 +20,7 @@ from ...trace import Kind
 from ...transport import Address
 from . import unix_control, unix_names
 from .file import SPACE, File
-from .options import Option, Value, flag
+from .options import Option, Value, flag, number
 from .sock import Message, SocketEnd
 from .unix_control import Outgoing
 from .unix_pieces import Piece
@@ -39,7 +39,8 @@ _SHUTDOWN, _CLOSE, _FAIL, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.FAI
 
 
 def _refuse_reuse_port(end: SocketEnd, value: Value) -> None:
-    raise end.failed("setsockopt", errno.EOPNOTSUPP)
+    if number(value):  # sk_setsockopt: there are no ports to share
+        raise end.failed("setsockopt", errno.EOPNOTSUPP)
 
 
 class UnixEnd(SocketEnd):

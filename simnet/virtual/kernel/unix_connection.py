@@ -12,13 +12,14 @@ from __future__ import annotations
 import errno
 import socket as std
 from collections import deque
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from ...trace import Kind
 from ...transport import Address
 from . import unix_control
-from .file import DATA
+from .file import DATA, File
 from .unix import PASSCRED, UnixEnd
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 BACKLOG_MAX = 4096  # net.core.somaxconn
 
-_LISTEN, _CONNECT, _ACCEPT, _ESTABLISHED = map(
-    int, (Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT, Kind.ESTABLISHED)
-)
+_LISTEN, _CONNECT, _ACCEPT = map(int, (Kind.LISTEN, Kind.CONNECT, Kind.ACCEPT))
 
 
 class State(Enum):
@@ -73,8 +72,7 @@ class UnixConnectionEnd(UnixEnd):
         self.note(_LISTEN, self.backlog)
 
     def accept(self) -> tuple[UnixConnectionEnd, Address]:
-        """unix_accept; the descriptor is looked for first (__sys_accept4)."""
-        self.host.descriptors.check()
+        """unix_accept."""
         if self.state is not State.LISTEN:
             raise self.failed("accept", errno.EINVAL)
         if not self.pending:
@@ -127,7 +125,6 @@ class UnixConnectionEnd(UnixEnd):
         """The two ends are one connection from now on."""
         for one, peer in ((self, other), (other, self)):
             one.peer, one.state = peer, State.ESTABLISHED
-            one.note(_ESTABLISHED, 0)
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -166,6 +163,9 @@ class UnixConnectionEnd(UnixEnd):
         if self.is_listening:
             raise self.failed("ioctl", errno.EINVAL)
         return sum(piece.unread for piece in self.queue)
+
+    def without_descriptors(self) -> Iterable[File]:
+        return self.pending
 
     def queues(self) -> tuple[int, int]:
         """Of a listener: who waits to be accepted, and its backlog."""

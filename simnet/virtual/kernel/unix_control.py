@@ -32,6 +32,9 @@ OWN_CREDENTIALS = struct.pack(_UCRED, PROCESS_ID, USER_ID, GROUP_ID)
 NO_PEER = struct.pack(_UCRED, 0, 0xFFFF_FFFF, 0xFFFF_FFFF)
 """What SO_PEERCRED says where there is no peer."""
 
+NOBODY = struct.pack(_UCRED, 0, 0, 0)
+"""Whose credentials come with the end of a stream."""
+
 UNKNOWN = struct.pack(_UCRED, 0, 65_534, 65_534)
 """Credentials that were not recorded: no process, and the overflow IDs."""
 

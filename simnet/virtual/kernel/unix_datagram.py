@@ -111,8 +111,6 @@ class UnixDatagramEnd(UnixEnd):
         """unix_dgram_sendmsg."""
         if flags & _OOB:
             raise self.failed("send", errno.EOPNOTSUPP)
-        if address is None and self.peer is None:
-            raise self.failed("send", errno.ENOTCONN)
         if address == b"":
             raise self.failed("send", errno.EINVAL)
         if self.wants_credentials:
@@ -120,7 +118,11 @@ class UnixDatagramEnd(UnixEnd):
         if len(data) > self.send_buffer_bytes - _HEADER_BYTES:
             raise self.failed("send", errno.EMSGSIZE)
         self.make_room("send", flags)
-        receiver = self._receiver(address)
+        try:
+            receiver = self._receiver(address)
+        except OSError:
+            self.take_back(0)  # the buffer that was made for it (sock_wfree)
+            raise
         self._touched += 1
         truesize = datagram_truesize(len(data))
         receiver.put(Piece(data, self, truesize, outgoing.take_files(), outgoing.credentials))
@@ -130,7 +132,8 @@ class UnixDatagramEnd(UnixEnd):
     def _receiver(self, address: bytes | None) -> UnixEnd:
         """Who the datagram is for, if it can have it now."""
         receiver = self.peer if address is None else self.look_up("send", address)
-        assert receiver is not None
+        if receiver is None:
+            raise self.failed("send", errno.ENOTCONN)
         if receiver.peer is not None and receiver.peer is not self:
             raise self.failed("send", errno.EPERM)
         if receiver.is_dead:

@@ -17,6 +17,7 @@ import socket as std
 from typing import TYPE_CHECKING, Any
 
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
+from . import unix_control
 from .file import DATA, File
 from .sock import Message
 from .unix import UnixEnd
@@ -154,7 +155,7 @@ class UnixStreamEnd(UnixConnectionEnd):
         """unix_stream_read_generic."""
         took, self._gathered = bytearray(self._gathered[:size]), self._gathered[size:]
         sender: UnixEnd | None = None
-        credentials: bytes | None = None
+        credentials = unix_control.NOBODY if self.wants_credentials else None
         files: list[File] = []
         place = 0  # in the queue, of the next piece to look at
         while True:
@@ -185,7 +186,7 @@ class UnixStreamEnd(UnixConnectionEnd):
             piece.free()
             if files or len(took) >= size:
                 break
-        if not flags & _PEEK:
+        if took and not flags & _PEEK:
             self.took(len(took))
         return self.message(bytes(took), sender, flags, (files, credentials), room)
 
@@ -249,9 +250,9 @@ class UnixStreamEnd(UnixConnectionEnd):
         return super().readable_bytes() + self._passed_over
 
     def is_at_mark(self) -> bool:
-        """unix_ioctl, SIOCATMARK."""
+        """unix_ioctl, SIOCATMARK; who waits to be accepted is an empty piece in a listener's queue."""
         if not self.queue:
-            return False
+            return bool(self.pending)
         first, second = self.queue[0], self.queue[1] if len(self.queue) > 1 else None
         return first is self.urgent or (not first.unread and self.urgent in (None, second))
 

@@ -9,22 +9,16 @@ Owns the collection.  Each module says itself what it owns.
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
-
-from . import fcntl as _fcntl
-from . import os as _os
-from . import select as _select
-from . import selectors as _selectors
-from . import socket as _socket
-from . import time as _time
 
 if TYPE_CHECKING:
     from ..host import Host
 
 
 class Modules:
-    """The modules of one host; each is made when it is first asked for."""
+    """The modules of one host; each is made when it is first asked for, and its room entered then."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -33,35 +27,36 @@ class Modules:
     @property
     def socket(self) -> ModuleType:
         """The surface of `socket`."""
-        return self._module("socket", _socket)
+        return self._module("socket")
 
     @property
     def select(self) -> ModuleType:
         """The surface of `select`."""
-        return self._module("select", _select)
+        return self._module("select")
 
     @property
     def selectors(self) -> ModuleType:
         """The surface of `selectors`."""
-        return self._module("selectors", _selectors)
+        return self._module("selectors")
 
     @property
     def time(self) -> ModuleType:
         """The surface of `time`."""
-        return self._module("time", _time)
+        return self._module("time")
 
     @property
     def os(self) -> ModuleType:
         """The surface of `os`."""
-        return self._module("os", _os)
+        return self._module("os")
 
     @property
     def fcntl(self) -> ModuleType:
         """The surface of `fcntl`."""
-        return self._module("fcntl", _fcntl)
+        return self._module("fcntl")
 
-    def _module(self, name: str, room: ModuleType) -> ModuleType:
+    def _module(self, name: str) -> ModuleType:
         made = self._made.get(name)
         if made is None:
+            room = import_module(f"{__name__}.{name}")
             made = self._made[name] = room.module_for(self._host)
         return made

@@ -151,12 +151,12 @@ def _openings(host: Host) -> Sequence[Callable[..., Any]]:
         return pipe2(std.O_CLOEXEC)
 
     def close(fd: int) -> None:
-        host.descriptors.close(int_of(fd))
+        host.close(int_of(fd))
 
     def closerange(fd_low: int, fd_high: int, /) -> None:
         for fd, _ in host.descriptors.items():
             if fd_low <= fd < fd_high:
-                host.descriptors.close(fd)
+                host.close(fd)
 
     def dup(fd: int, /) -> int:
         return host.descriptors.duplicate(int_of(fd))

@@ -137,7 +137,7 @@ def module_for(host: Host) -> ModuleType:
         return host.descriptors.duplicate(fd)
 
     def close(fd: int, /) -> None:
-        host.descriptors.close(int_of(fd))
+        host.close(int_of(fd))
 
     functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close)
     constants = [name for name in dir(std) if name.isupper()]

@@ -6,7 +6,6 @@ knows by itself: addresses written as numbers (`numeric`), services and protocol
 first (`destinations`).
 """
 
-from .resolver import Resolver
 from .zone import HostsFile, Zone
 
-__all__ = ["HostsFile", "Resolver", "Zone"]
+__all__ = ["HostsFile", "Zone"]

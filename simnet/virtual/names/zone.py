@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ...errors import UsageError
 from ...units import duration_ns
-from .numeric import AF_INET6, strict, unmapped
+from .numeric import AF_INET, AF_INET6, ANY, strict, unmapped
 
 NOERROR: Final = "NOERROR"
 NXDOMAIN: Final = "NXDOMAIN"
@@ -107,7 +107,8 @@ class Zone(HostsFile):
 
     def __init__(self) -> None:
         super().__init__()
-        self.plain: dict[str, str] = {}  # hosts and their one IPv4 address, while nobody has edited the zone
+        # Hosts and their one IPv4 address, while nobody has edited the zone; and no name: any address.
+        self.plain = {"": ANY[AF_INET]}
         self._is_edited = False
         self._targets: dict[str, str] = {}
         self._pointers: dict[str, str | None] = {}

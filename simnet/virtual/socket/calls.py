@@ -51,10 +51,16 @@ class VirtualSocket(DataSocket):
         end = None
         if not self._timeout:
             with suppress(BlockingIOError):
-                end, address = self._end.accept()
+                end, address = self._take()
         if end is None:
-            end, address = self._patiently("accept", IN, 0, self._end.accept)
+            end, address = self._patiently("accept", IN, 0, self._take)
         return self._descriptors.open(end), address
+
+    def _take(self) -> tuple[SocketEnd, Address]:
+        """A connection that waits; the kernel has a descriptor for it before it looks (do_accept)."""
+        end = self._end
+        self._descriptors.check()
+        return end.accept()
 
     def accept(self) -> tuple[Self, Address]:
         fd, address = self._accept()

@@ -64,7 +64,7 @@ class DescriptorHolder:
         # As for a real socket: whoever drops the last reference closes the descriptor.
         if getattr(self, "_fd", -1) >= 0:
             with suppress(OSError):  # somebody else may have closed it
-                self._real_close()
+                self._give_back(self._descriptors.close)
 
     def __repr__(self) -> str:
         state = f"{self._end.state_name} {self._end.label}" if self._fd >= 0 else "closed"
@@ -83,9 +83,12 @@ class DescriptorHolder:
             self._real_close()
 
     def _real_close(self) -> None:
+        self._give_back(self._host.close)
+
+    def _give_back(self, close: Callable[[int, Self], None]) -> None:
         fd = self._forget()
         if fd >= 0 and not self._descriptors.is_gone:
-            self._descriptors.close(fd, self)
+            close(fd, self)
 
     def lose_descriptor(self, fd: int) -> None:
         """Somebody closed the descriptor behind this object's back."""
