@@ -315,8 +315,8 @@ class Engine(ABC):
                             f"{host.name}: {loop.describe(fd)} is readable and is never read: "
                             f"its loop would spin for ever\n{self.netstat()}"
                         )
-            for fd, end in host.sockets():
-                if fd is not None and end.is_blocked and any(w.events & OUT for w in end.watchers):
+            for fd, end in host.descriptors.items():
+                if end.is_blocked and any(w.events & OUT for w in end.watchers):
                     raise Deadlock(
                         f"{host.name}: {host.owner(fd) or end.label} waits for room that will never come\n"
                         f"{self.netstat()}"

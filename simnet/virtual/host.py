@@ -256,7 +256,7 @@ class Host(Transport):
         """
         file = self.descriptors.get(fd)
         self.descriptors.close(fd, closer)
-        if isinstance(file, TcpEnd) and file.lingers and not self.network.is_passing:
+        if isinstance(file, TcpEnd) and file.linger_seconds and not self.network.is_passing:
             self.wait("close", lambda: not file.lingers, self.deadline_ns(file.linger_seconds))
 
     def sockets(self) -> list[tuple[int | None, File]]:

@@ -53,23 +53,37 @@ def given(call: str, family: int, address: Any, resolve: Callable[[str, int], st
     if not isinstance(address, tuple):
         words = "AF_INET6" if family == _AF_INET6 else "AF_INET"
         raise TypeError(f"{call}(): {words} address must be tuple, not {address.__class__.__name__}")
-    flow, scope = 0, 0
     if family == _AF_INET6:
-        if not 2 <= len(address) <= 4:
-            raise TypeError("AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])")
-    elif len(address) != 2:
+        return _given_v6(call, address, resolve)
+    if len(address) != 2:
         raise TypeError("AF_INET address must be a pair (host, port)")
-    name, port = host_of_address(address[0]), operator.index(address[1])
+    name, port = _host(address[0]), operator.index(address[1])
     if port in _C_INT:
-        flow, scope = (*(c_unsigned(number) for number in address[2:]), 0, 0)[:2]
         name = resolve(name, family)
+    if not 0 <= port <= 0xFFFF:
+        raise OverflowError(f"{call}(): port must be 0-65535.")
+    return name, port
+
+
+def _given_v6(call: str, address: tuple[Any, ...], resolve: Callable[[str, int], str]) -> Inet:
+    if not 2 <= len(address) <= 4:
+        raise TypeError("AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])")
+    flow, scope = 0, 0
+    name, port = _host(address[0]), operator.index(address[1])
+    if port in _C_INT:
+        flow, scope = (*map(c_unsigned, address[2:]), 0, 0)[:2]
+        name = resolve(name, _AF_INET6)
     if not 0 <= port <= 0xFFFF:
         raise OverflowError(f"{call}(): port must be 0-65535.")
     if flow > 0xFFFFF:
         raise OverflowError(f"{call}(): flowinfo must be 0-1048575.")
-    if family != _AF_INET6:
-        return name, port
     return (f"{name}%{scope}" if scope and is_link_local(name) else unmapped(name)), port
+
+
+def _host(name: Any) -> str:
+    """The host name within an address; what is plain text needs no conversion."""
+    is_plain = name.__class__ is str and name.isascii() and "\0" not in name
+    return name if is_plain else host_of_address(name)
 
 
 def shown(family: int, address: Inet) -> tuple[str, int] | tuple[str, int, int, int]:

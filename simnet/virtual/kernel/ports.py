@@ -245,6 +245,11 @@ class Ports:
         holders = self._listening.get(port)
         if holders is None:
             return None
+        if len(holders) == 1:
+            (only,) = holders
+            bound = only.local[0]
+            is_asked = bound in (address, ANY6) or (bound == ANY and not is_ipv6(address))
+            return only if is_asked and not _declines(only, address) else None
         wildcards = (ANY6,) if is_ipv6(address) else (ANY, ANY6)
         for bound in (address, *wildcards):
             found = [one for one in holders if one.local[0] == bound and not _declines(one, address)]

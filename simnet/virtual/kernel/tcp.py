@@ -192,11 +192,13 @@ class TcpEnd(DataEnd):
 
     def _drop_unread(self) -> bool:
         """Forget what nobody has read; whether there was any."""
-        held_bytes = self._held_bytes()
-        if held_bytes and self.peer is not None:
-            self.peer.owed += held_bytes  # it was delivered
-        unread = held_bytes > 0 or self._overflow is not None
-        self.queue = self.mark = None
+        unread = self._overflow is not None
+        if self.queue is not None or self.mark is not None:
+            held_bytes = self._held_bytes()
+            if self.peer is not None:
+                self.peer.owed += held_bytes  # it was delivered
+            unread |= held_bytes > 0
+            self.queue = self.mark = None
         return unread
 
     def _disconnect(self) -> None:

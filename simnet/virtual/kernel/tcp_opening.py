@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...trace import Kind
 from . import addresses
-from .addresses import ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
+from .addresses import ANY, ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
 from .tcp_urgent import UrgentEnd
 from .tcp_wire import RETRANSMIT, RST, SYN_ACK, Syn
@@ -176,14 +176,14 @@ class OpeningEnd(UrgentEnd):
     def _destination(self, name: str) -> str:
         """The address that is meant (ip_route_connect, tcp_v6_connect)."""
         local = self.local[0]
-        if self.v6only and not is_ipv6(name):
-            raise self.failed("connect", errno.ENETUNREACH)
-        if addresses.is_wildcard(name):
-            if self.family != _AF_INET6 or not is_ipv6(name):
-                return "127.0.0.1" if addresses.is_wildcard(local) else local
+        if self.family != _AF_INET6 or not is_ipv6(name):
+            if self.v6only:
+                raise self.failed("connect", errno.ENETUNREACH)
+            if name != ANY:
+                return name
+            return "127.0.0.1" if addresses.is_wildcard(local) else local
+        if name == ANY6:
             return "::1" if is_ipv6(local) else "127.0.0.1"
-        if not is_ipv6(name):
-            return name
         if is_multicast(name):
             raise self.failed("connect", errno.ENETUNREACH)
         if addresses.lacks_scope(name):
@@ -250,9 +250,12 @@ class OpeningEnd(UrgentEnd):
 
         Measured on Linux 6.18: tcp_v6_connect leaves the operations of IPv4 behind (ipv6_mapped).
         """
-        if self.family == _AF_INET6 and not is_ipv6(name):
+        if self.family != _AF_INET6:
+            return False
+        if not is_ipv6(name):
             self._has_spoken_ipv4 = True
-        return self._has_spoken_ipv4 and is_ipv6(name)
+            return False
+        return self._has_spoken_ipv4
 
     def _lose_syn(self, syn: Syn, times: int) -> None:
         self._attempts = times

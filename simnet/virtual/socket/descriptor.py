@@ -64,7 +64,7 @@ class DescriptorHolder:
         # As for a real socket: whoever drops the last reference closes the descriptor.
         if getattr(self, "_fd", -1) >= 0:
             with suppress(OSError):  # somebody else may have closed it
-                self._give_back(self._descriptors.close)
+                self._real_close(waits=False)
 
     def __repr__(self) -> str:
         state = f"{self._end.state_name} {self._end.label}" if self._fd >= 0 else "closed"
@@ -82,12 +82,10 @@ class DescriptorHolder:
         if self._io_refs <= 0:
             self._real_close()
 
-    def _real_close(self) -> None:
-        self._give_back(self._host.close)
-
-    def _give_back(self, close: Callable[[int, Self], None]) -> None:
+    def _real_close(self, waits: bool = True) -> None:
         fd = self._forget()
         if fd >= 0 and not self._descriptors.is_gone:
+            close = self._host.close if waits else self._descriptors.close
             close(fd, self)
 
     def lose_descriptor(self, fd: int) -> None:
