@@ -119,6 +119,21 @@ def test_a_connection_from_loopback_to_another_host_is_named() -> None:
         sock.connect(("fd00::1", 80))
 
 
+def test_a_socket_that_has_connected_by_ipv4_stays_with_it() -> None:
+    """Measured on Linux 6.18: no SYN leaves for an address of IPv6 any more; to listen is not simulated."""
+    w = world()
+    listener(w, "fd00::1")
+    sock = dial(w, "::ffff:10.1.0.1")
+    w.until(sock, ERR)
+    assert [outcome(sock.connect, ("fd00::1", 80)) for _ in "123"] == [
+        "ECONNREFUSED", "EINPROGRESS", "EALREADY"]  # fmt: skip
+    w.pass_time(5)
+    assert w.mask(sock) == 0
+    sock.shutdown(std.SHUT_RDWR)
+    with pytest.raises(NotImplementedError, match="listen"):
+        sock.listen()
+
+
 def test_time_wait_over_ipv6_bars_the_port_unless_both_reuse() -> None:
     """socket(7), SO_REUSEADDR: as over IPv4, and for the address that it was at."""
     w = world()

@@ -47,6 +47,10 @@ class ListeningEnd(OpeningEnd):
     def listen(self, backlog: int) -> None:
         if self.calls is not UNCONNECTED or self.state not in (CLOSED, LISTEN):
             raise self.failed("listen", errno.EINVAL)
+        if self._has_spoken_ipv4:
+            raise NotImplementedError(
+                "listen() of a socket of IPv6 that has connected by IPv4 is not simulated"
+            )
         if self.state is CLOSED:
             if self._port_held:
                 self._ask_to_listen()
@@ -117,7 +121,6 @@ class ListeningEnd(OpeningEnd):
 
     def accept(self) -> tuple[Self, Any]:
         """The first connection of the queue; ECONNABORTED never comes of itself on Linux."""
-        self.host.descriptors.check()  # the number is taken before anything is looked at (__sys_accept4)
         if self.state is not LISTEN:
             raise self.failed("accept", errno.EINVAL)
         if not self.pending:
