@@ -80,6 +80,8 @@ class _Writer:
         kinds = [kind for kind in self.profile.kinds if not types or kind.split()[1] in types]
         kind = self.draws.pick(kinds or self.profile.kinds)
         self.call("socket", slot, *kind.split())
+        if kind.startswith("inet6") and "v6only" in self.profile.calls.words and self.draws.one_in(4):
+            self.call("setsockopt", slot, ("IPV6_V6ONLY", 1))
         self.scene.put(slot, kind)
         return kind
 

@@ -15,7 +15,7 @@ import attrs
 from .normal import NotSimulated
 from .program import Call, Program
 from .session import Machine, Session, State
-from .words import said
+from .words import kind_of, said
 
 PATIENCE_S = 0.25
 
@@ -37,6 +37,12 @@ class Difference:
     call: Call
     expected: Entry
     found: Entry
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What sort of difference it is: a call and what sort of results it had, or the readiness."""
+        results = kind_of(self.expected[0]), kind_of(self.found[0])
+        return ("readiness",) if self.expected[0] == self.found[0] else (self.call.op, *results)
 
 
 def run(program: Program, machine: Machine, missing: Callable[[str], None] | None = None) -> Log:

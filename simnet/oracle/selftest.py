@@ -154,11 +154,14 @@ class Selftest:
             tally.asked += len(program)
             tally.calls += tally.coverage.add(program, log)
             if isinstance(answer, Difference) and not tally.mismatches:
-                self._look_into(live, tally, seed, program)
+                self._look_into(live, tally, seed, program, answer.kind)
         self._progress(self)
 
-    def _look_into(self, live: LiveKernel, tally: Tally, seed: int, program: Program) -> None:
-        differs = partial(self._differs, live)
+    def _look_into(
+        self, live: LiveKernel, tally: Tally, seed: int, program: Program, kind: tuple[str, ...]
+    ) -> None:
+        """Whether a difference comes back; if it does, the fewest calls that show one of its kind."""
+        differs = partial(self._differs, live, kind)
         if not all(differs(program) for _ in range(RUNS - 1)):
             tally.disturbed += 1
             return
@@ -168,9 +171,10 @@ class Selftest:
         tally.mismatches.append(Mismatch(tally.profile, seed, program, words))
 
     def _differs(
-        self, live: LiveKernel, program: Program, patience_s: float = PATIENCE_S
+        self, live: LiveKernel, kind: tuple[str, ...], program: Program, patience_s: float = PATIENCE_S
     ) -> Difference | None:
-        return live.compare(program, self.first.log(program), patience_s)
+        found = live.compare(program, self.first.log(program), patience_s)
+        return found if found is not None and found.kind == kind else None
 
     def _run_recorded(self) -> None:
         for tally in self.tallies.values():

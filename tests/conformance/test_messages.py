@@ -154,6 +154,37 @@ def test_recvfrom_of_0_at_the_end_is_empty(machine: Machine, stream: str) -> Non
     assert other.recvfrom(0)[0] == b""
 
 
+@STREAMS
+def test_more_buffers_than_1024_are_emsgsize(machine: Machine, stream: str) -> None:
+    """readv(2), IOV_MAX: UIO_MAXIOV is 1024; the kernel looks at the number before anything else."""
+    one, other = connected(machine, stream)
+    assert outcome(one.sendmsg, [b"x"] * 1025) == "EMSGSIZE"
+    assert one.sendmsg([b"x"] * 1024) == 1024
+    arrived(machine, other, 1024)
+    assert outcome(other.recvmsg_into, [bytearray(1)] * 1025) == "EMSGSIZE"
+    assert other.recvmsg_into([bytearray(1)] * 1024)[0] == 1024
+    one.close()
+    assert outcome(one.sendmsg, [b"x"] * 1025) == "EBADF"
+
+
+@STREAMS
+def test_a_control_message_that_nobody_knows_is_einval(machine: Machine, stream: str) -> None:
+    """__sock_cmsg_send, __scm_send: of SOL_SOCKET; those of other levels are passed over."""
+    one, other = connected(machine, stream)
+    assert outcome(one.sendmsg, [b"x"], [(std.SOL_SOCKET, 99, b"data")]) == "EINVAL"
+    assert outcome(other.recv, 1) == "EAGAIN"
+    assert outcome(one.sendmsg, [b"x"], [(std.IPPROTO_IP, 99, b"data")]) == 1
+
+
+def test_without_a_connection_control_messages_are_not_looked_at(machine: Machine) -> None:
+    """tcp_sendmsg_locked: the state comes first."""
+    unknown = [(std.SOL_SOCKET, 99, b"data")]
+    assert outcome(machine.socket().sendmsg, [b"x"], unknown) == "EPIPE"
+    one, _ = machine.pair()
+    one.shutdown(std.SHUT_WR)
+    assert outcome(one.sendmsg, [b"x"], unknown) == "EPIPE"
+
+
 def test_send_of_nothing_reports_a_pending_error(machine: Machine) -> None:
     """CPython asks the kernel for send(b""); tcp_sendmsg runs its checks first."""
     one, other = machine.pair()
@@ -174,6 +205,10 @@ def test_arguments_are_looked_at_before_the_kernel_is_asked(machine: Machine, st
         ("sendall", ("text",), TypeError),
         ("sendto", (b"x",), TypeError),
         ("recv", ("1",), TypeError),
+        ("recv", (1.0,), TypeError),
+        ("recvfrom", (1.0,), TypeError),
+        ("recvmsg", (1.0,), TypeError),
+        ("recv_into", (bytearray(1), 1.0), TypeError),
         ("recv", (-1,), ValueError),
         ("recvmsg", (-1,), ValueError),
         ("sendmsg", (b"x",), TypeError),

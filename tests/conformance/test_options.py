@@ -118,6 +118,32 @@ def test_a_short_buffer_is_einval_to_set_and_cut_to_get(machine: Machine) -> Non
     assert sock.getsockopt(SOL, std.SO_TYPE, 16) == struct.pack("i", std.SOCK_STREAM)
 
 
+def test_no_level_but_the_first_is_for_unix_sockets(machine: Machine) -> None:
+    """sock_no_setsockopt: EOPNOTSUPP, whatever the number."""
+    sock = unix(machine)
+    for level in (std.IPPROTO_IP, std.IPPROTO_IPV6, TCP, std.IPPROTO_UDP, 255):
+        for option in (1, 2, 9999):
+            assert outcome(sock.getsockopt, level, option) == "ENOTSUP"
+            assert outcome(sock.setsockopt, level, option, 1) == "ENOTSUP"
+
+
+def test_a_length_may_be_given_with_none_and_then_there_is_nothing_to_read(machine: Machine) -> None:
+    """socket.setsockopt(level, optname, None, optlen): EFAULT where an int should be, else EINVAL."""
+    sock = fresh(machine)
+    for level, option in ((SOL, std.SO_REUSEADDR), (SOL, std.SO_LINGER), (TCP, std.TCP_NODELAY)):
+        assert outcome(sock.setsockopt, level, option, None, 4) == "EFAULT"
+        assert outcome(sock.setsockopt, level, option, None, 0) == "EINVAL"
+    with pytest.raises(TypeError):
+        sock.setsockopt(SOL, std.SO_REUSEADDR, 1, 4)
+
+
+@pytest.mark.parametrize("value", [1 << 31, -(1 << 31) - 1, 1.5, "1", None])
+def test_what_is_no_int_of_c_is_taken_for_bytes(machine: Machine, value: Any) -> None:
+    """socket.setsockopt tries an int, and then a bytes-like object: TypeError."""
+    with pytest.raises(TypeError):
+        fresh(machine).setsockopt(SOL, std.SO_REUSEADDR, value)
+
+
 def test_an_option_may_be_set_as_bytes(machine: Machine) -> None:
     """socket.setsockopt: an int, or a bytes-like object that represents a buffer."""
     sock = fresh(machine)

@@ -36,8 +36,8 @@ UDP = [
     Infidelity(
         "a datagram that is cut has no MSG_TRUNC",
         "udp.UdpEnd.receive_message",
-        "flags=_TRUNC if len(data) < len(datagram.data) else 0",
-        "flags=0",
+        "room.flags | (_TRUNC if len(data) < len(datagram.data) else 0)",
+        "room.flags",
         "flags",
     ),
     Infidelity(

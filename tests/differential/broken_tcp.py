@@ -259,10 +259,27 @@ TCP = [
     ),
     Infidelity(
         "a wildcard and an address do not conflict",
-        "ports.Ports._rivals",
-        "overlap(other.local[0], other.v6only, address, holder.v6only)",
-        "other.local[0] == address",
+        "ports._meets",
+        "return overlap(theirs, other.v6only, address, holder.v6only)",
+        "return theirs == address",
         "tcp-ports",
+    ),
+]
+
+FAMILIES = [
+    Infidelity(
+        "a wildcard of IPv4 does not meet sockets of IPv6",
+        "ports._meets",
+        "ANY in (address, ipv4_view(theirs)) or",
+        "",
+        "dual",
+    ),
+    Infidelity(
+        "a listener of IPv6 only takes IPv4 too",
+        "ports._declines",
+        "listener.v6only and",
+        "False and",
+        "dual",
     ),
 ]
 

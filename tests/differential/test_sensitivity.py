@@ -15,14 +15,14 @@ from simnet.virtual.kernel.sock import SocketEnd
 from .broken_datagrams import UDP
 from .broken_pipes import PIPES
 from .broken_readiness import EPOLL
-from .broken_tcp import DESCRIPTORS, TCP
+from .broken_tcp import DESCRIPTORS, FAMILIES, TCP
 from .broken_unix import UNIX
 from .broken_urgent import URGENT
 from .infidelities import Infidelity, changed
 
 PATIENCE_S = 0.02
 
-INFIDELITIES = [*TCP, *URGENT, *DESCRIPTORS, *UDP, *UNIX, *PIPES, *EPOLL]
+INFIDELITIES = [*TCP, *FAMILIES, *URGENT, *DESCRIPTORS, *UDP, *UNIX, *PIPES, *EPOLL]
 
 
 @pytest.mark.parametrize("infidelity", INFIDELITIES, ids=lambda infidelity: infidelity.name.replace(" ", "-"))

@@ -16,11 +16,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "interpreter-suites.md
 
 _HEAD = """# The interpreter's own suites
 
-CPython comes with tests of its `select`, `selectors` and `socket` modules. They are run here on virtual
-hosts, unmodified: each test on a host of its own, with `host.modules` in place of the modules of this
-computer. Tests with a server and a client in two threads have two greenlets that take turns.
-`pytest tests/interpreter` runs them where the test package is installed; `python -m tests.interpreter`
-writes this page anew.
+CPython comes with tests of its `select`, `selectors` and `socket` modules, and of modules that are built on
+them. They are run here on virtual hosts, unmodified: each test on a host of its own, with `host.modules` in
+place of the modules of this computer. Tests with a server and a client in two threads have two greenlets that
+take turns. `pytest tests/interpreter` runs them where the test package is installed;
+`python -m tests.interpreter` writes this page anew.
 
 | Python | suite | tests that apply | passed |
 |---|---|---:|---:|

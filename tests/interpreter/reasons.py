@@ -1,18 +1,28 @@
-"""Which tests of the interpreter's suites do not apply to a virtual host, and which apply and do not pass.
+"""Which suites are run; which of their tests do not apply to a virtual host, or do not pass.
 
-Owns the two tables.  Every row has its reason; what is in neither passes.
+Owns the list of suites and the two tables.  Every row has its reason; what is in neither passes.
 """
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-SUITES = ("test_select", "test_poll", "test_epoll", "test_selectors", "test_socket")
+SUITES = {
+    "test_select": (),
+    "test_poll": (),
+    "test_epoll": (),
+    "test_selectors": (),
+    "test_socket": ("test.support.socket_helper",),
+    "test_socketserver": ("socketserver", "test.support.socket_helper"),
+    "test_asyncore": ("asyncore", "test.support.socket_helper"),  # until Python 3.11
+}
+"""The suites, and what else acts on the machine on their behalf."""
 
 _SIGNALS = "sends itself signals; a virtual host has none"
 _PROCESS = "starts another process"
 _FILE = "acts on a file of a disk"
 _KIND = "a kind of socket beyond TCP, UDP and AF_UNIX"
+_THREADS = "looks at its threads; here they are greenlets"
 _C_CODE = "looks at the C code behind the module"
 
 NOT_APPLICABLE = {
@@ -31,6 +41,11 @@ NOT_APPLICABLE = {
     "test_socket.GeneralModuleTests.test__sendfile_use_sendfile": _FILE + ", by sendfile(2)",
     "test_socket.GeneralModuleTests.test_socket_fileno_requires_socket_fd": _FILE,
     "test_socket.GeneralModuleTests.test_sethostname": "gives the machine another name, as only root may",
+    "test_socketserver.*Fork*": _PROCESS,
+    "test_socketserver.*fork*": _PROCESS,
+    "test_socketserver.ErrorHandlerTest.test_threading_not_handled": _THREADS,
+    "test_socketserver.MiscTestCase.test_threads_reaped": _THREADS,
+    "test_asyncore.FileWrapperTest.*": _FILE,
     "test_socket.GeneralModuleTests.testRefCountGetNameInfo": _C_CODE,
     "test_socket.GeneralModuleTests.test_SocketType_is_socketobject": _C_CODE,
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 import _thread
 import fcntl
 import importlib
+import importlib.util
 import os
 import select
 import selectors
@@ -33,15 +34,12 @@ from unittest import mock
 import attrs
 
 from simnet import Network
-from tests.interpreter.reasons import NOT_APPLICABLE, reason
+from tests.interpreter.reasons import NOT_APPLICABLE, SUITES, reason
 from tests.interpreter.threads import Threads
 
 STANDARD = {module.__name__: module for module in (fcntl, os, select, selectors, socket, time)}
 IMPORTED_BY_TESTS = ("fcntl", "select", "selectors", "socket")
 """What some tests import, or patch, by name while they run."""
-
-HELPERS = ("test.support.socket_helper",)
-"""Modules of the test package that act on the machine on behalf of the suites."""
 
 
 @attrs.frozen
@@ -52,8 +50,13 @@ class Outcome:
     trouble: str
 
 
+def available() -> list[str]:
+    """The suites that this Python has."""
+    return [suite for suite in SUITES if importlib.util.find_spec(f"test.{suite}") is not None]
+
+
 def installed(suite: str) -> list[unittest.TestCase]:
-    """All tests of an installed suite, in order; ImportError if the test package is not installed."""
+    """All tests of an installed suite, in order."""
     module = importlib.import_module(f"test.{suite}")
     return list(_flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
 
@@ -95,7 +98,7 @@ def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
     twins = {**_twins(modules), **_helpers(modules.os)}
     twins[id(threading)], twins[id(_thread)] = threads.modules()
     imported = {name: getattr(modules, name) for name in IMPORTED_BY_TESTS}
-    substituted = [importlib.import_module(name) for name in (f"test.{suite}", *HELPERS)]
+    substituted = [importlib.import_module(name) for name in (f"test.{suite}", *SUITES[suite])]
     result = unittest.TestResult()
     with mock.patch.dict(sys.modules, imported), _substituted(substituted, twins), warnings.catch_warnings():
         warnings.simplefilter("ignore")

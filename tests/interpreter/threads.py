@@ -64,6 +64,10 @@ class Threads:
         deadlines = [wait.deadline_ns for wait in waits if wait.deadline_ns is not None]
         self._let_time_pass(call, lambda: any(wait.is_over() for wait in waits), min(deadlines, default=None))
 
+    def deadline_ns(self, timeout: float | None) -> int | None:
+        """When a wait of `timeout` seconds that begins now is over."""
+        return None if timeout is None else self._network.now_ns + round(timeout * SECOND_NS)
+
     def start(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> greenlet:
         """A thread that runs when the one that started it waits."""
 
@@ -130,7 +134,7 @@ class _Event:
         self._flag = False
 
     def wait(self, timeout: float | None = None) -> bool:
-        return self._threads.wait("Event.wait", self.is_set, _deadline_ns(self._threads, timeout))
+        return self._threads.wait("Event.wait", self.is_set, self._threads.deadline_ns(timeout))
 
 
 class _Thread:
@@ -150,11 +154,5 @@ class _Thread:
         return self._thread is not None and not self._thread.dead
 
     def join(self, timeout: float | None = None) -> None:
-        deadline_ns = _deadline_ns(self._threads, timeout)
+        deadline_ns = self._threads.deadline_ns(timeout)
         self._threads.wait("Thread.join", lambda: not self.is_alive(), deadline_ns)
-
-
-def _deadline_ns(threads: Threads, timeout: float | None) -> int | None:
-    if timeout is None:
-        return None
-    return threads._network.now_ns + round(timeout * SECOND_NS)

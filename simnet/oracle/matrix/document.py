@@ -120,7 +120,7 @@ def of(cells: Cells, kind: Kind) -> Cells:
 
 def anchor(title: str) -> str:
     """The anchor that a heading gets."""
-    return title.lower().replace(" ", "-")
+    return title.lower().replace(" ", "-").replace(",", "")
 
 
 # --- differences ---------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def differences(verdict: Verdict) -> Iterator[str]:
     yield "## Differences"
     yield ""
     if not verdict.differences:
-        yield "There is none."
+        yield "No cell differs."
         return
     for reason, found in verdict.explained.items():
         yield f"**{reason.name}** ({number(len(found))} cells)"
@@ -153,6 +153,9 @@ def examples(found: list[Difference]) -> Iterator[str]:
 def not_simulated(verdict: Verdict) -> Iterator[str]:
     yield "## Not simulated"
     yield ""
+    if not verdict.not_simulated:
+        yield "Nothing that the table asks for raises `NotImplementedError`."
+        return
     yield "What raises `NotImplementedError`, by its words, and how many cells need it."
     yield ""
     rows = sorted(verdict.not_simulated.items(), key=lambda item: (-len(item[1]), item[0]))

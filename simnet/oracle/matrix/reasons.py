@@ -31,22 +31,4 @@ class Reason:
         return here and fnmatchcase(live, self.live) and fnmatchcase(virtual, self.virtual)
 
 
-REASONS: tuple[Reason, ...] = (
-    Reason(
-        "A window that nobody announces",
-        "Who has shut down reading, and reads what there is, announces no window for it on Linux: a sender"
-        " that waits for room probes for it, after 200 ms (tcp_cleanup_rbuf). On a virtual host what waits"
-        " arrives at once, and a socket that has shut down both directions answers it with RST.",
-        places=("tcp*/established_rcvfull/*shutdown_rdwr_recv*",),
-        live="*EPIPE*",
-        virtual="*ECONNRESET*",
-    ),
-    Reason(
-        "IPv4 for ever",
-        "A socket of IPv6 that was connecting to an IPv4 address and was disconnected goes on sending by IPv4"
-        " on Linux, wherever it connects to next (ipv6_mapped in net/ipv6/tcp_ipv6.c), so that a SYN to an"
-        " IPv6 address reaches nobody. On a virtual host it is refused.",
-        places=("tcp46/connecting_shut/*connect*", "tcp46/refused_told/*connect*"),
-        live="*EINPROGRESS* => -;-*",
-    ),
-)
+REASONS: tuple[Reason, ...] = ()

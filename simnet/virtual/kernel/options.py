@@ -274,9 +274,9 @@ def by_number(end: SocketEnd, level: int, number: int) -> Option | None:
 
 def missing(end: SocketEnd, level: int, number: int, is_read: bool) -> Exception:
     """What is raised for an option that is not in the table: it is not simulated, or is none."""
-    levels = {_SOL_SOCKET, int(end.proto)}
+    levels = {_SOL_SOCKET}
     if _over_ip(end):
-        levels |= {_IP, _IPV6} if _over_ipv6(end) else {_IP}
+        levels |= {int(end.proto), _IP, _IPV6} if _over_ipv6(end) else {int(end.proto), _IP}
     if level in levels and (level not in _ON_LINUX or number in _ON_LINUX[level]):
         return not_simulated(level, number)
     # The functions of IPv4 and of AF_UNIX answer a level that they do not know so.

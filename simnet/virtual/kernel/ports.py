@@ -16,7 +16,6 @@ from typing import Protocol
 import attrs
 
 from ...units import SECOND_NS
-from . import port_buckets
 from .addresses import ANY, ANY6, Inet, ipv4_view, is_ipv6, is_loopback, overlap
 from .port_buckets import Bucket
 
@@ -67,7 +66,7 @@ def _bars(other: Binding, holder: Binding) -> bool:
     return not (other.reuse_port and holder.reuse_port)
 
 
-@attrs.frozen
+@attrs.define
 class _TimeWait:
     """A port that remembers its last connection for a while."""
 
@@ -103,18 +102,18 @@ class Ports:
 
     # --- taking one ------------------------------------------------------------------------------
 
-    def take(self, holder: Holder, address: str, port: int, now_ns: int, listens: bool = False) -> None:
-        """Bind `holder` to the port, or to an ephemeral one if `port` is 0; it may be listen() that asks.
+    def take(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
+        """Bind `holder` to the port, or to an ephemeral one if `port` is 0.
 
         Raises OSError(EADDRINUSE) as Linux would.
         """
         if port == 0:
             port = self._free(now_ns) or self._free_at(holder, address, now_ns)
-        elif self._is_barred(holder, address, port, listens, now_ns):
+        elif self._is_barred(holder, address, port, now_ns):
             port = 0
         if not port:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        self._remember(holder, address, port, listens, now_ns)
+        self._remember(holder, address, port, now_ns)
         holder.local = (address, port)
         self.share(holder)
 
@@ -124,9 +123,9 @@ class Ports:
         Raises OSError(EADDRINUSE) if it may not listen there.
         """
         address, port = holder.local
-        if self._is_barred(holder, address, port, True, now_ns):
+        if self._is_barred(holder, address, port, now_ns):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        self._remember(holder, address, port, True, now_ns)
+        self._remember(holder, address, port, now_ns)
 
     def take_to_connect(self, holder: Holder, address: str, remote: Inet, now_ns: int) -> None:
         """Give `holder` an ephemeral port for a connection to `remote` (__inet_hash_connect).
@@ -137,30 +136,32 @@ class Ports:
         if not port:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         if port not in self._held:
-            self._buckets[port] = port_buckets.of_connect()
+            self._buckets.pop(port, None)
         holder.local = (address, port)
         self.share(holder)
 
-    def _is_barred(self, holder: Holder, address: str, port: int, listens: bool, now_ns: int) -> bool:
+    def _is_barred(self, holder: Holder, address: str, port: int, now_ns: int) -> bool:
         """inet_csk_get_port."""
         bucket = self._bucket(port, now_ns)
-        if bucket is None or bucket.lets_in(holder, address, listens):
+        if bucket is not None and bucket.lets_in(holder, address):
             return False
         return self.conflicts(holder, address, port, now_ns)
 
     def _bucket(self, port: int, now_ns: int) -> Bucket | None:
-        """What is remembered of a port; None if nobody holds it."""
-        if port in self._held or self._still_waiting(port, now_ns):
-            return self._buckets.get(port)
-        self._buckets.pop(port, None)
-        return None
+        """What is remembered of a port; None if that is nothing."""
+        bucket = self._buckets.get(port)
+        if bucket is not None and port not in self._held and not self._still_waiting(port, now_ns):
+            del self._buckets[port]  # with the last who had the port the memory goes
+            return None
+        return bucket
 
-    def _remember(self, holder: Holder, address: str, port: int, listens: bool, now_ns: int) -> None:
+    def _remember(self, holder: Holder, address: str, port: int, now_ns: int) -> None:
         bucket = self._bucket(port, now_ns)
-        if bucket is None:
-            self._buckets[port] = port_buckets.first(holder, address, listens)
-        else:
-            bucket.note(holder, address, listens)
+        if bucket is not None:
+            bucket.note(holder, address)
+        elif holder.reuse_port:
+            bucket = self._buckets[port] = Bucket()
+            bucket.note(holder, address)
 
     def conflicts(self, holder: Holder, address: str, port: int, now_ns: int) -> bool:
         """Whether somebody else's binding bars this one (inet_csk_bind_conflict; bind() and listen() ask)."""
@@ -210,13 +211,13 @@ class Ports:
     def linger(self, holder: Holder, now_ns: int) -> None:
         """Leave TIME_WAIT behind in `holder`'s place."""
         note = _TimeWait(
-            local=holder.local,
-            remote=holder.remote,
-            reuse_address=holder.reuse_address,
-            reuse_port=holder.reuse_port,
-            v6only=holder.v6only,
-            shares_port=holder.shares_port,
-            since_ns=now_ns,
+            holder.local,
+            holder.remote,
+            holder.reuse_address,
+            holder.reuse_port,
+            holder.v6only,
+            holder.shares_port,
+            now_ns,
         )
         self._still_waiting(holder.local[1], now_ns)  # forgets what is over
         self._waiting.setdefault(holder.local[1], deque()).append(note)

@@ -208,6 +208,8 @@ class SocketEnd(file.File):
         option = by_number(self, level, number)
         if option is None:
             raise missing(self, level, number, is_read=False)
+        if value is None:  # NULL with a length (socket.setsockopt)
+            raise self.failed("setsockopt", errno.EFAULT)
         if option.set is not None:
             option.set(self, value)
         elif option.get is not None:

@@ -31,7 +31,6 @@ from .tcp_states import (
     STATE_NUMBERS,
     SYN_RECEIVED,
     SYN_SENT,
-    Event,
     State,
 )
 from .tcp_window import FIN_UNDER_WAY
@@ -215,13 +214,6 @@ class TcpEnd(DataEnd):
         self.calls = UNCONNECTED
         self.refit()
         self.wake()
-
-    def _change(self, event: Event) -> None:
-        if self.state is SYN_SENT:
-            self.host.ports.asks_no_more(self)
-        super()._change(event)
-        if self.orphan and self.state is FIN_WAIT_2:
-            self._await_fin()
 
     def _await_fin(self) -> None:
         """The peer's FIN is awaited for a while only (tcp_fin_timeout; tcp(7), TCP_LINGER2)."""

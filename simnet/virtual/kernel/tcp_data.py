@@ -14,6 +14,7 @@ from typing import Any
 
 from ...trace import Kind
 from .buffers import ByteQueue
+from .control import check_socket_level
 from .sock import Message, flag_names
 from .tcp_listener import ListeningEnd
 from .tcp_states import CAN_SEND, CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT
@@ -169,6 +170,10 @@ class DataEnd(ListeningEnd):
 
     def send_message(self, data: bytes, flags: int, address: Any, control: list[tuple[int, int, Any]]) -> int:
         """tcp_sendmsg does not look at the address; control messages of other levels mean nothing to it."""
+        if control and self.state in CAN_SEND:
+            for level, kind, _ in control:
+                if level == std.SOL_SOCKET:
+                    check_socket_level(kind)
         return self.send(data, flags)
 
     def receive_message(self, size: int, flags: int, control_size: int) -> Message:

@@ -51,7 +51,7 @@ class ListeningEnd(OpeningEnd):
             if self._port_held:
                 self._ask_to_listen()
             else:
-                self.host.ports.take(self, self.local[0], 0, self.net.now_ns, listens=True)
+                self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
                 self._port_held = True
             self.net.register_listener(self)
         self.backlog = max(backlog, 0)

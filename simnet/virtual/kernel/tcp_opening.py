@@ -284,9 +284,11 @@ class OpeningEnd(UrgentEnd):
 
     def on_crossing_syn(self, syn: Syn) -> None:
         """A SYN arrived from where ours went (RFC 9293, section 3.5): simultaneous open."""
-        self.peer = syn.opener
+        self._meet(syn.opener)
+        syn.opener._meet(self)  # whose own SYN may have got lost
         self._change(GOT_SYN)
-        self.fill_window()
+        self._unsent.clear()  # our SYN, which would have been sent again
+        self._attempts = 0
         self.transmit(SYN_ACK)
 
     def failed(self, call: str, reason: int) -> OSError:

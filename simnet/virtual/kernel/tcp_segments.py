@@ -19,6 +19,8 @@ from .tcp_retransmit import RTO_FIRST_NS, SendingEnd
 from .tcp_states import (
     CLOSE_WAIT,
     CLOSED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
     GOT_ACK,
     GOT_FIN,
     GOT_SYN_ACK,
@@ -49,6 +51,7 @@ from .tcp_wire import (
 
 __all__ = ["CUT_PAUSE_NS", "Segment", "SegmentEnd", "Syn", "Timer"]
 
+_FIN_WAIT = frozenset({FIN_WAIT_1, FIN_WAIT_2})
 _ARRIVE, _ESTABLISHED, _FIN = int(Kind.ARRIVE), int(Kind.ESTABLISHED), int(Kind.FIN)
 
 
@@ -98,7 +101,7 @@ class SegmentEnd(SendingEnd):
     @property
     def _is_past_reading(self) -> bool:
         """Whether nobody will ever read what comes now (tcp_rcv_state_process)."""
-        return self.receive_shut and (self.orphan or self.send_shut)
+        return self.receive_shut and self.state in _FIN_WAIT
 
     def _refuse_data(self) -> None:
         self._refuse()

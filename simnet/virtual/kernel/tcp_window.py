@@ -36,7 +36,9 @@ from .tcp_states import (
     CLOSING,
     ESTABLISHED,
     FIN_WAIT_1,
+    FIN_WAIT_2,
     LAST_ACK,
+    SYN_SENT,
     SYNCHRONIZED,
     Event,
     State,
@@ -163,6 +165,10 @@ class WindowEnd(SocketEnd):
         """A segment has arrived, or a timer of this end is due."""
 
     @abstractmethod
+    def _await_fin(self) -> None:
+        """Our FIN is acknowledged, and no program has a descriptor of this end any more."""
+
+    @abstractmethod
     def _fell(self, was: State, lingers: bool) -> None:
         """The end fell to CLOSED; whether it leaves TIME_WAIT behind."""
 
@@ -207,6 +213,12 @@ class WindowEnd(SocketEnd):
         self.free += self.capacity
         self.room += self.receive_buffer
         self.refit()
+
+    def _meet(self, peer: SegmentEnd) -> None:
+        """A SYN tells who the peer is."""
+        if self.peer is not peer:
+            self.peer = peer
+            self.fill_window()
 
     def consumed(self, size: int) -> None:
         """The program has read `size` bytes of a connection on which somebody waits for that."""
@@ -262,10 +274,14 @@ class WindowEnd(SocketEnd):
     def _change(self, event: Event) -> None:
         """Take one step of the table, and what follows from it."""
         was = self.state
+        if was is SYN_SENT:
+            self.host.ports.asks_no_more(self)  # type: ignore[arg-type]
         self.state = tcp_states.advance(was, event)
         if self.state is CLOSED:
             self.send_shut = self.receive_shut = True
             self._fell(was, tcp_states.lingers(was, event))
+        elif self.state is FIN_WAIT_2 and self.orphan:
+            self._await_fin()
         self.refit()
 
     def abort(self, reason: int) -> None:
@@ -281,12 +297,17 @@ class WindowEnd(SocketEnd):
     def refit(self) -> None:
         """Bar or open the fast path for `send` and `arrive`, after anything changed that they ask."""
         state, path, free, room = self.state, self.path, self.free, self.room
-        is_plain = self.least_readable == 1 and self.mark is None
-        self.ordinary = (
-            is_plain and state is ESTABLISHED and not (self.send_shut or self.receive_shut or self.so_error)
-        )
         if free < 0:
             free += BARRED
+        if room < _HALF_BARRED:
+            room += BARRED
+        if state not in SYNCHRONIZED:
+            self.ordinary = False
+            self.free, self.room = free - BARRED, room - BARRED
+            return
+        is_plain = self.least_readable == 1 and self.mark is None
+        is_shut = self.send_shut or self.receive_shut
+        self.ordinary = is_plain and state is ESTABLISHED and not (is_shut or self.so_error)
         if (
             state in CAN_SEND
             and not (self.send_shut or self.so_error or self.watched or self._unsent)
@@ -299,15 +320,7 @@ class WindowEnd(SocketEnd):
             self.free = free
         else:
             self.free = free - BARRED
-        if room < _HALF_BARRED:
-            room += BARRED
-        may_store = (
-            is_plain
-            and self.keepalive is None
-            and state in SYNCHRONIZED
-            and not self.receive_shut
-            and self._overflow is None
-        )
+        may_store = is_plain and not self.receive_shut and self._overflow is None and self.keepalive is None
         self.room = room if may_store else room - BARRED
 
     def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:

@@ -6,26 +6,21 @@ what is told of a datagram that came (ip6_datagram_recv_specific_ctl).
 
 from __future__ import annotations
 
-import errno
-import os
 import socket as std
 import struct
 from typing import TYPE_CHECKING, Any
 
 from .addresses import is_ipv6, is_multicast
-from .control import ControlRoom
+from .control import ControlRoom, check_socket_level, refuse
 from .datagrams import PLAIN, Datagram, Marks
-from .options import not_simulated
 
 if TYPE_CHECKING:
     from .udp_addressing import AddressedEnd
 
-_SCM_CREDENTIALS = 2
 _IPV6 = int(std.IPPROTO_IPV6)
 _IP_TOS, _IP_TTL = std.IP_TOS, std.IP_TTL
 
 # What Linux knows and a virtual host does not.
-_SOCKET_LEVEL = (12, 36, 37, 61)  # SO_PRIORITY, SO_MARK, SO_TIMESTAMPING, SO_TXTIME
 _IP_LEVEL = (7, 8)  # IP_RETOPTS, IP_PKTINFO
 _IPV6_LEVEL = (2, 3, 4, 5, 6, 8, 11, 50, 54, 55, 57, 59, 62)  # IPV6_PKTINFO and others
 _UDP_SEGMENT = 103
@@ -60,14 +55,14 @@ def tell(end: AddressedEnd, datagram: Datagram, room: ControlRoom) -> None:
 def _check(control: list[tuple[int, int, Any]], version: int) -> None:
     for level, kind, item in control:
         data = bytes(item)
-        if level == std.SOL_SOCKET and kind not in (std.SCM_RIGHTS, _SCM_CREDENTIALS):
-            _refuse(level, kind, _SOCKET_LEVEL)
+        if level == std.SOL_SOCKET:
+            check_socket_level(kind)
         elif level == std.IPPROTO_UDP:
-            _refuse(level, kind, (_UDP_SEGMENT,))
+            refuse(level, kind, (_UDP_SEGMENT,))
         elif level == _IPV6 and version == 6 and not _is_mark(kind, data):
-            _refuse(level, kind, _IPV6_LEVEL)
+            refuse(level, kind, _IPV6_LEVEL)
         elif level == std.IPPROTO_IP and version == 4 and not _is_sound(kind, data):
-            _refuse(level, kind, _IP_LEVEL)
+            refuse(level, kind, _IP_LEVEL)
 
 
 def _is_sound(kind: int, data: bytes) -> bool:
@@ -81,9 +76,3 @@ def _is_mark(kind: int, data: bytes) -> bool:
     """A hop limit or a traffic class, as they must be; -1 stands for the socket's own."""
     is_known = kind in (std.IPV6_HOPLIMIT, std.IPV6_TCLASS)
     return is_known and len(data) == 4 and -1 <= struct.unpack("i", data)[0] <= 255
-
-
-def _refuse(level: int, kind: int, known: tuple[int, ...]) -> None:
-    if kind in known:
-        raise not_simulated(level, kind)
-    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))

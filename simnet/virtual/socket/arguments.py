@@ -52,6 +52,7 @@ def room_in(call: str, view: memoryview, size: int) -> int:
     if view.readonly:
         name = type(view.obj).__name__
         raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {name}")
+    size = operator.index(size)
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
     if size > len(view):

@@ -126,12 +126,14 @@ class VirtualSocket(DataSocket):
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
         # As the C function tries: an int; then None with a length; then bytes.
-        if isinstance(value, int) and optlen is None:
-            value = c_int(value)
+        if isinstance(value, int) and optlen is None and -0x8000_0000 <= value <= 0x7FFF_FFFF:
+            value = int(value)
         elif optlen is None:
             value = bytes_of(value)
         elif value is not None:
             raise TypeError("setsockopt() takes a length only with None")
+        elif not 4 <= optlen <= 0x7FFF_FFFF:
+            value = b""
         self._end.setsockopt(level, option, value)
 
     def __getattr__(self, name: str) -> NoReturn:

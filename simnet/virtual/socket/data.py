@@ -6,10 +6,12 @@ business of the end.
 
 from __future__ import annotations
 
+import errno
 import socket as std
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
+from operator import index
 from typing import Any, NoReturn
 
 from ...transport import IN, OUT, Address
@@ -17,6 +19,7 @@ from ..kernel.sock import Message, SocketEnd
 from .arguments import bytes_of, c_int, control_message, members, room_in
 from .descriptor import DescriptorHolder
 
+_BUFFERS_MAX = 1024  # UIO_MAXIOV
 _DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
 _WAITALL, _PEEK, _OOB = int(std.MSG_WAITALL), int(std.MSG_PEEK), int(std.MSG_OOB)
 
@@ -89,10 +92,16 @@ class DataSocket(DescriptorHolder):
         address: Address = None,
         /,
     ) -> int:
-        data = b"".join(map(bytes_of, members("sendmsg", 1, buffers)))
+        pieces = [bytes_of(buffer) for buffer in members("sendmsg", 1, buffers)]
         control = [control_message(item) for item in members("sendmsg", 2, ancdata)]
         target = None if address is None else self._end.given("sendmsg", address)
-        return self._send_message("sendmsg", data, flags, target, control)
+        self._count(pieces)
+        return self._send_message("sendmsg", b"".join(pieces), flags, target, control)
+
+    def _count(self, buffers: list[Any]) -> None:
+        """EMSGSIZE for more buffers than the kernel takes (copy_msghdr_from_user)."""
+        if len(buffers) > _BUFFERS_MAX:
+            raise self._end.failed("sendmsg", errno.EMSGSIZE)
 
     def _send_message(
         self, call: str, data: bytes, flags: int, target: Any, control: list[tuple[int, int, Any]]
@@ -119,6 +128,8 @@ class DataSocket(DescriptorHolder):
     # --- receiving -------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
+        if size.__class__ is not int:
+            size = index(size)
         if size <= 0:
             if size < 0:
                 raise ValueError("negative buffersize in recv")
@@ -149,6 +160,7 @@ class DataSocket(DescriptorHolder):
             return len(data)
 
     def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Address]:
+        size = index(size)
         if size < 0:
             raise ValueError("negative buffersize in recvfrom")
         message = self._receive("recvfrom", size, flags)
@@ -163,6 +175,7 @@ class DataSocket(DescriptorHolder):
     def recvmsg(
         self, size: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Address]:
+        size = index(size)
         if size < 0:
             raise ValueError("negative buffer size in recvmsg()")
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
@@ -179,6 +192,8 @@ class DataSocket(DescriptorHolder):
             raise TypeError("recvmsg_into() argument 1 must be an iterable of buffers to write to")
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
+        if not self._timeout or self._end.poll_mask() & IN:  # else it is waited for a message first
+            self._count(views)
         message = self._receive("recvmsg_into", sum(map(len, views)), flags, ancbufsize)
         at = 0
         for view in views:
