@@ -386,3 +386,16 @@ def test_seqpacket_keeps_boundaries_and_ends(machine: Machine) -> None:
     assert outcome(other.recv, 10) == "EAGAIN"
     one.close()
     assert other.recv(10) == b""
+
+
+@pytest.mark.parametrize(
+    ("records", "error"),
+    [([b""], "-"), ([b"", b""], "ECONNRESET"), ([b"", b"x"], "ECONNRESET"), ([b"x", b""], "ECONNRESET")],
+)
+def test_one_empty_record_may_be_left_unread(machine: Machine, records: list[bytes], error: str) -> None:
+    """unix_release_sock passes over a first buffer without bytes: it may be an urgent byte's place."""
+    one, other = pair(machine, std.SOCK_SEQPACKET)
+    for record in records:
+        one.send(record)
+    other.close()
+    assert error_of(one) == error

@@ -108,6 +108,23 @@ def test_sendall_waits_again_and_again(machine: Machine, stream: str) -> None:
     drain(machine, other)
 
 
+@STREAMS
+def test_sendmsg_that_may_wait_returns_when_everything_is_queued(machine: Machine, stream: str) -> None:
+    """send(2): it blocks until the message fits; a part is for who does not want to wait."""
+    one, other = connected(machine, stream)
+    whole, is_sent = bytes(1 << 20), False
+
+    def take() -> None:
+        take_all(other)
+        if not is_sent:
+            machine.meanwhile(take, 0.002)
+
+    one.setblocking(True)
+    machine.meanwhile(take)
+    assert one.sendmsg([whole[:1000], whole[1000:]]) == len(whole)
+    is_sent = True
+
+
 @pytest.mark.parametrize("stream", ["unix", "socketpair"])
 def test_send_that_waits_is_told_that_the_peer_is_gone(machine: Machine, stream: str) -> None:
     """unix_release_sock: the peer had unread data, so there is an error; the next send() says EPIPE."""

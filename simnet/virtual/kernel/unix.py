@@ -257,7 +257,8 @@ class UnixEnd(SocketEnd):
         """unix_release_sock."""
         self.note(_CLOSE, 0)
         self.watchers = ()
-        self.host.unix_names.forget(self)
+        if self.name:
+            self.host.unix_names.forget(self)
         self.is_dead = True
         self.send_shut = self.receive_shut = True
         peer, self.peer = self.peer, None

@@ -137,8 +137,12 @@ class UnixConnectionEnd(UnixEnd):
 
     @property
     def leaves_unread(self) -> bool:
-        """Whether the peer has sent what nobody will read."""
-        return bool(self.queue)
+        """Whether the peer has sent what nobody will read.
+
+        A first piece that is empty does not count: it is the place of an urgent byte that was read, or a
+        record without a byte.
+        """
+        return len(self.queue) > 1 or (len(self.queue) == 1 and self.queue[0].unread > 0)
 
     def tell_close(self, peer: UnixEnd) -> None:
         """The peer is told of a reset if something was left unread, or nobody has accepted."""

@@ -269,11 +269,6 @@ class UnixStreamEnd(UnixConnectionEnd):
 
     # --- ending ----------------------------------------------------------------------------------
 
-    @property
-    def leaves_unread(self) -> bool:
-        """The place of an urgent byte that was read counts for nothing."""
-        return any(piece.unread for piece in self.queue)
-
     def close(self) -> None:
         self.urgent = None
         super().close()

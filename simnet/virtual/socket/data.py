@@ -106,15 +106,16 @@ class DataSocket(DescriptorHolder):
     def _send_message(
         self, call: str, data: bytes, flags: int, target: Any, control: list[tuple[int, int, Any]]
     ) -> int:
-        end = self._end
+        end, sent = self._end, -1
         if not self._timeout:
-            try:
-                return end.send_message(data, flags, target, control)
-            except BlockingIOError:
-                pass
-        return self._patiently(  # type: ignore[no-any-return]
-            call, OUT, flags, partial(end.send_message, data, flags, target, control)
-        )
+            with suppress(BlockingIOError):
+                sent = end.send_message(data, flags, target, control)
+        if sent < 0:
+            system_call = partial(end.send_message, data, flags, target, control)
+            sent = self._patiently(call, OUT, flags, system_call)
+        if end.is_nonblocking or flags & _DONTWAIT:
+            return sent
+        return self._send_rest(end, data, flags, sent)
 
     sendfile = std.socket.sendfile
 
