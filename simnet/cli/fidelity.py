@@ -33,8 +33,22 @@ KINDS = ("tcp4", "tcp6", "tcp46", "udp4", "udp6", "udp46", "unix", "unixdg", "un
     metavar="FILE",
     help="Compare with what FILE recorded of a live kernel, and do not ask one.",
 )
-@click.option("--pairs", type=click.IntRange(1), metavar="N", help="N pairs of operations, not the table.")
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Which pairs.")
+@click.option(
+    "--sequences",
+    "count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="N sequences of operations, not the table.",
+)
+@click.option(
+    "--length",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    metavar="N",
+    help="Operations of a sequence.",
+)
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Which sequences.")
 @click.option(
     "--write",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -43,7 +57,13 @@ KINDS = ("tcp4", "tcp6", "tcp46", "udp4", "udp6", "udp46", "unix", "unixdg", "un
 )
 @click.option("--show", default=20, show_default=True, metavar="N", help="How many differences to print.")
 def fidelity(
-    kinds: tuple[str, ...], recorded: Path | None, pairs: int | None, seed: int, write: Path | None, show: int
+    kinds: tuple[str, ...],
+    recorded: Path | None,
+    count: int | None,
+    length: int,
+    seed: int,
+    write: Path | None,
+    show: int,
 ) -> int:
     """Make every call on sockets in every state, on the live kernel and on a virtual host, and compare.
 
@@ -51,31 +71,41 @@ def fidelity(
 
     Exit status 0 if every difference has a reason, 1 if one has none, 2 if the live kernel cannot be asked.
     """
-    if write is not None and (kinds or recorded or pairs):
+    if write is not None and (kinds or recorded or count):
         raise UsageError("--write is for the whole table of a live kernel, and goes with nothing but --show")
-    if recorded is not None and pairs:
-        raise UsageError("--pairs asks the live kernel, and no record has any")
-    found = _ask(kinds or KINDS, recorded, pairs, seed)
+    if recorded is not None and count:
+        raise UsageError("--sequences asks the live kernel, and no record has any")
+    kinds = kinds or KINDS
+    if recorded is not None:
+        found = _with_record(recorded, kinds)
+    else:
+        found = _with_live_kernel(kinds, (count, length, seed) if count else None)
     _print(found, show)
     if write is not None:
         _write(found, write)
     return 1 if found.verdict.unexplained else 0
 
 
-def _ask(kinds: tuple[str, ...], recorded: Path | None, pairs: int | None, seed: int) -> Survey:
+def _with_record(recorded: Path, kinds: tuple[str, ...]) -> Survey:
     from ..oracle.matrix.record import load
-    from ..oracle.matrix.survey import survey, survey_of_pairs, survey_of_record
+    from ..oracle.matrix.survey import survey_of_record
+
+    return survey_of_record(load(recorded), kinds, _tell)
+
+
+def _with_live_kernel(kinds: tuple[str, ...], draw: tuple[int, int, int] | None) -> Survey:
+    from ..oracle.matrix.sequences import drawn
+    from ..oracle.matrix.survey import survey, survey_of_sequences
     from ..oracle.namespace import NoNamespace
 
-    def tell(line: str) -> None:
-        click.echo(line, err=True)
-
-    if recorded is not None:
-        return survey_of_record(load(recorded), kinds, tell)
     try:
-        return survey_of_pairs(kinds, pairs, seed, tell) if pairs else survey(kinds, tell)
+        return survey(kinds, _tell) if draw is None else survey_of_sequences(drawn(kinds, *draw), _tell)
     except NoNamespace as why:
         raise UsageError(f"the live kernel cannot be asked: {why}; --recorded FILE does without") from None
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _print(found: Survey, show: int) -> None:

@@ -7,10 +7,10 @@ import pytest
 from simnet.oracle.matrix.bench import Bench, Situation
 from simnet.oracle.matrix.cells import Place, make, make_one, names, places, written
 from simnet.oracle.matrix.kinds import KINDS
-from simnet.oracle.matrix.pairs import drawn
 from simnet.oracle.matrix.reasons import Reason
 from simnet.oracle.matrix.record import grouped, ungrouped
 from simnet.oracle.matrix.registry import Registry
+from simnet.oracle.matrix.sequences import drawn, shortened
 from simnet.virtual import Network
 
 
@@ -131,7 +131,7 @@ def test_kinds_of_one_family_have_the_same_table():
     assert of["unix"] == of["unixseq"]
 
 
-def test_operations_of_a_pair_are_made_one_after_the_other():
+def test_operations_of_a_sequence_are_made_one_after_the_other():
     b = bench()
 
     def operate(b: Bench, s: Situation) -> list[str]:
@@ -140,11 +140,25 @@ def test_operations_of_a_pair_are_made_one_after_the_other():
     assert make_one(b, fresh, operate, operate) == "ok => -;- + ok"
 
 
-def test_the_same_seed_draws_the_same_pairs():
-    pairs = drawn(["udp4", "unix"], 50, seed=3)
-    assert pairs == drawn(["udp4", "unix"], 50, seed=3)
-    assert pairs != drawn(["udp4", "unix"], 50, seed=4)
-    assert {place.kind for place in pairs} == {"udp4", "unix"}
+def test_the_same_seed_draws_the_same_sequences():
+    sequences = drawn(["udp4", "unix"], 50, length=3, seed=3)
+    assert sequences == drawn(["udp4", "unix"], 50, length=3, seed=3)
+    assert sequences != drawn(["udp4", "unix"], 50, length=3, seed=4)
+    assert {place.kind for place in sequences} == {"udp4", "unix"}
+    assert {place.operation.count("+") for place in sequences} == {2}
+
+
+def test_a_sequence_that_differs_loses_what_the_difference_does_not_need():
+    """The virtual side is wrong wherever `close` comes before `recv`."""
+
+    def wrong(wanted: list[Place]) -> dict[Place, str]:
+        return {place: "wrong" if "close" in place.operation.partition("recv")[0] else "" for place in wanted}
+
+    def right(wanted: list[Place]) -> dict[Place, str]:
+        return dict.fromkeys(wanted, "")
+
+    place = Place("tcp4", "fresh", "send+close+listen+recv+accept")
+    assert shortened(place, right, wrong).operation == "close"
 
 
 def test_answers_are_grouped_by_state_and_read_back():

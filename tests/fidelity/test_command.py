@@ -45,20 +45,20 @@ def test_without_a_namespace_it_says_what_else_can_be_done(monkeypatch):
     assert "unshare(2) says Operation not permitted; --recorded FILE does without" in done.stderr
 
 
-def test_pairs_are_asked_of_the_live_kernel():
-    done = fidelity("--pairs", 200, "--kind", "udp4")
+def test_sequences_are_asked_of_the_live_kernel():
+    done = fidelity("--sequences", 200, "--kind", "udp4")
     if done.exit_code == 2:
         pytest.skip(done.stderr.strip())
     assert "cells: " in done.stdout
     assert "+" in done.stdout or done.exit_code == 0
 
 
-def test_pairs_have_no_record():
-    done = fidelity("--pairs", 200, "--recorded", RECORD)
+def test_sequences_have_no_record():
+    done = fidelity("--sequences", 200, "--recorded", RECORD)
     assert (done.exit_code, done.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("more", [("--kind", "udp4"), ("--recorded", RECORD), ("--pairs", 3)])
+@pytest.mark.parametrize("more", [("--kind", "udp4"), ("--recorded", RECORD), ("--sequences", 3)])
 def test_a_part_of_the_table_is_not_written(tmp_path, more):
     done = fidelity("--write", tmp_path, *more)
     assert done.exit_code == 2

@@ -10,6 +10,7 @@ in terms of the standard modules, and run on the live kernel and on a virtual ho
 ``receiving``, ``sending``, ``lifecycle``, ``reactions``, ``settings``    operations
 ``cells``        one cell, and all of them
 ``live``, ``virtual``     where cells are made
+``sequences``    several operations in a row
 ``verdict``, ``reasons``  which cells differ, and which of the differences have a reason
 ``record``, ``document``  the files they are kept in
 """

@@ -37,8 +37,8 @@ NOT_SIMULATED = "NotImplementedError: "
 class Place:
     """Where a cell is in the table.
 
-    Two operations with a + between are made one after the other.  The table has no such cell, but
-    `pairs` draws some.
+    Operations with a + between are made one after the other.  The table has no such cell, but `sequences`
+    draws some.
     """
 
     kind: str

@@ -50,7 +50,7 @@ operation is made on a socket in each state, on the live kernel and on a virtual
 and the readiness afterwards, of the socket and of its peer.
 
 `make fidelity` asks both kernels and writes this page and `fidelity.json` beside it, which has every cell. `simnet fidelity`
-only compares.
+only compares; `simnet fidelity --sequences N` compares operations in a row, of which there are too many for a page.
 """  # noqa: E501, a page is wider than code
 
 READING = """

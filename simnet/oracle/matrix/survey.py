@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import attrs
 
 from .cells import Cells, Place, places
 from .live import live_cells
-from .pairs import drawn
 from .record import Record
+from .sequences import shortened
 from .verdict import Verdict, judge
 from .virtual import virtual_cells
 
@@ -62,12 +62,17 @@ def survey(kinds: Iterable[str], tell: Callable[[str], None]) -> Survey:
     return Survey(platform.release(), live, virtual, unstable)
 
 
-def survey_of_pairs(kinds: Sequence[str], count: int, seed: int, tell: Callable[[str], None]) -> Survey:
-    """The same of `count` pairs of operations in place of the table."""
-    wanted = drawn(kinds, count, seed)
+def survey_of_sequences(wanted: list[Place], tell: Callable[[str], None]) -> Survey:
+    """The same of sequences of operations in place of the table; those that differ are made short."""
     live, unstable = asked_twice(wanted)
-    tell(f"{len(live)} pairs")
-    return Survey(platform.release(), live, virtual_cells(wanted), unstable)
+    virtual = virtual_cells(wanted)
+    tell(f"{len(live)} sequences")
+    for place in [place for place in wanted if live.get(place) != virtual.get(place)]:
+        short = shortened(place, live_cells, virtual_cells)
+        for cells, ask in ((live, live_cells), (virtual, virtual_cells)):
+            cells.pop(place, None)
+            cells |= ask([short])
+    return Survey(platform.release(), live, virtual, unstable)
 
 
 def asked_twice(wanted: list[Place]) -> tuple[Cells, list[Place]]:
