@@ -37,7 +37,7 @@ SYSCTLS = {
     "net/ipv4/tcp_invalid_ratelimit": "0",  # every segment that is out of order is acknowledged
     "net/ipv4/tcp_challenge_ack_limit": "1000000000",
     "net/ipv4/tcp_max_tw_buckets": "1000000",  # TIME_WAIT does not end early
-    "net/ipv4/ip_local_port_range": "32768 60999",  # explicit ports are below
+    "net/ipv4/ip_local_port_range": "4096 65535",  # a port is seldom chosen twice; explicit ones are below
 }
 
 

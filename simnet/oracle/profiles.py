@@ -51,10 +51,10 @@ _STREAM = (
     "about 1 at_mark 1"
 )
 _DATAGRAM = (
-    "socket 4 bound 4 mates 3 claim 2 rivals 2 bind 4 connect 6 connect_ex 1 send 8 sendto 12 sendmsg 3 "
-    "recv 6 recvfrom 8 recvmsg 3 recv_into 1 recvfrom_into 1 recvmsg_into 1 shutdown 3 close 4 take_error 3 "
-    "getsockname 3 getpeername 3 reuse 3 listen 1 accept 1 write 1 read 1 dup 1 getsockopt 1 setsockopt 2 "
-    "about 1 poll 1 set_linger 1"
+    "control 2 socket 4 bound 4 mates 3 claim 2 rivals 2 bind 4 connect 6 connect_ex 1 send 8 sendto 12 "
+    "sendmsg 3 recv 6 recvfrom 8 recvmsg 3 recv_into 1 recvfrom_into 1 recvmsg_into 1 shutdown 3 close 4 "
+    "take_error 3 getsockname 3 getpeername 3 reuse 3 listen 1 accept 1 write 1 read 1 dup 1 getsockopt 1 "
+    "setsockopt 2 about 1 poll 1 set_linger 1"
 )
 
 PROFILES: dict[str, Profile] = dict(
@@ -65,7 +65,7 @@ PROFILES: dict[str, Profile] = dict(
             "bytes, half-close and reset between connected sockets",
             "inet stream",
             "pair",
-            "pair 4 send 14 recv 14 recv_into 2 recvmsg 2 shutdown 6 close 4 take_error 3 connect 3 "
+            "lowat 2 pair 4 send 14 recv 14 recv_into 2 recvmsg 2 shutdown 6 close 4 take_error 3 connect 3 "
             "getpeername 1 set_linger 2 drain 2 bind 1 listen 1 sendto 1 send_urgent 1 recv_urgent 1",
         ),
         _profile(
@@ -173,8 +173,9 @@ PROFILES: dict[str, Profile] = dict(
             "pipes",
             "unix stream",
             "pipe pipe",
-            "pipe 5 write 12 read 12 write_much 4 close 6 close_descriptor 1 poll 3 select 2 fileno 2 "
-            "is_blocking 1 fill 2 drain 3 set_nonblocking 1 socketpair 1",
+            "resize 2 readv 2 writev 2 dup2 1 dup_from 1 pipe 5 write 12 read 12 write_much 4 close 6 "
+            "close_descriptor 1 poll 3 select 2 fileno 2 is_blocking 1 fill 2 drain 3 set_nonblocking 1 "
+            "socketpair 1",
         ),
         _profile(
             "epoll",
@@ -224,9 +225,10 @@ PROFILES: dict[str, Profile] = dict(
             "dup(), detach(), close() behind an object's back, and numbers that are used again",
             "inet stream, inet dgram, unix stream, unix dgram",
             "pair socketpair pipe",
-            "dup 8 detach 7 send_rights 3 recv_rights 3 file_flags 2 close 7 close_descriptor 5 fileno 5 "
-            "socket 4 socketpair 2 pipe 2 pair 2 accept 3 serve 2 dial 3 send 6 recv 6 read 3 write 3 "
-            "shutdown 4 poll 1 getsockname 1 about 2 epoll 1 register 2 wait 2",
+            "dup2 3 dup_from 3 readv 1 writev 1 dup 8 detach 7 send_rights 3 recv_rights 3 file_flags 2 "
+            "close 7 close_descriptor 5 fileno 5 socket 4 socketpair 2 pipe 2 pair 2 accept 3 serve 2 dial "
+            "3 send 6 recv 6 read 3 write 3 shutdown 4 poll 1 getsockname 1 about 2 epoll 1 register 2 wait "
+            "2",
         ),
         _profile(
             "flags",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket as std
 import struct
 from typing import Any
@@ -38,6 +37,21 @@ OPTIONS: dict[str, tuple[int, int, tuple[Any, ...]]] = {
     "TCP_KEEPCNT": (std.IPPROTO_TCP, 6, (1, 9, 127, 128, 0, -1)),
     "TCP_USER_TIMEOUT": (std.IPPROTO_TCP, 18, (0, 30000, -1)),
     "IPV6_V6ONLY": (std.IPPROTO_IPV6, std.IPV6_V6ONLY, SWITCH),
+    "SO_RCVLOWAT": (std.SOL_SOCKET, std.SO_RCVLOWAT, (1, 1, 3, 9, 0, -1)),
+    "SO_PRIORITY": (std.SOL_SOCKET, std.SO_PRIORITY, (0, 6)),
+    "SO_PASSCRED": (std.SOL_SOCKET, 16, SWITCH),
+    "IP_TOS": (std.IPPROTO_IP, std.IP_TOS, (0, 0x10, 0xFF, 0x1FF, -1)),
+    "IP_TTL": (std.IPPROTO_IP, std.IP_TTL, (1, 64, 255, 256, 0, -1)),
+    "IP_RECVTTL": (std.IPPROTO_IP, 12, SWITCH),
+    "IP_RECVTOS": (std.IPPROTO_IP, 13, SWITCH),
+    "IP_RECVERR": (std.IPPROTO_IP, 11, SWITCH),
+    "IPV6_RECVERR": (std.IPPROTO_IPV6, 25, SWITCH),
+    "IPV6_UNICAST_HOPS": (std.IPPROTO_IPV6, std.IPV6_UNICAST_HOPS, (1, 64, 255, 256, 0, -1, -2)),
+    "IPV6_TCLASS": (std.IPPROTO_IPV6, std.IPV6_TCLASS, (0, 0x10, 0xFF, 0x100, -1)),
+    "IPV6_RECVHOPLIMIT": (std.IPPROTO_IPV6, std.IPV6_RECVHOPLIMIT, SWITCH),
+    "IPV6_RECVTCLASS": (std.IPPROTO_IPV6, std.IPV6_RECVTCLASS, SWITCH),
+    "TCP_SYNCNT": (std.IPPROTO_TCP, 7, (1, 6, 127, 128, 0)),
+    "TCP_LINGER2": (std.IPPROTO_TCP, 8, (1, 60, 0, -1)),
     "no such option": (std.SOL_SOCKET, 9999, (1,)),
     "no such level": (9999, 1, (1,)),
 }
@@ -84,6 +98,21 @@ def buffer(session: Any, sock: Any, name: str, size: int) -> Any:
     return sock.getsockopt(std.SOL_SOCKET, number)
 
 
+@operation(any_of(1, 1, 2, 3, 9))
+def lowat(session: Any, sock: Any, size: int) -> Any:
+    """Set SO_RCVLOWAT: how much must be there before a socket is readable."""
+    return sock.setsockopt(std.SOL_SOCKET, std.SO_RCVLOWAT, size)
+
+
+@operation(
+    any_of("IP_RECVERR", "IPV6_RECVERR", "IP_RECVTTL", "IPV6_RECVHOPLIMIT", "IP_RECVTOS", "SO_PASSCRED")
+)
+def control(session: Any, sock: Any, name: str) -> Any:
+    """Ask for control messages."""
+    level, number, _ = OPTIONS[name]
+    return sock.setsockopt(level, number, 1)
+
+
 @operation()
 def take_error(session: Any, sock: Any) -> Any:
     """Read SO_ERROR, which clears it."""
@@ -116,11 +145,6 @@ def at_mark(session: Any, sock: Any) -> Any:
 def set_nonblocking(session: Any, held: Any) -> Any:
     """ioctl FIONBIO; only on: a program never waits."""
     return session.modules.fcntl.ioctl(held.fileno(), FIONBIO, b"\1\0\0\0")
-
-
-@operation(any_of("F_GETFL", "F_GETFD"), on=(SOCKET, PIPE))
-def file_flags(session: Any, held: Any, command: str) -> Any:
-    return session.modules.fcntl.fcntl(held.fileno(), getattr(fcntl, command))
 
 
 @operation(on=(SOCKET, PIPE))

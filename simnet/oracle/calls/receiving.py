@@ -13,8 +13,12 @@ from .sending import flags_of
 SIZES = (1, 2, 4, 4, 60, 1000, 1000, 1000, 0, -1)
 FLAGS = any_of(
     "", "", "", "", "", "", "PEEK", "PEEK", "DONTWAIT", "TRUNC", "PEEK|TRUNC", "WAITALL", "PEEK|WAITALL",
-    "NOSIGNAL", "PEEK|DONTWAIT",
+    "NOSIGNAL", "PEEK|DONTWAIT", "ERRQUEUE",
 )  # fmt: skip
+
+
+_NUMBER = 4
+"""A control message of so many bytes is a number; a longer one may have ports or processes in it."""
 
 
 def _takes(flags: str) -> bool:
@@ -44,7 +48,10 @@ def _control(session: Any, messages: Any) -> list[Any]:
     """What came with a message; descriptors are closed at once."""
     for number in descriptors_in(messages):
         session.modules.os.close(number)
-    return [(level, kind, len(content)) for level, kind, content in messages]
+    return [
+        (level, kind, content if len(content) <= _NUMBER else len(content))
+        for level, kind, content in messages
+    ]
 
 
 def _after_filling(session: Any, sock: Any, flags: str) -> Any:
