@@ -14,7 +14,7 @@ import attrs
 from simnet.transport import ERR, IN, OUT
 
 from .machine import Machine, outcome
-from .sockets import fill_datagrams, loopback, pair, udp, udp_closed_address, unix, unix_bound
+from .sockets import fill_datagrams, loopback, pair, refusal, udp, udp_closed_address, unix, unix_bound
 
 
 @attrs.define
@@ -171,24 +171,18 @@ def connected_stranger_sends(m: Machine) -> Situation:
 @state(UDP)
 def icmp_pending(m: Machine) -> Situation:
     sock = bound_socket(m)
-    refuse(m, sock)
-    m.wait_for(sock, OUT | ERR)
+    sock.connect(nobody(m))
+    refusal(m, sock)
     return Situation(sock, None, {sock.getpeername(): "<dead>"})
 
 
 @state(UDP)
 def icmp_pending_rcvdata(m: Machine) -> Situation:
     situation = received(m, b"hello")
-    refuse(m, situation.sock)
-    m.wait_for(situation.sock, IN | OUT | ERR)
+    situation.sock.connect(nobody(m))
+    refusal(m, situation.sock, IN | OUT | ERR)
     situation.names[situation.sock.getpeername()] = "<dead>"
     return situation
-
-
-def refuse(m: Machine, sock: Any) -> None:
-    """Connect to nobody, and let it be known."""
-    sock.connect(nobody(m))
-    assert sock.send(b"x") == 1
 
 
 @state(UDP)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from simnet.transport import IN
+from simnet.transport import ERR, IN, OUT
 
 from .machine import FIONREAD, Machine, outcome
 
@@ -84,6 +84,21 @@ def udp_closed_address(m: Machine, family: int = std.AF_INET) -> Any:
     name = sock.getsockname()
     sock.close()
     return name
+
+
+def until_refused(m: Machine, send: Callable[[], object], is_known: Callable[[], object]) -> None:
+    """Send to nobody until it is known: of ICMP messages Linux sends 1000 a second and no more (icmp(7))."""
+    for _ in range(20):
+        send()
+        if m.eventually(is_known, 0.05):
+            return
+    raise AssertionError("nobody refuses")
+
+
+def refusal(m: Machine, sock: Any, mask: int = OUT | ERR) -> None:
+    """Have the pending error of a connected socket whose peer is nobody."""
+    until_refused(m, lambda: sock.send(b"x"), lambda: m.poll_mask(sock) & ERR)
+    m.wait_for(sock, mask)
 
 
 def take(m: Machine, sock: Any, size: int = 100) -> Any:

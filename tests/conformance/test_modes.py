@@ -57,6 +57,39 @@ def test_the_default_timeout_is_that_of_new_sockets(machine: Machine) -> None:
         socket.setdefaulttimeout(None)
 
 
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        (-1, ValueError),
+        (-1e-12, ValueError),
+        (float("nan"), ValueError),
+        (1e10, OverflowError),
+        (float("inf"), OverflowError),
+        (1 << 70, OverflowError),
+        ("1", TypeError),
+    ],
+)
+def test_a_timeout_is_a_number_of_seconds_within_292_years(
+    machine: Machine, value: Any, error: type[Exception]
+) -> None:
+    """socket.settimeout: 64 bits of nanoseconds; what is refused changes nothing."""
+    sock = machine.open(std.AF_INET, std.SOCK_STREAM)
+    with pytest.raises(error):
+        sock.settimeout(value)
+    assert sock.gettimeout() == 0
+    with pytest.raises(error):
+        machine.modules.socket.setdefaulttimeout(value)
+    assert machine.modules.socket.getdefaulttimeout() is None
+
+
+def test_a_timeout_is_kept_in_nanoseconds_and_never_too_short(machine: Machine) -> None:
+    """socket_parse_timeout rounds up."""
+    sock = machine.open(std.AF_INET, std.SOCK_STREAM)
+    for value, kept in ((1e-10, 1e-9), (0.1, 0.1), (1.1, 1.1), (3_000_000, 3e6), (True, 1.0)):
+        sock.settimeout(value)
+        assert sock.gettimeout() == kept
+
+
 def test_fionbio_is_o_nonblock(machine: Machine) -> None:
     """ioctl_fionbio(2): the same flag as fcntl(2) sets."""
     one, _ = machine.pair()
@@ -199,4 +232,7 @@ def test_a_unix_socket_of_an_unknown_kind_is_refused(machine: Machine) -> None:
     assert outcome(socket, std.AF_UNIX, std.SOCK_STREAM, std.IPPROTO_TCP) == "EPROTONOSUPPORT"
     for kind in (0, std.SOCK_RDM, 6):
         assert outcome(socket, std.AF_UNIX, kind) == "ESOCKTNOSUPPORT"
+    for kind in (11, 99):
+        assert outcome(socket, std.AF_UNIX, kind) == "EINVAL"
+        assert outcome(machine.modules.socket.socketpair, std.AF_UNIX, kind) == "EINVAL"
     machine.keep(socket(std.AF_UNIX, std.SOCK_STREAM, std.AF_UNIX))

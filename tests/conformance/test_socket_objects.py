@@ -22,6 +22,25 @@ def test_a_socket_is_tcp_over_ipv4_unless_said_otherwise(machine: Machine) -> No
         assert (type(sock.family), type(sock.type)) == (std.AddressFamily, std.SocketKind)
 
 
+def test_numbers_are_shown_by_their_names(machine: Machine) -> None:
+    """socket.family, socket.type: members of AddressFamily and SocketKind."""
+    for family, kind in ((2, 1), (10, 2), (1, 5)):
+        with machine.modules.socket.socket(family, kind) as sock:
+            assert (sock.family, sock.type) == (family, kind)
+            assert (type(sock.family), type(sock.type)) == (std.AddressFamily, std.SocketKind)
+
+
+def test_a_kind_of_socket_is_three_ints(machine: Machine) -> None:
+    """socket.socket, socket.socketpair: TypeError, OverflowError."""
+    socket = machine.modules.socket
+    for make in (socket.socket, socket.socketpair):
+        for wrong in (("x",), (2.0,), (2, "x"), (2, 1.0), (2, 1, "x")):
+            with pytest.raises(TypeError):
+                make(*wrong)
+        with pytest.raises(OverflowError):
+            make(1 << 40)
+
+
 def test_flags_of_the_type_are_no_part_of_it(machine: Machine) -> None:
     """socket.type: SOCK_NONBLOCK and SOCK_CLOEXEC are not shown."""
     kind = std.SOCK_DGRAM | std.SOCK_NONBLOCK | std.SOCK_CLOEXEC
@@ -199,4 +218,9 @@ def test_arguments_are_read_before_the_descriptor_is_asked(machine: Machine) -> 
             sock.listen(backlog)
     with pytest.raises(TypeError):
         sock.sendto(b"x", 0, None)
+    with pytest.raises(TypeError, match="bytes-like"):
+        sock.sendto("text", ("no such host", 1))
+    for arguments in (("x", 1), (1, "x"), (1, 1.5), (1, 2, "x")):
+        with pytest.raises(TypeError):
+            sock.getsockopt(*arguments)
     assert outcome(sock.bind, ("127.0.0.1", 0)) == "EBADF"

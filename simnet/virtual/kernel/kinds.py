@@ -119,7 +119,9 @@ def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd
 
 
 def _make_unix_end(host: Host, kind: int, proto: int) -> UnixEnd:
-    """unix_create."""
+    """__sock_create, unix_create."""
+    if kind >= _TYPES_MAX:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     if proto not in (0, std.AF_UNIX):
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     if kind not in _UNIX:

@@ -5,15 +5,14 @@ Owns checks, messages and rounding; those of CPython (Objects/fileobject.c, Pyth
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
 from ...units import SECOND_NS
+from ..socket.arguments import duration_ns
 
 INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
 MILLISECOND_NS = SECOND_NS // 1000
-_TIME_MAX_NS = (1 << 63) - 1
 
 
 def int_of(value: Any) -> int:
@@ -49,21 +48,6 @@ def unsigned_short_of(value: Any) -> int:
     if value > 0xFFFF:
         raise OverflowError("Python int too large for C unsigned short")
     return value
-
-
-def duration_ns(value: Any, unit_ns: int = SECOND_NS) -> int:
-    """A time-out in nanoseconds, rounded away from zero so that nobody waits too short."""
-    if isinstance(value, float):
-        if math.isnan(value):
-            raise ValueError("Invalid value NaN (not a number)")
-        product = value * unit_ns
-        if not -_TIME_MAX_NS <= product <= _TIME_MAX_NS:
-            raise OverflowError("timestamp out of range for platform time_t")
-        return math.ceil(product) if product >= 0 else math.floor(product)
-    whole = operator.index(value) * unit_ns
-    if not -_TIME_MAX_NS <= whole <= _TIME_MAX_NS:
-        raise OverflowError("timestamp too large to convert to C PyTime_t")
-    return whole
 
 
 def milliseconds(value: Any, unit_ns: int, away_from_zero: bool = False) -> int | None:

@@ -20,7 +20,8 @@ from ...units import SECOND_NS
 from ..kernel.epoll import EDGE, EXCLUSIVE, ONESHOT
 from ..kernel.file import RDBAND, RDNORM, WRBAND, WRNORM
 from ..kernel.pipe import PIPE_BUF
-from .arguments import MILLISECOND_NS, descriptor_of, duration_ns, milliseconds, unsigned_short_of
+from ..socket.arguments import duration_ns
+from .arguments import MILLISECOND_NS, descriptor_of, milliseconds, unsigned_short_of
 from .binding import module_like
 from .epoll import CLOEXEC, Epoll
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..kernel.kinds import make_end, make_pair
 from ..kernel.sock import SocketEnd
 from ..socket import VirtualSocket
+from ..socket.arguments import timeout_s
 from .arguments import int_of
 from .binding import module_like, rebound
 
@@ -57,10 +58,12 @@ class _ModuleSocket(VirtualSocket):
         self._fd = -1  # for __del__, should this fail
         host = self._machine
         if fileno is None:
-            family = std.AF_INET if family == -1 else family
-            type = std.SOCK_STREAM if type == -1 else type
-            proto = max(proto, 0)
+            family = int(std.AF_INET) if family == -1 else int_of(family)
+            type = int(std.SOCK_STREAM) if type == -1 else int_of(type)
+            proto = max(int_of(proto), 0)
             super().__init__(host, make_end(host, family, type, proto), proto=proto)
+            self.family = _named(self.family, std.AddressFamily)
+            self.type = _named(self.type, std.SocketKind)
         else:
             end = _end_behind(host, fileno)
             super().__init__(host, end, fileno, end.proto if proto == -1 else proto)
@@ -118,12 +121,11 @@ def module_for(host: Host) -> ModuleType:
 
     def setdefaulttimeout(timeout: float | None, /) -> None:
         nonlocal default_timeout
-        if timeout is not None and timeout < 0:
-            raise ValueError("Timeout value out of range")
-        default_timeout = None if timeout is None else float(timeout)
+        default_timeout = timeout_s(timeout)
 
     def socketpair(family: int | None = None, type: int = std.SOCK_STREAM, proto: int = 0) -> tuple[Any, Any]:
-        family = std.AF_UNIX if family is None else family
+        family = int(std.AF_UNIX) if family is None else int_of(family)
+        type, proto = int_of(type), int_of(proto)
         ends = make_pair(host, family, type, proto)
         first, second = (host.descriptors.open(end) for end in ends)
         return made.socket(family, type, proto, first), made.socket(family, type, proto, second)

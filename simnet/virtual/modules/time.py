@@ -17,7 +17,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...units import SECOND_NS
-from .arguments import duration_ns
+from ..socket.arguments import duration_ns
 from .binding import module_like
 
 if TYPE_CHECKING:

@@ -5,9 +5,14 @@ Owns the checks and their texts, those of CPython's argument parsing.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
+
+from ...units import SECOND_NS
+
+_TIME_MAX_NS = (1 << 63) - 1
 
 
 def c_int(value: Any) -> int:
@@ -17,6 +22,31 @@ def c_int(value: Any) -> int:
         bound = "greater than maximum" if number > 0 else "less than minimum"
         raise OverflowError(f"signed integer is {bound}")
     return number
+
+
+def duration_ns(value: Any, unit_ns: int = SECOND_NS) -> int:
+    """A time-out in nanoseconds, rounded away from zero so that nobody waits too short."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError("Invalid value NaN (not a number)")
+        product = value * unit_ns
+        if not -_TIME_MAX_NS <= product <= _TIME_MAX_NS:
+            raise OverflowError("timestamp out of range for platform time_t")
+        return math.ceil(product) if product >= 0 else math.floor(product)
+    whole = operator.index(value) * unit_ns
+    if not -_TIME_MAX_NS <= whole <= _TIME_MAX_NS:
+        raise OverflowError("timestamp too large to convert to C PyTime_t")
+    return whole
+
+
+def timeout_s(value: Any) -> float | None:
+    """What settimeout() is given, to the nanosecond (socket_parse_timeout)."""
+    if value is None:
+        return None
+    wait_ns = duration_ns(value)
+    if wait_ns < 0:
+        raise ValueError("Timeout value out of range")
+    return wait_ns / SECOND_NS
 
 
 def members(call: str, place: int, value: Any) -> list[Any]:

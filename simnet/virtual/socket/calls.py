@@ -117,6 +117,7 @@ class VirtualSocket(DataSocket):
     # --- options ---------------------------------------------------------------------------------
 
     def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> Any:
+        level, option, buflen = c_int(level), c_int(option), c_int(buflen)
         if not 0 <= buflen <= 1024:
             raise OSError("getsockopt buflen out of range")
         value = self._end.getsockopt(level, option)
@@ -125,6 +126,7 @@ class VirtualSocket(DataSocket):
         return (value if isinstance(value, bytes) else struct.pack("i", value))[:buflen]
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
+        level, option = c_int(level), c_int(option)
         # As the C function tries: an int; then None with a length; then bytes.
         if isinstance(value, int) and optlen is None and -0x8000_0000 <= value <= 0x7FFF_FFFF:
             value = int(value)

@@ -80,9 +80,10 @@ class DataSocket(DescriptorHolder):
         """sendto(data, address) or sendto(data, flags, address)."""
         if len(rest) not in (1, 2):
             raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(rest)} given)")
+        message = bytes_of(data)
         flags = c_int(rest[0]) if len(rest) == 2 else 0
         target = self._end.given("sendto", rest[-1])
-        return self._send_message("sendto", bytes_of(data), flags, target, [])
+        return self._send_message("sendto", message, flags, target, [])
 
     def sendmsg(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ...transport import ERR, HUP
 from ..kernel.sock import SocketEnd
+from .arguments import timeout_s
 from .stand_ins import ByNumber, Closed
 
 if TYPE_CHECKING:
@@ -135,10 +136,7 @@ class DescriptorHolder:
         self.settimeout(None if flag else 0.0)
 
     def settimeout(self, value: float | None, /) -> None:
-        if value is not None:
-            value = float(value)
-            if value < 0:
-                raise ValueError("Timeout value out of range")
+        value = timeout_s(value)
         self._timeout = value  # also of a socket that is closed, which fails then (internal_setblocking)
         self._descriptors.of(self._fd).is_nonblocking = value is not None
 
