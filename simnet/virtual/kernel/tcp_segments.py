@@ -209,8 +209,8 @@ class SegmentEnd(SendingEnd):
         else:
             self.receive_shut = self.fin_seen = True
             self.note(_FIN, 0)
+            self._change(GOT_FIN)  # before the ACK, which a peer that has lost interest answers by a RST
             self.transmit(ACK)
-            self._change(GOT_FIN)
             self.wake()
 
     def _on_rst(self) -> None:

@@ -163,8 +163,11 @@ def _openings(host: Host) -> Sequence[Callable[..., Any]]:
 
     def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
         file, number = _file(host, fd), int_of(fd2)
-        if number != fd:
-            host.descriptors.open_at(file, number)
+        if number == fd:  # dup2(2): nothing is done; dup3(2), which is called for the others: EINVAL
+            if not inheritable:
+                raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))
+            return number
+        host.descriptors.open_at(file, number)
         host.descriptors.set_inheritable(number, inheritable)
         return number
 

@@ -123,6 +123,8 @@ class VirtualSocket(DataSocket):
         value = self._end.getsockopt(level, option)
         if not buflen:
             return value if isinstance(value, int) else struct.unpack("i", value[:4])[0]
+        if level == std.IPPROTO_IP and buflen < 4 and isinstance(value, int) and 0 <= value <= 0xFF:
+            return bytes([value])  # do_ip_getsockopt: a byte, where there is no room for an int
         return (value if isinstance(value, bytes) else struct.pack("i", value))[:buflen]
 
     def setsockopt(self, level: int, option: int, value: Any, optlen: int | None = None, /) -> None:
