@@ -212,3 +212,18 @@ def test_err_goes_and_hup_stays_when_the_error_was_read(machine: Machine) -> Non
     assert machine.poll_mask(sock) & (ERR | HUP) == ERR | HUP
     error_of(sock)
     assert machine.poll_mask(sock) & (ERR | HUP) == HUP
+
+
+def test_data_for_a_socket_that_was_shut_before_it_connected_is_no_crime(machine: Machine) -> None:
+    """tcp_rcv_state_process answers by RST where a FIN was sent; in ESTABLISHED nobody asks."""
+    listener, sock = machine.listener(), machine.socket()
+    assert outcome(sock.shutdown, std.SHUT_RDWR) == "ENOTCONN"
+    assert outcome(sock.connect, listener.getsockname()) == "EINPROGRESS"
+    machine.wait_for(sock, BOTH_SHUT)
+    peer = machine.accept(listener)
+    assert peer.send(b"x") == 1
+    assert machine.eventually(lambda: machine.readable_bytes(sock) == 1)
+    assert machine.mask(peer) == "OUT"
+    machine.wait_for(sock, BOTH_SHUT)
+    assert [sock.recv(10), sock.recv(10)] == [b"x", b""]
+    assert outcome(sock.send, b"x") == "EPIPE"
