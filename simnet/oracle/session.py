@@ -6,6 +6,7 @@ standard modules and on those of a virtual host.
 
 from __future__ import annotations
 
+import socket as std
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from .program import SLOTS, Call
 
 EVERYTHING = IN | PRI | OUT | RDHUP
 FIONREAD = 0x541B
+SO_DOMAIN = 39
 _READABLE = IN | PRI | NVAL
 _BYTES = bytes(range(256)) * 300
 
@@ -78,9 +80,22 @@ class Session:
         operation = OPERATIONS[call.op]
         if operation.makes:
             return outcome(operation.run, self, call.slot, *call.args)
-        if self.kinds[call.slot] not in operation.on:
+        if self.kinds[call.slot] not in operation.on or self.is_foreign(self.held[call.slot]):
             return None
         return outcome(operation.run, self, self.held[call.slot], *call.args)
+
+    def is_foreign(self, held: Any) -> bool:
+        """Whether the descriptor of a socket object is meanwhile another's, of another family.
+
+        Nothing is called on such an object: it reads the structures of one family as those of another, and
+        memory that nobody has written.
+        """
+        if not self.strayed or not hasattr(held, "getsockopt"):
+            return False
+        try:
+            return bool(held.getsockopt(std.SOL_SOCKET, SO_DOMAIN) != held.family)
+        except OSError:  # of no socket at all, or of nothing
+            return False
 
     def put(self, slot: int, held: Any, kind: str) -> None:
         """Put something into a slot; what was there is closed."""
