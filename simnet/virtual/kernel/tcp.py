@@ -210,6 +210,7 @@ class TcpEnd(DataEnd):
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = self.mark = None
+        self._excess_bytes, self.waiting = 0, False
         self._undelivered_bytes += 2  # by which the sequence numbers move on, as SIOCOUTQ shows
         self._forget_address()
         self.send_shut = self.receive_shut = self.fin_seen = False
