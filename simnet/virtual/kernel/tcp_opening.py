@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from abc import abstractmethod
 from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...trace import Kind
+from .. import linux as std
 from . import addresses
 from .addresses import ANY, ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
