@@ -15,10 +15,11 @@ import operator
 import os as std
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...transport import ERR, HUP, IN, OUT
+from ...transport import ERR, HUP, OUT
 from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
@@ -106,13 +107,17 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
 
 def _read(host: Host, file: File, size: int) -> bytes:
     """read(2); it waits, if it may, until there is anything."""
-    while True:
-        try:
-            return file.read(size)
-        except BlockingIOError:
-            if file.is_nonblocking:
-                raise
-        host.wait("read", lambda: file.poll_mask() & (IN | ERR | HUP), None)
+    if file.is_nonblocking:
+        return file.read(size)
+    answers: list[bytes] = []
+
+    def is_answered() -> bool:
+        with suppress(BlockingIOError):
+            answers.append(file.read(size))
+        return bool(answers)
+
+    host.wait("read", is_answered, None)
+    return answers[0]
 
 
 def _write(host: Host, file: File, view: memoryview) -> int:
