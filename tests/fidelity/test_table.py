@@ -41,6 +41,9 @@ ONCE_DIFFERED = {
     "tcp6/peer_reset_sndfull/buffer_sizes+connect_own_address": (
         "ok 4608 ok 20000 ok 2304 ok 20000 + ECONNRESET => OUT|HUP;rw"
     ),
+    "tcp46/peer_reset_sndfull/connect_own_address+buffer_sizes": (
+        "ECONNRESET => OUT|HUP;rw + ok 4608 ok 20000 ok 2304 ok 20000"
+    ),
     "tcp46/listening_no_more/ipv6_v6only+connect_any": "0 ok 1 + ENETUNREACH ENOTCONN",
     "unixseq/established/sendmsg_nothing+peer_resets": (
         "0 (peer => IN|OUT;rw) + ok b'' EPIPE => IN|OUT|HUP|RDHUP;rw (peer => closed)"
