@@ -172,8 +172,10 @@ class Host(Transport):
             self.network.forget(loop)
             loop.close()
         self.loops = []
-        for _, end in self.sockets():
-            end.vanish()
+        # Last those that have no descriptor: waiting to be accepted, closed, or on their way in a message.
+        for file in dict.fromkeys((*(file for _, file in self.sockets()), *self.ports.holders())):
+            assert isinstance(file, File)
+            file.vanish()
         self.descriptors.vanish()
         self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
         self.ports = self.ports.again()

@@ -34,6 +34,26 @@ def test_descriptors_run_out() -> None:
     host.socket()
 
 
+def test_a_standard_stream_that_became_a_socket_takes_no_descriptor_more() -> None:
+    """3 is a socket, and so is 1: 4 is free, and the last below the limit."""
+    host = Network().host("a")
+    host.descriptors_max = 5
+    sock = host.socket()
+    host.modules.os.dup2(sock.fileno(), 1)
+    assert host.socket().fileno() == 4
+
+
+def test_a_limit_is_about_numbers() -> None:
+    """getrlimit(2): one more than the greatest number; what is open beyond it, since before, does not count."""
+    host = Network().host("a")
+    kept = [host.socket() for _ in range(5)]
+    host.descriptors_max = 4
+    with pytest.raises(OSError, match="Too many open files"):
+        host.socket()
+    kept.pop(0).close()
+    assert host.socket().fileno() == 3
+
+
 def test_a_dropped_socket_closes_its_descriptor() -> None:
     world = World()
     opener, accepted = world.pair()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket as std
+import struct
 from typing import Any
 
 import pytest
@@ -342,6 +343,21 @@ def test_a_restarted_host_answers_an_old_connection_by_a_reset() -> None:
     opener.send(b"still there?")
     assert world.until(opener, ERR) == start + ms(40)
     assert outcome(opener.recv, 1) == "ECONNRESET"
+
+
+def test_a_connection_that_only_a_message_refers_to_dies_with_its_host() -> None:
+    """SCM_RIGHTS in unix(7): nobody has received the descriptor; data 20 ms, RST 20 ms."""
+    world = World()
+    opener, accepted = world.pair()
+    one, other = world.server.modules.socket.socketpair()
+    one.sendmsg([b"x"], [(std.SOL_SOCKET, std.SCM_RIGHTS, struct.pack("i", accepted.fileno()))])
+    accepted.close()
+    world.server.crash()
+    world.server.restart()
+    start = world.net.now_ns
+    opener.send(b"still there?")
+    assert world.until(opener, ERR) == start + ms(40)
+    assert other.fileno() >= 0
 
 
 def test_data_that_was_on_its_way_to_a_crashed_host_meets_the_restarted_one() -> None:
