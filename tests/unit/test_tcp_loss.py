@@ -13,7 +13,7 @@ from simnet import Network, dispatcher, dispatcher_with_send, parse
 from simnet.script import Script
 from simnet.transport import ERR, IN, OUT
 from simnet.virtual.kernel.sock import RECEIVE_BUFFER_BYTES
-from simnet.virtual.kernel.tcp_segments import CUT_PAUSE_NS
+from simnet.virtual.kernel.tcp_wire import CUT_PAUSE_NS
 from tests.conformance.machine import mask_name, outcome
 
 from .two_hosts import DEAD, RESET, World, ms, read
