@@ -126,6 +126,7 @@ def _make_unix_end(host: Host, kind: int, proto: int) -> UnixEnd:
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     if kind not in _UNIX:
         raise OSError(errno.ESOCKTNOSUPPORT, os.strerror(errno.ESOCKTNOSUPPORT))
+    host.check_memory(errno.ENOMEM)
     host.descriptors.check()
     return _UNIX[kind](host)
 

@@ -258,10 +258,6 @@ class Ports:
                 return group[source_port % len(group)]
         return None
 
-    def holders_of(self, port: int) -> list[Holder]:
-        """Everything that holds a port, in the order in which it came."""
-        return list(self._held.get(port, ()))
-
     def holders(self) -> list[Holder]:
         """Everything that holds a port, in order of ports."""
         return [holder for port in sorted(self._held) for holder in self._held[port]]

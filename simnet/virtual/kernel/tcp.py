@@ -172,6 +172,8 @@ class TcpEnd(DataEnd):
         if self.state is LISTEN:
             self._stop_listening()
         elif self.state in (SYN_SENT, CLOSED):
+            if self.state is SYN_SENT:
+                self._unsent.clear()  # a SYN that got lost is not sent again
             self._change(ABORTED)
         elif unread or self.linger_seconds == 0 or self.state is SYN_RECEIVED:
             self._launch(RST, 0)

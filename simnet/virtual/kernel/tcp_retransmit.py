@@ -153,9 +153,13 @@ class SendingEnd(WindowEnd):
             self._in_order_ns = max(self._in_order_ns, self.net.now_ns + path.latency_ns)
 
     def lose_in_flight(self, items: list[Any]) -> None:
-        """These segments of ours were on a path that was cut; they precede what is still unsent."""
+        """These segments of ours were on a path that was cut; they precede what is still unsent.
+
+        An end that is gone sends nothing again but an ACK, for which TIME_WAIT would be asked.
+        """
+        is_gone = self.state is CLOSED
         for item in reversed(items):
-            if item is RST:
+            if item is RST or (is_gone and item is not ACK):
                 self._leave_unheard()
             elif item is not PROBE and item is not ANSWER:
                 self._unsent.appendleft(item)
