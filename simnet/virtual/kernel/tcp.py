@@ -153,7 +153,7 @@ class TcpEnd(DataEnd):
                 self.send_shut = True
                 self._finish()
             self.refit()
-            self.wake()
+        self.wake()  # also where nothing was done, as edge-triggered epoll can tell
         if was is CLOSED:
             raise self.failed("shutdown", errno.ENOTCONN)
 
