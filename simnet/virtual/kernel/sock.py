@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..host import Host
 
 
+_BINDTODEVICE, _TCP = int(getattr(std, "SO_BINDTODEVICE", 25)), int(std.IPPROTO_TCP)
 _SIOC = 0x89  # the requests that only sockets have
 
 SEND_BUFFER_BYTES = 65_536
@@ -203,8 +204,10 @@ class SocketEnd(file.File):
         return self.kept(level, number, option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
-        if level in (std.SOL_SOCKET, std.IPPROTO_TCP) and isinstance(value, bytes) and len(value) < 4:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # before it is looked at
+        # sk_setsockopt, do_tcp_setsockopt: before it is looked at which option it is.
+        reads_int = (level == std.SOL_SOCKET and number != _BINDTODEVICE) or level == self.proto == _TCP
+        if reads_int and isinstance(value, bytes) and len(value) < 4:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         option = by_number(self, level, number)
         if option is None:
             raise missing(self, level, number, is_read=False)
