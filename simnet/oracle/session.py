@@ -63,6 +63,7 @@ class Session:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.modules = machine.modules
+        self._new_poll, self._ioctl = machine.modules.select.poll, machine.modules.fcntl.ioctl
         self.names = Names(dict(machine.ports), machine.first_descriptor)
         self.held: list[Any] = [None] * SLOTS
         self.kinds: list[str] = [""] * SLOTS
@@ -153,7 +154,7 @@ class Session:
         return tuple(state)
 
     def _watch(self, descriptors: tuple[int, ...]) -> None:
-        self._poll = self.modules.select.poll()
+        self._poll = self._new_poll()
         for fd in descriptors:
             self._poll.register(fd, EVERYTHING)
         self._watched = descriptors
@@ -166,7 +167,7 @@ class Session:
     def readable(self, fd: int) -> Any:
         """What FIONREAD says, or its errno."""
         try:
-            buffer = self.modules.fcntl.ioctl(fd, FIONREAD, b"\0\0\0\0")
+            buffer = self._ioctl(fd, FIONREAD, b"\0\0\0\0")
         except OSError as error:
             return ERRNO_NAMES[error.errno or 0]
         return int.from_bytes(buffer, "little")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import socket as std
 from collections.abc import Callable
 from functools import cached_property
 from itertools import count
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..transport import Address, Transport, Turner
 from ..units import SECOND_NS
+from . import linux as std
 from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
 from .kernel.descriptors import Descriptors, Holder
 from .kernel.file import File

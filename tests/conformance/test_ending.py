@@ -52,6 +52,21 @@ def test_data_that_came_before_a_reset_stays_readable(machine: Machine) -> None:
     machine.wait_for(other, BOTH_SHUT)
 
 
+def test_no_flag_of_recv_brings_the_reset_before_the_data(machine: Machine) -> None:
+    """tcp_recvmsg_locked looks through the queue first, whatever is asked of it."""
+    one, other = machine.pair()
+    one.send(b"data")
+    one.setsockopt(std.SOL_SOCKET, std.SO_LINGER, RESET)
+    one.close()
+    machine.wait_for(other, DEAD)
+    assert outcome(other.recv, 10, std.MSG_PEEK) == b"data"
+    assert outcome(other.recv, 1, std.MSG_DONTWAIT) == b"d"
+    assert outcome(other.recv_into, bytearray(2), 1, std.MSG_TRUNC) == 1
+    assert outcome(other.recvmsg, 10) == (b"ta", [], 0, None)
+    assert outcome(other.recv, 10, std.MSG_PEEK) == "ECONNRESET"
+    assert outcome(other.recv, 10, std.MSG_PEEK) == b""
+
+
 def reset_pair(machine: Machine) -> std.socket:
     one, other = machine.pair()
     one.setsockopt(std.SOL_SOCKET, std.SO_LINGER, RESET)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 
+from .. import linux as std
 from .options import not_simulated
 
 _HEADER_BYTES = 16  # struct cmsghdr

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .. import linux as std
 from .sock import SocketEnd
 from .tcp import TcpEnd
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
+
+from .. import linux as std
 
 if TYPE_CHECKING:
     from .sock import SocketEnd

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
@@ -16,6 +15,7 @@ from typing import Protocol
 import attrs
 
 from ...units import SECOND_NS
+from .. import linux as std
 from .addresses import ANY, ANY6, Inet, ipv4_view, is_ipv6, is_loopback, overlap
 from .port_buckets import Bucket
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import stat
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +20,7 @@ import attrs
 
 from ...trace import Kind
 from ...transport import ERR, HUP, RDHUP, Address
+from .. import linux as std
 from . import file
 from .options import Option, by_number, missing
 

@@ -13,11 +13,11 @@ handlers; inside one, what is queued is sent all the same.
 from __future__ import annotations
 
 import errno
-import socket
 
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
 from ...units import SECOND_NS
+from .. import linux as std
 from . import tcp_states
 from .tcp_data import DataEnd
 from .tcp_keepalive import Keepalive
@@ -47,8 +47,8 @@ class TcpEnd(DataEnd):
 
     __slots__ = ()
 
-    kind = socket.SOCK_STREAM
-    proto = socket.IPPROTO_TCP
+    kind = std.SOCK_STREAM
+    proto = std.IPPROTO_TCP
     send_buffer_default, receive_buffer_default = 16_384, 131_072  # tcp_wmem and tcp_rmem
 
     @property
@@ -122,14 +122,14 @@ class TcpEnd(DataEnd):
     def keep(self, level: int, number: int, value: int) -> None:
         super().keep(level, number, value)
         match level, number:
-            case (socket.SOL_SOCKET, socket.SO_RCVLOWAT):
+            case (std.SOL_SOCKET, std.SO_RCVLOWAT):
                 self.least_readable = value
                 self.refit()
                 self.wake()
-            case (socket.SOL_SOCKET, socket.SO_KEEPALIVE):
+            case (std.SOL_SOCKET, std.SO_KEEPALIVE):
                 self.keepalive = (self.keepalive or Keepalive(self)) if value else None
                 self.refit()
-            case (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT):
+            case (std.IPPROTO_TCP, std.TCP_USER_TIMEOUT):
                 if self.peer is not None and self.peer._overflow is not None:
                     self.window_closed()
         if self.keepalive is not None:
@@ -139,9 +139,9 @@ class TcpEnd(DataEnd):
 
     def shutdown(self, how: int) -> None:
         """As inet_shutdown: a call that fails has effects all the same."""
-        if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
+        if how not in (std.SHUT_RD, std.SHUT_WR, std.SHUT_RDWR):
             raise self.failed("shutdown", errno.EINVAL)
-        reading, writing = how != socket.SHUT_WR, how != socket.SHUT_RD
+        reading, writing = how != std.SHUT_WR, how != std.SHUT_RD
         was = self.state
         if self.calls is CONNECTING:
             early = was in (SYN_SENT, SYN_RECEIVED, CLOSED)
@@ -224,7 +224,7 @@ class TcpEnd(DataEnd):
 
     def _await_fin(self) -> None:
         """The peer's FIN is awaited for a while only (tcp_fin_timeout; tcp(7), TCP_LINGER2)."""
-        seconds = self.kept(socket.IPPROTO_TCP, socket.TCP_LINGER2, FIN_TIMEOUT_S)
+        seconds = self.kept(std.IPPROTO_TCP, std.TCP_LINGER2, FIN_TIMEOUT_S)
         if seconds < 0:
             self._launch(RST, 0)
             self.abort(errno.ECONNRESET)

@@ -10,12 +10,12 @@ Simplified, and what a program could notice of it: a lost segment comes again af
 from __future__ import annotations
 
 import errno
-import socket as std
 from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from ...units import SECOND_NS
+from .. import linux as std
 from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT, SYNCHRONIZED
 from .tcp_window import WindowEnd
 from .tcp_wire import (

@@ -247,7 +247,7 @@ class WindowEnd(SocketEnd):
         more_receive = 0 if receive is None else receive - self.receive_buffer
         self.send_buffer += more_send
         self.receive_buffer += more_receive
-        if self.peer is not None:
+        if self.peer is not None and self.state is not CLOSED:
             self._give_room(more_send)
             self.room = self.window + more_receive
             self.peer._give_room(more_receive)

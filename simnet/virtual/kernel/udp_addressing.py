@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
 from ...transport import Address
+from .. import linux as std
 from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_multicast, is_wildcard, shown, text
 from .multicast import Groups
 from .routes import LIMITED_BROADCAST, Route, is_broadcast, is_for_many, needs_scope, route

@@ -12,12 +12,12 @@ is the business of the kinds.
 from __future__ import annotations
 
 import errno
-import socket as std
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trace import Kind
 from ...transport import Address
+from .. import linux as std
 from . import unix_control, unix_names
 from .file import SPACE, File
 from .options import Option, Value, flag, number

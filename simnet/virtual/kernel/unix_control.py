@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import struct
 from array import array
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .. import linux as std
 from .control import ControlRoom
 from .file import File
 

@@ -7,7 +7,6 @@ business of the end.
 from __future__ import annotations
 
 import errno
-import socket as std
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -15,6 +14,7 @@ from operator import index
 from typing import Any, NoReturn
 
 from ...transport import IN, OUT, Address
+from .. import linux as std
 from ..kernel.sock import Message, SocketEnd
 from .arguments import bytes_of, c_int, control_message, members, room_in
 from .descriptor import DescriptorHolder

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ...transport import ERR, HUP
+from .. import linux as std
 from ..kernel.sock import SocketEnd
 from .arguments import timeout_s
 from .stand_ins import ByNumber, Closed
