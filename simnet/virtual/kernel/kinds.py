@@ -77,7 +77,7 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     Raises OSError as socket(2) does, EMFILE and ENFILE included; NotImplementedError for what Linux has and
     simnet does not simulate.
     """
-    kind = kind & ~_FLAGS
+    kind = _type_in(kind)
     if family == std.AF_UNIX:
         return _make_unix_end(host, kind, proto)
     if (family, kind) not in _OVER_IP:
@@ -90,12 +90,17 @@ def make_end(host: Host, family: int, kind: int, proto: int) -> SocketEnd:
     return make(host, family)
 
 
+def _type_in(kind: int) -> int:
+    """The type without its flags; EINVAL for flags that there are not (__sys_socket)."""
+    if kind & ~(_FLAGS | _TYPE_MASK):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return kind & ~_FLAGS
+
+
 def _refused(family: int, kind: int) -> Exception:
     """What socket(2) says of a kind that does not exist (__sock_create, inet_create) or is not simulated."""
     family_name, kind_name = _name_of("AF_", family), _name_of("SOCK_", kind)
-    if kind & ~_TYPE_MASK:
-        reason = errno.EINVAL
-    elif family == std.AF_UNSPEC or family_name.isdigit():
+    if family == std.AF_UNSPEC or family_name.isdigit():
         reason = errno.EAFNOSUPPORT
     elif kind >= _TYPES_MAX:
         reason = errno.EINVAL
@@ -108,12 +113,13 @@ def _refused(family: int, kind: int) -> Exception:
 
 def make_pair(host: Host, family: int, kind: int, proto: int) -> tuple[SocketEnd, SocketEnd]:
     """Two sockets that are connected with each other (socketpair(2))."""
+    kind = _type_in(kind)
     if family in (std.AF_INET, std.AF_INET6):
         make_end(host, family, kind, proto)  # its errors come first
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
     if family != std.AF_UNIX:
-        raise NotImplementedError(f"socketpair() of family {_name_of('AF_', family)} is not simulated")
-    first, second = (_make_unix_end(host, kind & ~_FLAGS, proto) for _ in range(2))
+        raise _refused(family, kind)
+    first, second = (_make_unix_end(host, kind, proto) for _ in range(2))
     first.pair_with(second)
     return first, second
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from ...trace import Kind
 from ...transport import ERR, HUP, RDHUP, Address
 from .. import linux as std
 from . import file
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from ..host import Host
 
 
+_BINDTODEVICE, _TCP = int(std.SO_BINDTODEVICE), int(std.IPPROTO_TCP)
+_FAIL = int(Kind.FAIL)
 _SIOC = 0x89  # the requests that only sockets have
 
 SEND_BUFFER_BYTES = 65_536
@@ -70,6 +73,9 @@ class SocketEnd(file.File):
     """SOCK_STREAM or SOCK_DGRAM."""
 
     proto: int = 0
+
+    number: int
+    """Of this socket in the trace."""
 
     own_options: ClassVar[dict[tuple[int, int], Option]] = {}
     """Options that only this kind has."""
@@ -203,8 +209,10 @@ class SocketEnd(file.File):
         return self.kept(level, number, option.default)
 
     def setsockopt(self, level: int, number: int, value: int | bytes | None) -> None:
-        if level in (std.SOL_SOCKET, std.IPPROTO_TCP) and isinstance(value, bytes) and len(value) < 4:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # before it is looked at
+        # sk_setsockopt, do_tcp_setsockopt: before it is looked at which option it is.
+        reads_int = (level == std.SOL_SOCKET and number != _BINDTODEVICE) or level == self.proto == _TCP
+        if reads_int and isinstance(value, bytes) and len(value) < 4:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         option = by_number(self, level, number)
         if option is None:
             raise missing(self, level, number, is_read=False)
@@ -245,7 +253,13 @@ class SocketEnd(file.File):
 
     def failed(self, call: str, reason: int) -> OSError:
         """The error that `call` ends with."""
+        self.note(_FAIL, reason, call)
         return OSError(reason, os.strerror(reason))
+
+    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
+        log = self.net.log
+        if log is not None:
+            log((self.net.now_ns, kind, self.number, n, data))
 
 
 def flag_names(flags: int) -> str:

@@ -66,7 +66,9 @@ class TcpEnd(DataEnd):
         state = self.state
         if state is LISTEN:
             return IN if self.pending else 0
-        mask = IN if self._held_bytes() >= self._least_pollable() else 0
+        mask = 0
+        if (self.queue is not None or self.mark is not None) and self._held_bytes() >= self._least_pollable():
+            mask = IN
         if self.mark is not None and not self.mark.is_read:
             mask |= PRI
         if state is not SYN_SENT and state is not SYN_RECEIVED and (self.send_shut or not self.waiting):
@@ -153,7 +155,7 @@ class TcpEnd(DataEnd):
                 self.send_shut = True
                 self._finish()
             self.refit()
-            self.wake()
+        self.wake()  # also where nothing was done, as edge-triggered epoll can tell
         if was is CLOSED:
             raise self.failed("shutdown", errno.ENOTCONN)
 

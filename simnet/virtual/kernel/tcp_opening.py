@@ -29,7 +29,7 @@ from .tcp_wire import RETRANSMIT, RST, SYN_ACK, Syn
 if TYPE_CHECKING:
     from ..host import Host
 
-_CONNECT, _FAIL = int(Kind.CONNECT), int(Kind.FAIL)
+_CONNECT = int(Kind.CONNECT)
 _AF_INET6 = int(std.AF_INET6)
 _INTERFACES = ("1", "2")  # lo and eth0, by their indexes
 
@@ -295,7 +295,3 @@ class OpeningEnd(UrgentEnd):
         self._unsent.clear()  # our SYN, which would have been sent again
         self._attempts = 0
         self.transmit(SYN_ACK)
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)

@@ -322,8 +322,3 @@ class WindowEnd(SocketEnd):
             self.free = free - BARRED
         may_store = is_plain and not self.receive_shut and self._overflow is None and self.keepalive is None
         self.room = room if may_store else room - BARRED
-
-    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
-        """Leave an event in the trace."""
-        if self.log is not None:
-            self.log((self.net.now_ns, kind, self.number, n, data))

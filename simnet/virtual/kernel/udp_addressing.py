@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SOL, _BROADCAST = std.SOL_SOCKET, std.SO_BROADCAST
 _LOOPBACK, _LOOPBACK6 = "127.0.0.1", "::1"
-_CONNECT, _FAIL = int(Kind.CONNECT), int(Kind.FAIL)
+_CONNECT = int(Kind.CONNECT)
 
 
 class AddressedEnd(SocketEnd):
@@ -209,11 +209,3 @@ class AddressedEnd(SocketEnd):
 
     def names(self) -> tuple[str, str]:
         return text(self.local), text(self.remote) if self.is_connected else "*"
-
-    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
-        if self.net.log is not None:
-            self.net.log((self.net.now_ns, kind, self.number, n, data))
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)

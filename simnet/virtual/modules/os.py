@@ -14,7 +14,8 @@ import errno
 import operator
 import os as std
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,9 @@ from ...transport import ERR, HUP, OUT
 from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
+from ..kernel.sock import SocketEnd
 from ..kernel.unix_control import PROCESS_ID
+from ..socket.arguments import c_size
 from . import os_paths
 from .arguments import int_of
 from .binding import module_like, rebound
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from ..host import Host
 
 _O_DIRECT = 0o40000  # a pipe of packets (pipe(2)); other systems have no name for it
+_BUFFERS_MAX = 1024  # UIO_MAXIOV
+
+_ANY_TRUTH = sys.version_info >= (3, 12)
+"""Whether set_blocking() takes whatever is true or false; before it was a number."""
 
 _ASK_NO_MACHINE = (
     *("PathLike", "error", "fsdecode", "fsencode", "fspath", "stat_result", "strerror"),
@@ -76,10 +83,10 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
     """What moves bytes."""
 
     def read(fd: int, length: int, /) -> bytes:
-        file, size = _file(host, fd), operator.index(length)
+        number, size = int_of(fd), c_size(length)
         if size < 0:
             raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))
-        return _read(host, file, size)
+        return _read(host, host.descriptors.of(number), size)
 
     def write(fd: int, data: Any, /) -> int:
         number = int_of(fd)
@@ -87,8 +94,9 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
             return _write(host, host.descriptors.of(number), view)
 
     def readv(fd: int, buffers: Sequence[Any], /) -> int:
-        file = _file(host, fd)
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        number = int_of(fd)
+        views = [_room_in(buffer) for buffer in _sequence("readv", buffers)]
+        file = _of_pieces(host, number, views)
         data = _read(host, file, sum(map(len, views)))
         at = 0
         for view in views:
@@ -97,9 +105,13 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
             at += len(piece)
         return len(data)
 
-    def writev(fd: int, buffers: Iterable[Any], /) -> int:
-        file = _file(host, fd)
-        with memoryview(b"".join(_bytes_in(buffer) for buffer in buffers)) as view:
+    def writev(fd: int, buffers: Sequence[Any], /) -> int:
+        number = int_of(fd)
+        pieces = [_bytes_in(buffer) for buffer in _sequence("writev", buffers)]
+        file = _of_pieces(host, number, pieces)
+        with memoryview(b"".join(pieces)) as view:
+            if not view and isinstance(file, SocketEnd):
+                return 0  # the socket is not asked (vfs_writev), as it is by write()
             return _write(host, file, view)
 
     return read, write, readv, writev
@@ -169,7 +181,8 @@ def _openings(host: Host) -> Sequence[Callable[..., Any]]:
         return host.descriptors.duplicate(int_of(fd))
 
     def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
-        file, number = _file(host, fd), int_of(fd2)
+        source, number = int_of(fd), int_of(fd2)
+        file = host.descriptors.of(source)
         if number == fd:  # dup2(2): nothing is done; dup3(2), which is called for the others: EINVAL
             if not inheritable:
                 raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))
@@ -188,13 +201,17 @@ def _flags(host: Host) -> Sequence[Callable[..., Any]]:
         return not _file(host, fd).is_nonblocking
 
     def set_blocking(fd: int, blocking: bool, /) -> None:
-        _file(host, fd).is_nonblocking = not blocking
+        number = int_of(fd)
+        if not _ANY_TRUTH:
+            blocking = bool(int_of(blocking))
+        host.descriptors.of(number).is_nonblocking = not blocking
 
     def get_inheritable(fd: int, /) -> bool:
         return host.descriptors.is_inheritable(int_of(fd))
 
     def set_inheritable(fd: int, inheritable: bool, /) -> None:
-        host.descriptors.set_inheritable(int_of(fd), bool(inheritable))
+        number, is_inheritable = int_of(fd), bool(int_of(inheritable))
+        host.descriptors.set_inheritable(number, is_inheritable)
 
     def isatty(fd: int, /) -> bool:
         int_of(fd)
@@ -216,6 +233,28 @@ def _flags(host: Host) -> Sequence[Callable[..., Any]]:
 
 def _file(host: Host, fd: int) -> File:
     return host.descriptors.of(int_of(fd))
+
+
+def _sequence(call: str, buffers: Any) -> Any:
+    if not isinstance(buffers, Sequence):
+        raise TypeError(f"{call}() arg 2 must be a sequence")
+    return buffers
+
+
+def _of_pieces(host: Host, fd: int, pieces: list[memoryview]) -> File:
+    """The file that is read or written in pieces, of which there may be only so many (import_iovec)."""
+    file = host.descriptors.of(fd)
+    if len(pieces) > _BUFFERS_MAX:
+        raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))
+    return file
+
+
+def _room_in(buffer: Any) -> memoryview:
+    """A buffer to read into."""
+    view = _bytes_in(buffer)
+    if view.readonly:
+        raise BufferError("Object is not writable.")
+    return view
 
 
 def _bytes_in(data: Any) -> memoryview:

@@ -132,12 +132,10 @@ def module_for(host: Host) -> ModuleType:
         return made.socket(family, type, proto, first), made.socket(family, type, proto, second)
 
     def fromfd(fd: int, family: int, type: int, proto: int = 0) -> Any:
-        _end_behind(host, fd)
-        return made.socket(family, type, proto, fileno=host.descriptors.duplicate(fd))
+        return made.socket(family, type, proto, fileno=dup(fd))  # which stays open, should it be no socket
 
     def dup(fd: int, /) -> int:
-        _end_behind(host, fd)
-        return host.descriptors.duplicate(fd)
+        return host.descriptors.duplicate(int_of(fd))
 
     def close(fd: int, /) -> None:
         host.close(int_of(fd))

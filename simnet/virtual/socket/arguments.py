@@ -13,6 +13,7 @@ from typing import Any
 from ...units import SECOND_NS
 
 _TIME_MAX_NS = (1 << 63) - 1
+_SIZE_MAX = (1 << 63) - 1
 
 
 def c_int(value: Any) -> int:
@@ -21,6 +22,14 @@ def c_int(value: Any) -> int:
     if not -0x8000_0000 <= number <= 0x7FFF_FFFF:
         bound = "greater than maximum" if number > 0 else "less than minimum"
         raise OverflowError(f"signed integer is {bound}")
+    return number
+
+
+def c_size(value: Any) -> int:
+    """A size as the C functions take it (Py_ssize_t)."""
+    number = operator.index(value)
+    if not -_SIZE_MAX <= number < _SIZE_MAX:  # the greatest is no room that can be had
+        raise OverflowError("Python int too large to convert to C ssize_t")
     return number
 
 
@@ -82,7 +91,7 @@ def room_in(call: str, view: memoryview, size: int) -> int:
     if view.readonly:
         name = type(view.obj).__name__
         raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {name}")
-    size = operator.index(size)
+    size = c_size(size)
     if size < 0:
         raise ValueError(f"negative buffersize in {call}")
     if size > len(view):

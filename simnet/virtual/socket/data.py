@@ -7,20 +7,21 @@ business of the end.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from operator import index
 from typing import Any, NoReturn
 
 from ...transport import IN, OUT, Address
 from .. import linux as std
 from ..kernel.sock import Message, SocketEnd
-from .arguments import bytes_of, c_int, control_message, members, room_in
+from .arguments import bytes_of, c_int, c_size, control_message, members, room_in
 from .descriptor import DescriptorHolder
 
 _BUFFERS_MAX = 1024  # UIO_MAXIOV
 _DONTWAIT, _TRUNC = int(std.MSG_DONTWAIT), int(std.MSG_TRUNC)
+_CMSG_CLOEXEC = int(getattr(std, "MSG_CMSG_CLOEXEC", 0x4000_0000))
 _WAITALL, _PEEK, _OOB = int(std.MSG_WAITALL), int(std.MSG_PEEK), int(std.MSG_OOB)
 
 
@@ -37,8 +38,8 @@ class DataSocket(DescriptorHolder):
             if end.is_nonblocking and not (flags or self._timeout):  # nothing waits: what a dispatcher does
                 return end.send(data, 0)
             return self._send(end, data, c_int(flags))
-        except TypeError:
-            bytes_of(data)  # which says it as the socket module does
+        except (TypeError, OverflowError):
+            bytes_of(data)  # which comes first, and says it as the socket module does
             raise
 
     def _send(self, end: SocketEnd, data: Any, flags: int) -> int:
@@ -67,6 +68,7 @@ class DataSocket(DescriptorHolder):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         with memoryview(data) as whole, whole.cast("B") as view:
+            flags = c_int(flags)
             if not view:
                 self.send(b"", flags)
             deadline_ns = self._host.deadline_ns(self._timeout)
@@ -93,9 +95,11 @@ class DataSocket(DescriptorHolder):
         address: Address = None,
         /,
     ) -> int:
+        flags = c_int(flags)
         pieces = [bytes_of(buffer) for buffer in members("sendmsg", 1, buffers)]
         control = [control_message(item) for item in members("sendmsg", 2, ancdata)]
         target = None if address is None else self._end.given("sendmsg", address)
+        _no_message_of_32_bits(flags)
         self._count(pieces)
         return self._send_message("sendmsg", b"".join(pieces), flags, target, control)
 
@@ -130,9 +134,10 @@ class DataSocket(DescriptorHolder):
     # --- receiving -------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        if size.__class__ is not int:
-            size = index(size)
+        if not (size.__class__ is int and 0 < size < 0x8000_0000):
+            size = c_size(size)
         if size <= 0:
+            c_int(flags)
             if size < 0:
                 raise ValueError("negative buffersize in recv")
             return b""
@@ -150,7 +155,7 @@ class DataSocket(DescriptorHolder):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         with memoryview(buffer) as whole, whole.cast("B") as view:
-            size = room_in("recv_into", view, nbytes)
+            flags, size = c_int(flags), room_in("recv_into", view, nbytes)
             if not size:
                 return 0
             if flags & _TRUNC:
@@ -162,7 +167,7 @@ class DataSocket(DescriptorHolder):
             return len(data)
 
     def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Address]:
-        size = index(size)
+        size, flags = c_size(size), c_int(flags)
         if size < 0:
             raise ValueError("negative buffersize in recvfrom")
         message = self._receive("recvfrom", size, flags)
@@ -170,30 +175,34 @@ class DataSocket(DescriptorHolder):
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address]:
         with memoryview(buffer) as whole, whole.cast("B") as view:
-            message = self._receive("recvfrom_into", room_in("recvfrom_into", view, nbytes), flags)
+            flags, size = c_int(flags), room_in("recvfrom_into", view, nbytes)
+            message = self._receive("recvfrom_into", size, flags)
             view[: len(message.data)] = message.data
             return message.length, message.address
 
     def recvmsg(
         self, size: int, ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Address]:
-        size = index(size)
+        size, ancbufsize, flags = c_size(size), c_size(ancbufsize), c_int(flags)
         if size < 0:
             raise ValueError("negative buffer size in recvmsg()")
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
+        _no_message_of_32_bits(flags)
         message = self._receive("recvmsg", size, flags, ancbufsize)
         data = message.data.ljust(min(message.length, size), b"\0")  # makeval_recvmsg cuts, and never adds
-        return data, message.control, message.flags, message.address
+        return data, message.control, message.flags | flags & _CMSG_CLOEXEC, message.address
 
     def recvmsg_into(
         self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
     ) -> tuple[int, list[tuple[int, int, bytes]], int, Address]:
+        ancbufsize, flags = c_size(ancbufsize), c_int(flags)
         views = [memoryview(buffer).cast("B") for buffer in buffers]
         if any(view.readonly for view in views):
             raise TypeError("recvmsg_into() argument 1 must be an iterable of buffers to write to")
         if not 0 <= ancbufsize <= 0x7FFFFFFF:
             raise ValueError("invalid ancillary data buffer length")
+        _no_message_of_32_bits(flags)
         if not self._timeout or self._end.poll_mask() & IN:  # else it is waited for a message first
             self._count(views)
         message = self._receive("recvmsg_into", sum(map(len, views)), flags, ancbufsize)
@@ -202,7 +211,7 @@ class DataSocket(DescriptorHolder):
             piece = message.data[at : at + len(view)]
             view[: len(piece)] = piece
             at += len(piece)
-        return message.length, message.control, message.flags, message.address
+        return message.length, message.control, message.flags | flags & _CMSG_CLOEXEC, message.address
 
     def _waits_for_all(self, flags: int) -> bool:
         """Whether MSG_WAITALL means anything: to a stream, and to the kernel's waiting, not to Python's."""
@@ -214,7 +223,10 @@ class DataSocket(DescriptorHolder):
         end, received = self._end, b""
         while True:
             already = 0 if flags & _PEEK else len(received)
-            piece: bytes = self._patiently(call, IN, flags, partial(end.recv, size - already, flags))
+            try:
+                piece = end.recv(size - already, flags)
+            except BlockingIOError:
+                piece = self._patiently(call, IN, flags, partial(end.recv, size - already, flags))
             received = piece if flags & _PEEK else received + piece
             if not piece or len(received) == size or end.stops_reader():
                 return received
@@ -239,3 +251,9 @@ class DataSocket(DescriptorHolder):
         return self._patiently(  # type: ignore[no-any-return]
             call, IN, flags, partial(end.receive_message, size, flags, control_size), Message(b"")
         )
+
+
+def _no_message_of_32_bits(flags: int) -> None:
+    """The sign bit is MSG_CMSG_COMPAT, which sendmsg(2) and recvmsg(2) refuse before they look further."""
+    if flags < 0:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))

@@ -6,7 +6,9 @@ Owns the life of the object, its time-out, and waiting.  What the calls are is s
 from __future__ import annotations
 
 import errno
+import operator
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from ...transport import ERR, HUP
 from .. import linux as std
 from ..kernel.sock import SocketEnd
-from .arguments import timeout_s
+from .arguments import c_int, timeout_s
 from .stand_ins import ByNumber, Closed
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from ..kernel.descriptors import Descriptors
 
 _NOT_WAITING = int(std.MSG_DONTWAIT) | int(std.MSG_ERRQUEUE)
+
+_ANY_TRUTH = sys.version_info >= (3, 12)
+"""Whether setblocking() takes whatever is true or false; before it was a number."""
 
 
 class DescriptorHolder:
@@ -122,7 +127,7 @@ class DescriptorHolder:
         return self._descriptors.is_inheritable(self._fd)
 
     def set_inheritable(self, inheritable: bool, /) -> None:
-        self._descriptors.set_inheritable(self._fd, inheritable)
+        self._descriptors.set_inheritable(self._fd, bool(c_int(inheritable)))
 
     def _open(self, call: str) -> SocketEnd:
         """The end; EBADF if this socket is closed."""
@@ -133,6 +138,8 @@ class DescriptorHolder:
     # --- waiting ---------------------------------------------------------------------------------
 
     def setblocking(self, flag: bool, /) -> None:
+        if not _ANY_TRUTH:
+            flag = bool(operator.index(flag))
         self.settimeout(None if flag else 0.0)
 
     def settimeout(self, value: float | None, /) -> None:
