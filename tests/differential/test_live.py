@@ -69,6 +69,7 @@ def test_a_difference_in_readiness_is_waited_for_and_then_found(live: LiveKernel
     assert found.found == ("ok", ((0, 0x14, 0),))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_live_kernel_says_the_same_again(profile: str, live: LiveKernel) -> None:
     """The identity control: what differs here is a mistake of the comparison."""
