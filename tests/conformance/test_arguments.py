@@ -166,3 +166,18 @@ def test_waiting_for_all_asks_the_socket_first(machine: Machine) -> None:
     sock = machine.listener()
     sock.setblocking(True)
     assert outcome(sock.recv, 1, std.MSG_WAITALL) == "ENOTCONN"
+
+
+def test_a_kind_of_socket_is_read_before_the_descriptor(machine: Machine) -> None:
+    """socket.socket: family, type and protocol are ints, whatever fileno is."""
+    assert refusal(machine.modules.socket.socket, "x", 1, 0, 9999) == "TypeError"
+    assert refusal(machine.modules.socket.socket, 2, 1.5, 0, -1) == "TypeError"
+
+
+def test_a_socket_that_lost_its_descriptor_looks_at_the_data_first(machine: Machine) -> None:
+    """socket.send: a bytes-like object is wanted before EBADF is said."""
+    sock = machine.modules.socket.socket()
+    machine.modules.os.close(sock.fileno())
+    assert refusal(sock.send, 3) == "TypeError"
+    assert outcome(sock.send, b"3") == "EBADF"
+    sock.detach()

@@ -58,10 +58,11 @@ class _ModuleSocket(VirtualSocket):
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         self._fd = -1  # for __del__, should this fail
         host = self._machine
+        family, type, proto = int_of(family), int_of(type), int_of(proto)
         if fileno is None:
-            family = int(std.AF_INET) if family == -1 else int_of(family)
-            type = int(std.SOCK_STREAM) if type == -1 else int_of(type)
-            proto = max(int_of(proto), 0)
+            family = int(std.AF_INET) if family == -1 else family
+            type = int(std.SOCK_STREAM) if type == -1 else type
+            proto = max(proto, 0)
             super().__init__(host, make_end(host, family, type, proto), proto=proto)
             self.family = _named(self.family, std.AddressFamily)
             self.type = _named(self.type, std.SocketKind)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ..host import Host
     from ..kernel.descriptors import Descriptors
 
-_NOT_WAITING = int(std.MSG_DONTWAIT) | int(std.MSG_ERRQUEUE)
+_DONTWAIT = int(std.MSG_DONTWAIT)
+_NOT_WAITING = _DONTWAIT | int(std.MSG_ERRQUEUE)
 
 _ANY_TRUTH = sys.version_info >= (3, 12)
 """Whether setblocking() takes whatever is true or false; before it was a number."""
@@ -171,7 +172,8 @@ class DescriptorHolder:
         one that holds the frame that holds the socket would keep it open until the garbage collector comes.
         `empty` is what a wait for data ends with that has become vain.
         """
-        if not self._timeout and (self._end.is_nonblocking or flags & _NOT_WAITING):
+        not_waiting = _DONTWAIT if self.family == std.AF_UNIX else _NOT_WAITING  # it has no error queue
+        if not self._timeout and (self._end.is_nonblocking or flags & not_waiting):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         end, wanted, answers = self._end, events | ERR | HUP, []
 

@@ -46,12 +46,22 @@ class ByNumber:
     def __getattr__(self, name: str) -> Any:
         file = self._descriptors.get(self._fd)
         if isinstance(file, SocketEnd):
-            return getattr(file, name)
+            return self._foreign if name == "given" and self._is_foreign(file) else getattr(file, name)
         if name == "given":
             return self._former.given
 
         def fail(*args: object) -> NoReturn:
+            if name == "send":
+                bytes_of(args[0])
             reason = errno.EBADF if file is None else errno.ENOTSOCK
             raise OSError(reason, os.strerror(reason))
 
         return fail
+
+    def _is_foreign(self, file: SocketEnd) -> bool:
+        return file.family != self._former.family
+
+    def _foreign(self, call: str, address: Any) -> NoReturn:
+        """The object reads the address in its own family; what another makes of those bytes is not known."""
+        self._former.given(call, address)
+        raise NotImplementedError(f"{call}() of a family that is not the descriptor's is not simulated")
