@@ -259,9 +259,9 @@ class Host(Transport):
 
         Inside a handler it does not wait: what is queued is sent all the same.
         """
-        file = self.descriptors.get(fd)
+        file = self.descriptors.of(fd)
         self.descriptors.close(fd, closer)
-        if isinstance(file, TcpEnd) and file.linger_seconds and not self.network.is_passing:
+        if file.linger_seconds and not self.network.is_passing:
             self.wait("close", lambda: not file.lingers, self.deadline_ns(file.linger_seconds))
 
     def sockets(self) -> list[tuple[int | None, File]]:

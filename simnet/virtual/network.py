@@ -86,6 +86,7 @@ class Network(Engine):
         self._cuts: list[tuple[Path, ...]] = []
         self._ends: list[SegmentEnd] = []
         self._prune_at = _PRUNE_AT
+        self._has_given_addresses = False
         self._connections = self._listeners = self._datagram_sockets = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
@@ -139,9 +140,11 @@ class Network(Engine):
         if number > 0xFFFF:
             raise UsageError("a network has at most 65535 hosts")
         four, six = f"10.0.{number >> 8}.{number & 0xFF}", f"fd00::{number:x}"
-        self._check_addresses(name, [four, six], given)
-        addresses = sorted((four, six, *given), key=family_of) if given else (four, six)
-        host = Host(self, name, number, tuple(addresses))
+        if given or self._has_given_addresses:  # the automatic ones differ from each other
+            self._check_addresses(name, [four, six], given)
+            self._has_given_addresses = True
+        addresses = (four, six) if not given else tuple(sorted((four, six, *given), key=family_of))
+        host = Host(self, name, number, addresses)
         # Not `six`: a program that tries one address after the other would begin there, and fail wherever
         # its peer listens on IPv4 alone.
         self.names.add_host(name, [four, *given], six)

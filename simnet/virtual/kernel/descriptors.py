@@ -116,7 +116,8 @@ class Descriptors:
 
     def hold(self, fd: int, holder: Holder) -> None:
         """Tell `holder` if somebody else closes `fd`."""
-        self._holders[fd] = (*self._holders.get(fd, ()), ref(holder))
+        holders = self._holders
+        holders[fd] = (*holders[fd], ref(holder)) if fd in holders else (ref(holder),)
 
     def get(self, fd: int) -> File | None:
         """The file behind `fd`."""

@@ -67,6 +67,9 @@ class File(ABC):
     ordinary = False
     """Whether readiness follows from a connection's queue alone: the fast path of a poller."""
 
+    linger_seconds: int | None = None
+    """How long close(2) waits, if at all (SO_LINGER in socket(7))."""
+
     access = os.O_RDWR
     """How it is open: the access mode that F_GETFL in fcntl(2) tells."""
 
@@ -105,6 +108,11 @@ class File(ABC):
     @abstractmethod
     def vanish(self) -> None:
         """The host crashed: the file is gone, and nobody is told."""
+
+    @property
+    def lingers(self) -> bool:
+        """Whether a close that waits has something to wait for."""
+        return False
 
     @property
     def is_blocked(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..host import Host
 
 _LISTEN, _ACCEPT = int(Kind.LISTEN), int(Kind.ACCEPT)
+_NOBODY: deque[Any] = deque()  # the queue of all who do not listen
 
 
 class ListeningEnd(OpeningEnd):
@@ -35,7 +36,7 @@ class ListeningEnd(OpeningEnd):
     def __init__(self, host: Host, family: int) -> None:
         super().__init__(host, family)
         self.listener: ListeningEnd | None = None  # who made this end, until it is accepted
-        self.pending: deque[Self] = deque()  # a listener's: established, not accepted
+        self.pending: deque[Self] = _NOBODY  # a listener's: established, not accepted
         self.half_open = 0  # a listener's: handshakes under way
         self.backlog = 0
         self.accepts = 0  # for anchors
@@ -58,6 +59,8 @@ class ListeningEnd(OpeningEnd):
                 self.host.ports.take(self, self.local[0], 0, self.net.now_ns)
                 self._port_held = True
             self.net.register_listener(self)
+        if self.pending is _NOBODY:
+            self.pending = deque()
         self.backlog = max(backlog, 0)
         self._change(CALLED_LISTEN)
         self.host.ports.listening(self)
@@ -139,7 +142,7 @@ class ListeningEnd(OpeningEnd):
 
     def _stop_listening(self) -> None:
         self.host.ports.not_listening(self)
-        pending, self.pending = self.pending, deque()
+        pending, self.pending = self.pending, _NOBODY
         for child in pending:
             child._reject()
         self._change(ABORTED)

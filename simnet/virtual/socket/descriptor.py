@@ -90,10 +90,12 @@ class DescriptorHolder:
             self._real_close()
 
     def _real_close(self, waits: bool = True) -> None:
-        fd = self._forget()
-        if fd >= 0 and not self._descriptors.is_gone:
-            close = self._host.close if waits else self._descriptors.close
-            close(fd, self)
+        fd = self._fd
+        if fd >= 0:
+            self._fd, self._end = -1, Closed(self._end)  # type: ignore[assignment]
+            if not self._descriptors.is_gone:
+                close = self._host.close if waits else self._descriptors.close
+                close(fd, self)
 
     def lose_descriptor(self, fd: int) -> None:
         """Somebody closed the descriptor behind this object's back."""
@@ -103,12 +105,9 @@ class DescriptorHolder:
     def detach(self) -> int:
         """Forget the descriptor without closing it; the program has it now."""
         self._closed = True
-        return self._forget()
-
-    def _forget(self) -> int:
-        fd, self._fd = self._fd, -1
+        fd = self._fd
         if fd >= 0:
-            self._end = Closed(self._end)  # type: ignore[assignment]
+            self._fd, self._end = -1, Closed(self._end)  # type: ignore[assignment]
         return fd
 
     def dup(self) -> Self:
@@ -120,8 +119,7 @@ class DescriptorHolder:
 
     def _sibling(self, fd: int) -> Self:
         """A socket like this one, of the end behind another descriptor."""
-        end = self._descriptors.of(fd)
-        assert isinstance(end, SocketEnd)
+        end: Any = self._descriptors.of(fd)
         return type(self)(self._host, end, fd, self.proto)
 
     def get_inheritable(self) -> bool:
@@ -141,12 +139,14 @@ class DescriptorHolder:
     def setblocking(self, flag: bool, /) -> None:
         if not _ANY_TRUTH:
             flag = bool(operator.index(flag))
-        self.settimeout(None if flag else 0.0)
+        self._wait_at_most(None if flag else 0.0)
 
     def settimeout(self, value: float | None, /) -> None:
-        value = timeout_s(value)
-        self._timeout = value  # also of a socket that is closed, which fails then (internal_setblocking)
-        self._descriptors.of(self._fd).is_nonblocking = value is not None
+        self._wait_at_most(timeout_s(value))
+
+    def _wait_at_most(self, timeout: float | None) -> None:
+        self._timeout = timeout  # also of a socket that is closed, which fails then (internal_setblocking)
+        self._descriptors.of(self._fd).is_nonblocking = timeout is not None
 
     def gettimeout(self) -> float | None:
         return self._timeout
