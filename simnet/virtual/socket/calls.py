@@ -136,7 +136,9 @@ class VirtualSocket(DataSocket):
             value = bytes_of(value)
         elif value is not None:
             raise TypeError("setsockopt() takes a length only with None")
-        elif not 4 <= optlen <= 0x7FFF_FFFF:
+        elif not 0 <= optlen <= 0x7FFF_FFFF:  # an int for the kernel (do_sock_setsockopt)
+            raise self._open("setsockopt").failed("setsockopt", errno.EINVAL)
+        elif optlen < 4:
             value = b""
         self._end.setsockopt(level, option, value)
 
