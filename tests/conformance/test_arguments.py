@@ -201,3 +201,17 @@ def test_the_length_of_an_option_is_not_negative(machine: Machine, family: int) 
     assert outcome(sock.setsockopt, std.IPPROTO_IPV6, 50, None, (1 << 32) - 1) == "EINVAL"
     sock.close()
     assert outcome(sock.setsockopt, std.IPPROTO_IPV6, 50, None, (1 << 32) - 1) == "EBADF"
+
+
+def test_kinds_of_a_look_up_are_numbers(machine: Machine) -> None:
+    """socket.getaddrinfo: TypeError for a family that is none, whatever host and port are."""
+    assert refusal(machine.modules.socket.getaddrinfo, "127.0.0.1", (1, 2), (3, 4)) == "TypeError"
+
+
+def test_a_connect_that_waits_in_the_kernel_tells_the_outcome_there(machine: Machine) -> None:
+    """O_NONBLOCK decides, and not the time-out of the object: connect(2) returns the refusal, and is over."""
+    sock = machine.socket()
+    sock.settimeout(5)
+    machine.modules.os.set_blocking(sock.fileno(), True)
+    assert sock.connect_ex((machine.address, 0)) == errno.ECONNREFUSED
+    assert machine.mask(sock) == "OUT|HUP"
