@@ -50,7 +50,7 @@ class Deadlock(ProgramError):
 
 
 class Livelock(ProgramError):
-    """Handlers are called for ever while neither bytes nor time move.
+    """Handlers are called, or code polls without waiting, for ever while neither bytes nor time move.
 
     On a real machine this is a loop that burns a processor: a channel that stays readable and is
     never read, or one that sends to itself without end.

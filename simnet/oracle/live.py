@@ -77,9 +77,9 @@ class LiveKernel:
         self.close()
 
     def close(self) -> None:
+        self._from.close()  # first: who cannot answer does not wait for somebody who listens
         with suppress(BrokenPipeError):
             self._to.close()
-        self._from.close()
         self._process.wait()
 
     def ask(self, batch: Sequence[Request]) -> None:
@@ -149,6 +149,7 @@ def _fill_the_holes() -> int:
 
 def serve() -> None:
     """The life of the other process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts both; the asking one decides
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed by mistake is no answer
     with tempfile.TemporaryDirectory() as home:
@@ -162,8 +163,9 @@ def serve() -> None:
         try:
             while True:
                 _say(answers, [server.answer(request) for request in pickle.load(requests)])
-        except (EOFError, KeyboardInterrupt):
-            return
+        except (EOFError, pickle.UnpicklingError, BrokenPipeError):  # nobody asks any more, or listens
+            with suppress(BrokenPipeError):
+                answers.close()
         finally:
             os.chdir("/")
 

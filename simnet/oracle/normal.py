@@ -72,10 +72,6 @@ class NotSimulated(Exception):
     """A virtual machine says that it does not simulate this call."""
 
 
-class NotApplicable(Exception):
-    """A call makes no sense on what is in its slot, and is not made."""
-
-
 def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
     """What a call returned, or the name of the errno or exception that it raised."""
     try:
@@ -86,6 +82,4 @@ def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
         raise NotSimulated(str(error)) from None
     except (ValueError, TypeError, OverflowError) as error:
         return type(error).__name__
-    except NotApplicable:
-        return None
     return "ok" if result is None else result

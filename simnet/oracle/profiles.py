@@ -74,7 +74,8 @@ PROFILES: dict[str, Profile] = dict(
             "buffers to the brim and windows of zero",
             "inet stream",
             "small_pair",
-            "small_pair 4 fill 6 send 4 drain 8 recv 2 finish 4 close 4 take_error 2 set_linger 2 connect 1",
+            "small_pair 4 pair 1 dial 1 serve 1 accept 1 fill 6 send 4 drain 8 recv 2 finish 4 close 4 "
+            "take_error 2 set_linger 2 connect 1",
             share=2,
         ),
         _profile(

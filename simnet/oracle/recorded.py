@@ -33,7 +33,7 @@ def recorded(profile: str) -> Iterator[tuple[Program, Log]]:
 def recorded_on(profile: str) -> str:
     """The kernel that the logs of a profile are from."""
     with open(FOLDER / f"{profile}.log", encoding="utf-8") as lines:
-        return lines.readline().strip("# \n")
+        return lines.readline().strip("# \n").partition(",")[0]
 
 
 def _read(lines: list[str]) -> tuple[Program, Log]:

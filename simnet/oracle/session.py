@@ -6,6 +6,7 @@ standard modules and on those of a virtual host.
 
 from __future__ import annotations
 
+import socket as std
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from .program import SLOTS, Call
 
 EVERYTHING = IN | PRI | OUT | RDHUP
 FIONREAD = 0x541B
+SO_DOMAIN = 39
 _READABLE = IN | PRI | NVAL
 _BYTES = bytes(range(256)) * 300
 
@@ -61,6 +63,7 @@ class Session:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.modules = machine.modules
+        self._new_poll, self._ioctl = machine.modules.select.poll, machine.modules.fcntl.ioctl
         self.names = Names(dict(machine.ports), machine.first_descriptor)
         self.held: list[Any] = [None] * SLOTS
         self.kinds: list[str] = [""] * SLOTS
@@ -78,9 +81,22 @@ class Session:
         operation = OPERATIONS[call.op]
         if operation.makes:
             return outcome(operation.run, self, call.slot, *call.args)
-        if self.kinds[call.slot] not in operation.on:
+        if self.kinds[call.slot] not in operation.on or self.is_foreign(self.held[call.slot]):
             return None
         return outcome(operation.run, self, self.held[call.slot], *call.args)
+
+    def is_foreign(self, held: Any) -> bool:
+        """Whether the descriptor of a socket object is meanwhile another's, of another family.
+
+        Nothing is called on such an object: it reads the structures of one family as those of another, and
+        memory that nobody has written.
+        """
+        if not self.strayed or not hasattr(held, "getsockopt"):
+            return False
+        try:
+            return bool(held.getsockopt(std.SOL_SOCKET, SO_DOMAIN) != held.family)
+        except OSError:  # of no socket at all, or of nothing
+            return False
 
     def put(self, slot: int, held: Any, kind: str) -> None:
         """Put something into a slot; what was there is closed."""
@@ -138,7 +154,7 @@ class Session:
         return tuple(state)
 
     def _watch(self, descriptors: tuple[int, ...]) -> None:
-        self._poll = self.modules.select.poll()
+        self._poll = self._new_poll()
         for fd in descriptors:
             self._poll.register(fd, EVERYTHING)
         self._watched = descriptors
@@ -151,7 +167,7 @@ class Session:
     def readable(self, fd: int) -> Any:
         """What FIONREAD says, or its errno."""
         try:
-            buffer = self.modules.fcntl.ioctl(fd, FIONREAD, b"\0\0\0\0")
+            buffer = self._ioctl(fd, FIONREAD, b"\0\0\0\0")
         except OSError as error:
             return ERRNO_NAMES[error.errno or 0]
         return int.from_bytes(buffer, "little")

@@ -28,11 +28,19 @@ def kind_of(result: Any) -> str:
     return result if isinstance(result, str) else type(result).__name__
 
 
+def _mask_of(slot: int, state: State) -> int:
+    """The poll mask of one slot; -1 if there is none."""
+    for other, mask, _ in state:
+        if other == slot:
+            return mask
+    return -1
+
+
 class Coverage:
     """How often each kind of (call, result, readiness of its slot afterwards) was compared."""
 
     def __init__(self) -> None:
-        self.seen: Counter[tuple[str, str, str]] = Counter()
+        self.seen: Counter[tuple[str, str, int]] = Counter()
 
     def add(self, program: list[Call], log: list[tuple[Any, State]]) -> int:
         """Count what was compared; how many calls that were."""
@@ -41,8 +49,7 @@ class Coverage:
             if result is None or result == "not simulated":
                 continue
             calls += 1
-            mask = next((mask_name(mask) for slot, mask, _ in state if slot == call.slot), "")
-            self.seen[call.op, kind_of(result), mask] += 1
+            self.seen[call.op, kind_of(result), _mask_of(call.slot, state)] += 1
         return calls
 
     @property

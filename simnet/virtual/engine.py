@@ -28,6 +28,9 @@ from .schedule import Schedule
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
 
+LOOKS_MAX = 300_000
+"""Polls at one moment that do not wait and find nothing, before their program is said to be stuck in it."""
+
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
 _COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
 
@@ -84,6 +87,7 @@ class Engine(ABC):
         self._alarms: dict[Turner, _Alarm] = {}
         self._turns = 0
         self._is_passing = False
+        self._looks, self._looks_ns = 0, 0
 
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -152,6 +156,21 @@ class Engine(ABC):
             raise Deadlock(f"{call}() waits, and nothing can happen any more\n{self.netstat()}")
         self.now_ns = max(self.now_ns, deadline_ns)
         return False
+
+    def looked_in_vain(self, call: str) -> None:
+        """A call that does not wait found nothing ready: no time passes, and who only looks looks for ever.
+
+        Raises:
+            Livelock: that happened more than `LOOKS_MAX` times at this moment.
+        """
+        if self._looks_ns != self.now_ns:
+            self._looks, self._looks_ns = 0, self.now_ns
+        self._looks += 1
+        if self._looks > LOOKS_MAX:
+            found = (
+                f"{call}() with a time-out of 0 found nothing {LOOKS_MAX:,} times at t={seconds(self.now_ns)}"
+            )
+            raise Livelock(f"{found}, and no time passes by it\n{self.netstat()}")
 
     @contextmanager
     def _passing(self) -> Iterator[None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import socket as std
 from collections.abc import Callable
 from functools import cached_property
 from itertools import count
@@ -17,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..transport import Address, Transport, Turner
 from ..units import SECOND_NS
+from . import linux as std
 from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
 from .kernel.descriptors import Descriptors, Holder
 from .kernel.file import File
 from .kernel.kinds import make_end
 from .kernel.ports import Ports
+from .kernel.sock import SocketEnd
 from .kernel.tcp import TcpEnd
 from .modules import Modules
 from .names.destinations import source_for
@@ -29,7 +30,7 @@ from .poller import VirtualPoller
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
-    from .kernel.tcp_segments import Syn
+    from .kernel.tcp_wire import Syn
     from .kernel.udp_layer import UdpLayer
     from .kernel.unix_labels import UnixLabels
     from .kernel.unix_names import UnixNames
@@ -69,7 +70,7 @@ class Host(Transport):
     Attributes:
         addresses: all that it has but for loopback, IPv4 ones first.
         sockets_max: how many sockets there is memory for, connections that nobody holds included;
-            beyond that, ENOBUFS.  None is no limit.
+            beyond that, ENOBUFS, of AF_UNIX ENOMEM.  None is no limit.
     """
 
     ends_on_error = True
@@ -172,8 +173,10 @@ class Host(Transport):
             self.network.forget(loop)
             loop.close()
         self.loops = []
-        for _, end in self.sockets():
-            end.vanish()
+        # Last those that have no descriptor: waiting to be accepted, closed, or on their way in a message.
+        for file in dict.fromkeys((*(file for _, file in self.sockets()), *self.ports.holders())):
+            assert isinstance(file, File)
+            file.vanish()
         self.descriptors.vanish()
         self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
         self.ports = self.ports.again()
@@ -244,10 +247,12 @@ class Host(Transport):
     def files_max(self, limit: int | None) -> None:
         self.descriptors.system_limit = limit
 
-    def check_memory(self) -> None:
-        """Raise OSError(ENOBUFS) if there is no memory for one more socket (socket(2))."""
-        if self.sockets_max is not None and len(self.sockets()) >= self.sockets_max:
-            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+    def check_memory(self, reason: int = errno.ENOBUFS) -> None:
+        """Raise OSError if there is no memory for one more socket (inet_create; ENOMEM in unix_create1)."""
+        if self.sockets_max is None:
+            return
+        if sum(isinstance(file, SocketEnd) for _, file in self.sockets()) >= self.sockets_max:
+            raise OSError(reason, os.strerror(reason))
 
     def close(self, fd: int, closer: Holder | None = None) -> None:
         """close(2), which waits if the socket is to linger and something has not arrived (socket(7)).

@@ -1,20 +1,14 @@
 """A body of a test in a network of its own: what would disturb this computer, or be disturbed by it.
 
-Run as a program it makes a network namespace (network_namespaces(7)), with nothing in it but loopback, and
-runs one body there.  A user namespace comes with it, so that nobody has to be root.
+Run as a program it makes a network namespace (network_namespaces(7)) and runs one body there.
 
-Owns the namespace and the way into it.  Does not own what the body claims.
+Owns the way into it.  Does not own what the body claims, nor how a namespace is made (`simnet.oracle`).
 """
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import functools
 import importlib
-import os
-import socket as std
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from simnet.oracle.namespace import Namespace, NoNamespace
+
 from .machine import Machine, RealMachine
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+OWN_ADDRESS = "10.0.0.1"
 CANNOT = 77
 """What the program returns where no namespace can be made."""
 
@@ -55,13 +50,12 @@ def in_private_network(body: Callable[[Machine], None]) -> Callable[[Machine], N
 
 
 def enter() -> None:
-    """Go into a new network namespace, and bring its loopback up."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-        print(os.strerror(ctypes.get_errno()), file=sys.stderr)
-        raise SystemExit(CANNOT)
-    with std.socket(std.AF_INET, std.SOCK_DGRAM) as sock:
-        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+    """Go into a new network namespace."""
+    try:
+        Namespace(OWN_ADDRESS)
+    except NoNamespace as why:
+        print(why, file=sys.stderr)
+        raise SystemExit(CANNOT) from None
 
 
 def main(module: str, name: str) -> None:

@@ -275,3 +275,23 @@ def test_connect_needs_a_pair_of_host_and_port(machine: Machine) -> None:
     ):
         with pytest.raises(error):
             sock.connect(wrong)
+
+
+def test_two_sockets_that_connect_to_each_other_are_connected(machine: Machine) -> None:
+    """RFC 9293, figure 8: simultaneous open; here the first SYN had found a full backlog."""
+    listener = machine.socket()
+    listener.bind((machine.address, machine.closed_address()[1]))
+    listener.listen(0)
+    machine.connected(listener)
+    first = machine.socket()
+    first.bind((machine.address, machine.closed_address()[1]))
+    assert outcome(first.connect, listener.getsockname()) == "EINPROGRESS"
+    machine.wait_for(first, 0)
+    listener.shutdown(std.SHUT_RD)
+    assert outcome(listener.connect, first.getsockname()) == "EINPROGRESS"
+    for one, other in ((first, listener), (listener, first)):
+        machine.wait_for(one, OUT)
+        assert one.getpeername() == other.getsockname()
+    first.send(b"crossed")
+    machine.wait_for(listener, IN | OUT)
+    assert listener.recv(10) == b"crossed"

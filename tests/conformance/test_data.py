@@ -186,3 +186,13 @@ def test_buffer_sizes_are_doubled_and_have_a_minimum(machine: Machine) -> None:
         for value, expected in ((0, minimum), (1000, minimum), (5000, 10000), (100_000, 200_000)):
             sock.setsockopt(std.SOL_SOCKET, option, value)
             assert sock.getsockopt(std.SOL_SOCKET, option) == expected
+
+
+def test_a_full_socket_that_was_shut_is_writable_as_send_only_fails(machine: Machine) -> None:
+    """tcp_poll: SEND_SHUTDOWN is OUT, whatever the room; send() says EPIPE at once."""
+    one, _ = machine.pair()
+    fill(machine, one)
+    machine.wait_for(one, 0)
+    one.shutdown(std.SHUT_WR)
+    machine.wait_for(one, OUT)
+    assert outcome(one.send, b"x") == "EPIPE"

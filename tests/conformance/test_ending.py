@@ -52,6 +52,21 @@ def test_data_that_came_before_a_reset_stays_readable(machine: Machine) -> None:
     machine.wait_for(other, BOTH_SHUT)
 
 
+def test_no_flag_of_recv_brings_the_reset_before_the_data(machine: Machine) -> None:
+    """tcp_recvmsg_locked looks through the queue first, whatever is asked of it."""
+    one, other = machine.pair()
+    one.send(b"data")
+    one.setsockopt(std.SOL_SOCKET, std.SO_LINGER, RESET)
+    one.close()
+    machine.wait_for(other, DEAD)
+    assert outcome(other.recv, 10, std.MSG_PEEK) == b"data"
+    assert outcome(other.recv, 1, std.MSG_DONTWAIT) == b"d"
+    assert outcome(other.recv_into, bytearray(2), 1, std.MSG_TRUNC) == 1
+    assert outcome(other.recvmsg, 10) == (b"ta", [], 0, None)
+    assert outcome(other.recv, 10, std.MSG_PEEK) == "ECONNRESET"
+    assert outcome(other.recv, 10, std.MSG_PEEK) == b""
+
+
 def reset_pair(machine: Machine) -> std.socket:
     one, other = machine.pair()
     one.setsockopt(std.SOL_SOCKET, std.SO_LINGER, RESET)
@@ -212,3 +227,18 @@ def test_err_goes_and_hup_stays_when_the_error_was_read(machine: Machine) -> Non
     assert machine.poll_mask(sock) & (ERR | HUP) == ERR | HUP
     error_of(sock)
     assert machine.poll_mask(sock) & (ERR | HUP) == HUP
+
+
+def test_data_for_a_socket_that_was_shut_before_it_connected_is_no_crime(machine: Machine) -> None:
+    """tcp_rcv_state_process answers by RST where a FIN was sent; in ESTABLISHED nobody asks."""
+    listener, sock = machine.listener(), machine.socket()
+    assert outcome(sock.shutdown, std.SHUT_RDWR) == "ENOTCONN"
+    assert outcome(sock.connect, listener.getsockname()) == "EINPROGRESS"
+    machine.wait_for(sock, BOTH_SHUT)
+    peer = machine.accept(listener)
+    assert peer.send(b"x") == 1
+    assert machine.eventually(lambda: machine.readable_bytes(sock) == 1)
+    assert machine.mask(peer) == "OUT"
+    machine.wait_for(sock, BOTH_SHUT)
+    assert [sock.recv(10), sock.recv(10)] == [b"x", b""]
+    assert outcome(sock.send, b"x") == "EPIPE"

@@ -311,3 +311,11 @@ def test_an_accepted_unix_socket_is_new(machine: Machine) -> None:
     sock = machine.keep(listener.accept()[0])
     assert sock.getsockopt(SOL, std.SO_KEEPALIVE) == 0
     assert sock.getsockopt(SOL, std.SO_LINGER, 8) == bytes(8)
+
+
+def test_ip_gives_a_small_value_as_one_byte_if_there_is_no_room_for_an_int(machine: Machine) -> None:
+    """do_ip_getsockopt: less than an int, and a value up to 255; SOL_SOCKET cuts the int instead."""
+    sock = fresh(machine)
+    assert [sock.getsockopt(std.IPPROTO_IP, std.IP_TTL, size) for size in (1, 2, 3)] == [b"@"] * 3
+    assert sock.getsockopt(std.IPPROTO_IP, std.IP_TTL, 4) == struct.pack("i", 64)
+    assert sock.getsockopt(SOL, std.SO_TYPE, 3) == struct.pack("i", std.SOCK_STREAM)[:3]

@@ -286,3 +286,10 @@ def test_a_socket_of_every_address_may_become_the_one_that_it_connects_to(machin
     machine.wait_for(sock, OUT)
     assert sock.getsockname() == sock.getpeername() == name
     assert outcome(listener.accept) == "EAGAIN"
+
+
+def test_reuse_that_was_taken_back_after_bind_bars_others(machine: Machine) -> None:
+    """inet_csk_bind_conflict asks what the options are now."""
+    first = bound(machine, reuse=True)
+    first.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, 0)
+    assert outcome(socket(machine, reuse=True).bind, first.getsockname()) == "EADDRINUSE"

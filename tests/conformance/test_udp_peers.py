@@ -255,6 +255,18 @@ def test_shutdown_needs_a_peer(machine: Machine, family: int) -> None:
         assert outcome(udp(machine, family).shutdown, how) == "ENOTCONN"
 
 
+def test_a_shutdown_that_fails_marks_the_socket_all_the_same(machine: Machine, family: int) -> None:
+    """inet_shutdown: ENOTCONN, and sk_shutdown is set; it stays over connect()."""
+    sock, peer = udp(machine, family), udp(machine, family)
+    assert outcome(sock.shutdown, std.SHUT_RDWR) == "ENOTCONN"
+    machine.wait_for(sock, IN | OUT | HUP | RDHUP)
+    assert outcome(sock.sendto, b"x", peer.getsockname()) == "EPIPE"
+    sock.connect(peer.getsockname())
+    assert outcome(sock.send, b"x") == "EPIPE"
+    peer.sendto(b"x", sock.getsockname())
+    assert machine.eventually(lambda: outcome(sock.recv, 1) == b"x")
+
+
 def test_shut_rd_shows_in_the_mask_and_lets_datagrams_through(machine: Machine, family: int) -> None:
     """udp_poll and __skb_recv_udp: recv() of a non-blocking socket says EAGAIN, never EOF."""
     one, other = udp_pair(machine, family)

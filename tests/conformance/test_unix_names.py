@@ -136,6 +136,18 @@ def test_binding_a_bound_socket_to_the_empty_name_leaves_its_name(machine: Machi
     assert sock.getsockname() == path
 
 
+@KINDS
+def test_a_socket_has_one_name_whether_path_or_abstract(machine: Machine, kind: int) -> None:
+    """unix_bind_bsd, unix_bind_abstract: EINVAL where there is an address already; a name in vain is free."""
+    for first in (machine.path, machine.abstract):
+        for second in (machine.path, machine.abstract):
+            sock, vain = unix_bound(machine, kind, first()), second()
+            name = sock.getsockname()
+            assert outcome(sock.bind, vain) == "EINVAL"
+            assert sock.getsockname() == name
+            assert outcome(unix(machine, kind).bind, vain) == "ok"
+
+
 def test_abstract_names_are_bytes_that_begin_with_null(machine: Machine) -> None:
     """unix(7), abstract; the socket module tells them as bytes."""
     name = machine.abstract()

@@ -399,3 +399,23 @@ def test_one_empty_record_may_be_left_unread(machine: Machine, records: list[byt
         one.send(record)
     other.close()
     assert error_of(one) == error
+
+
+@pytest.mark.parametrize("kind", [std.SOCK_STREAM, std.SOCK_SEQPACKET], ids=["stream", "seqpacket"])
+def test_an_empty_message_is_nothing_unread(machine: Machine, kind: int) -> None:
+    """unix_release_sock: what counts is whether a buffer with data waits; an empty one is no data."""
+    one, other = pair(machine, kind)
+    assert one.send(b"") == 0
+    other.close()
+    assert machine.mask(one) == ENDED
+    assert one.recv(1) == b""
+
+
+def test_an_empty_record_hides_no_record_behind_it(machine: Machine) -> None:
+    """unix_release_sock looks beyond the first."""
+    one, other = pair(machine, std.SOCK_SEQPACKET)
+    one.send(b"")
+    one.send(b"unread")
+    other.close()
+    assert machine.mask(one) == "IN|OUT|ERR|HUP|RDHUP"
+    assert outcome(one.recv, 1) == "ECONNRESET"

@@ -125,6 +125,19 @@ def test_sendmsg_that_may_wait_returns_when_everything_is_queued(machine: Machin
     is_sent = True
 
 
+@STREAMS
+@pytest.mark.parametrize("call", ["send", "sendmsg"])
+def test_a_blocking_send_returns_when_all_of_it_is_queued(machine: Machine, stream: str, call: str) -> None:
+    """send(2): blocks until there is room, again and again; a part is what non-blocking sockets are told."""
+    one, other = connected(machine, stream)
+    fill(machine, one)
+    one.setblocking(True)
+    size = 100_000
+    for number in range(1, 6):
+        machine.meanwhile(lambda: take_all(other), AFTER_S * number)
+    assert (one.send(bytes(size)) if call == "send" else one.sendmsg([bytes(size)])) == size
+
+
 @pytest.mark.parametrize("stream", ["unix", "socketpair"])
 def test_send_that_waits_is_told_that_the_peer_is_gone(machine: Machine, stream: str) -> None:
     """unix_release_sock: the peer had unread data, so there is an error; the next send() says EPIPE."""

@@ -60,7 +60,7 @@ def test_every_python_makes_the_same_run(python, name, seed):
 # Recorded once: whoever changes what a run does, or how its digest is made, sees it here.
 KNOWN = {
     0: "fede25897c9a6ae9517aec60bab8792b",
-    1: "2b98e6f794d78a58e67327855873eb34",
+    1: "c29a1ea6757c27b0a1dea58c633c14d2",
     4: "562b0307b6ad5fc764f424979c483e9c",
 }
 

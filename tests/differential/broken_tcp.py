@@ -225,7 +225,7 @@ TCP = [
     Infidelity(
         "data for a socket that was shut and closed is not answered by a reset",
         "tcp_segments.SegmentEnd._is_past_reading",
-        "(self.orphan or self.send_shut)",
+        "self.state in _FIN_WAIT",
         "False",
         "tcp-data",
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simnet.oracle.draws import Draws, Weighted
-from simnet.oracle.generate import IDIOMS, generate
+from simnet.oracle.generate import generate
+from simnet.oracle.idioms import IDIOMS
 from simnet.oracle.lockstep import shrink
 from simnet.oracle.operations import OPERATIONS
 from simnet.oracle.profiles import PROFILES

@@ -25,6 +25,7 @@ PATIENCE_S = 0.02
 INFIDELITIES = [*TCP, *FAMILIES, *URGENT, *DESCRIPTORS, *UDP, *UNIX, *PIPES, *EPOLL]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("infidelity", INFIDELITIES, ids=lambda infidelity: infidelity.name.replace(" ", "-"))
 def test_a_broken_rule_is_noticed(infidelity: Infidelity, live: LiveKernel) -> None:
     calls = 0

@@ -11,6 +11,7 @@ from simnet.oracle.matrix.reasons import Reason
 from simnet.oracle.matrix.record import grouped, ungrouped
 from simnet.oracle.matrix.registry import Registry
 from simnet.oracle.matrix.sequences import drawn, shortened
+from simnet.oracle.matrix.verdict import differ
 from simnet.virtual import Network
 
 
@@ -159,6 +160,13 @@ def test_a_sequence_that_differs_loses_what_the_difference_does_not_need():
 
     place = Place("tcp4", "fresh", "send+close+listen+recv+accept")
     assert shortened(place, right, wrong).operation == "close"
+
+
+def test_what_is_not_simulated_contradicts_nothing():
+    assert differ("ok", "EINVAL")
+    assert differ("ok", None)
+    assert not differ("ok", "ok")
+    assert not differ("ok", "NotImplementedError: this")
 
 
 def test_answers_are_grouped_by_state_and_read_back():

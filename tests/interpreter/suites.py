@@ -25,7 +25,7 @@ import time
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from itertools import count
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -100,7 +100,13 @@ def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
     imported = {name: getattr(modules, name) for name in IMPORTED_BY_TESTS}
     substituted = [importlib.import_module(name) for name in (f"test.{suite}", *SUITES[suite])]
     result = unittest.TestResult()
-    with mock.patch.dict(sys.modules, imported), _substituted(substituted, twins), warnings.catch_warnings():
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        chdir(directory),  # some write files beside their sockets, and do not always remove them
+        mock.patch.dict(sys.modules, imported),
+        _substituted(substituted, twins),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         try:
             _run_with_its_class(type(test)(test._testMethodName), result)  # anew, with events of the host's

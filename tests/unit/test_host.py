@@ -10,6 +10,7 @@ import pytest
 
 from simnet import Network, UsageError, current
 from simnet.loop import loop_for
+from tests.conformance.machine import outcome
 
 from .two_hosts import World
 
@@ -32,6 +33,38 @@ def test_descriptors_run_out() -> None:
     assert caught.value.errno == errno.EMFILE
     kept.pop().close()
     host.socket()
+
+
+def test_memory_for_sockets_runs_out_for_every_kind_and_pipes_take_none_of_it() -> None:
+    """inet_create says ENOBUFS, unix_create1 ENOMEM."""
+    host = Network().host("a")
+    host.sockets_max = 1
+    host.modules.os.pipe()
+    kept = host.socket()
+    assert outcome(host.socket) == "ENOBUFS"
+    assert outcome(host.socket, std.AF_INET, std.SOCK_DGRAM) == "ENOBUFS"
+    assert outcome(host.socket, std.AF_UNIX, std.SOCK_STREAM) == "ENOMEM"
+    assert kept.fileno() == 5
+
+
+def test_a_standard_stream_that_became_a_socket_takes_no_descriptor_more() -> None:
+    """3 is a socket, and so is 1: 4 is free, and the last below the limit."""
+    host = Network().host("a")
+    host.descriptors_max = 5
+    sock = host.socket()
+    host.modules.os.dup2(sock.fileno(), 1)
+    assert host.socket().fileno() == 4
+
+
+def test_a_limit_is_about_numbers() -> None:
+    """getrlimit(2): one more than the greatest number; what is open beyond it already does not count."""
+    host = Network().host("a")
+    kept = [host.socket() for _ in range(5)]
+    host.descriptors_max = 4
+    with pytest.raises(OSError, match="Too many open files"):
+        host.socket()
+    kept.pop(0).close()
+    assert host.socket().fileno() == 3
 
 
 def test_a_dropped_socket_closes_its_descriptor() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from simnet import Deadlock, Deviation, Network, Script
+from simnet import Deadlock, Deviation, Livelock, Network, Script
 from simnet.units import SECOND_NS
+from simnet.virtual import engine
 
 OTHER_FIRST = Script.of([Deviation("server", "turn", 1, "first", 2)])
 
@@ -187,3 +188,24 @@ def test_the_program_that_waits_gets_an_exclusive_event_alone(pair: Pair) -> Non
     ready = [(pair.near.fileno(), select.EPOLLIN)]
     assert waiting.poll(1) == ready
     assert (before.poll(0), after.poll(0)) == (ready, [])
+
+
+def _look(selector: Any, times: int) -> None:
+    for _ in range(times):
+        assert selector.select(0) == []
+
+
+@pytest.mark.parametrize("name", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_code_that_polls_without_waiting_for_what_needs_time_is_stopped(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LOOKS_MAX", 100)
+    pair = Pair()
+    modules = pair.client.modules
+    with getattr(modules.selectors, name)() as selector:
+        selector.register(pair.far, std_selectors.EVENT_READ)
+        _look(selector, 100)
+        modules.time.sleep(1)  # time moved: the count begins anew
+        pair.near.send(b"x")  # on its way, and takes 10 ms
+        with pytest.raises(Livelock, match=r"found nothing 100 times at t=1\.0"):
+            _look(selector, 101)

@@ -12,12 +12,10 @@ import socket as std
 from typing import Any
 
 from ..draws import Draws
-from ..normal import NotApplicable
 from ..operations import Scene, operation
 
 PORTS = ("P1", "P2", "P3")
 NAMES = (1, 2, 3)
-SO_DOMAIN = 39
 
 IPV4 = {
     "lo": "127.0.0.1",
@@ -83,13 +81,7 @@ def _odd_places(scene: Scene) -> tuple[tuple[Any, ...], ...]:
 
 
 def address_of(session: Any, sock: Any, place: tuple[Any, ...]) -> Any:
-    """The address that a place means to `sock`.
-
-    Raises NotApplicable if the descriptor of `sock` has meanwhile become another's, of another family: what
-    the kernel thinks of a foreign structure is beside the point.
-    """
-    if session.strayed and sock.getsockopt(std.SOL_SOCKET, SO_DOMAIN) != sock.family:
-        raise NotApplicable
+    """The address that a place means to `sock`."""
     how = place[0]
     if how in ("of", "peer"):
         return _name_of(session, sock, how, place[1])
@@ -132,6 +124,8 @@ def _name_of(session: Any, sock: Any, how: str, slot: int) -> Any:
 
 def _ask(session: Any, method: str, slot: int) -> Any:
     held = session.held[slot]
+    if session.is_foreign(held):
+        return None
     try:
         return getattr(held, method)()
     except (AttributeError, OSError):

@@ -9,8 +9,9 @@ in terms of the standard modules, and run on the live kernel and on a virtual ho
 ``unconnected``, ``connected``, ``disconnected``, ``datagrams``    states
 ``receiving``, ``sending``, ``lifecycle``, ``reactions``, ``settings``    operations
 ``cells``        one cell, and all of them
-``live``, ``virtual``     where cells are made
+``live``, ``virtual``     where cells are made; ``routes`` has loopback acknowledge at once
 ``sequences``    several operations in a row
 ``verdict``, ``reasons``  which cells differ, and which of the differences have a reason
+``survey``       all of this, on both kernels
 ``record``, ``document``  the files they are kept in
 """

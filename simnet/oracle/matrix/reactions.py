@@ -16,6 +16,7 @@ from .registry import OPERATIONS
 operation = OPERATIONS()
 connected = OPERATIONS("tcp", "unix")
 AMPLE = 100
+READS_MAX, ROOM = 64, 1 << 17
 
 
 def the_peer(method: Callable[[Bench, Any], str]) -> Callable[[Bench, Situation], list[str] | None]:
@@ -39,10 +40,16 @@ def peer_sends(b: Bench, peer: Any) -> str:
 
 @the_peer
 def peer_recvs(b: Bench, peer: Any) -> str:
-    """How much a full buffer holds is the kernel's affair."""
-    said: list[bytes] = []
-    error = b.answer(lambda: said.append(peer.recv(1 << 20)))
-    return error if not said else "much" if len(said[0]) > AMPLE else b.value(said[0])
+    """Until there is nothing more; how much a full buffer holds is the kernel's affair."""
+    size, ended = 0, ""
+    for _ in range(READS_MAX):
+        room = bytearray(ROOM)
+        ended = b.answer(peer.recv_into, room)
+        if not ended.isdigit() or ended == "0":
+            break
+        size += int(ended)
+        b.settle()
+    return f"{'much' if size > AMPLE else size} {ended}"
 
 
 @the_peer

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from .cells import BESIDE, Cells, Place
 from .kinds import KINDS
 from .registry import OPERATIONS, STATES
+from .verdict import differ
 
 Ask = Callable[[list[Place]], Cells]
 """What a kernel answers at these places."""
@@ -38,7 +39,7 @@ def shortened(place: Place, live: Ask, virtual: Ask) -> Place:
     """
     while candidates := without_one(place):
         answers = live(candidates), virtual(candidates)
-        differing = [shorter for shorter in candidates if answers[0].get(shorter) != answers[1].get(shorter)]
+        differing = [place for place in candidates if differ(answers[0].get(place), answers[1].get(place))]
         if not differing:
             break
         place = differing[0]

@@ -126,7 +126,7 @@ ask("so_protocol", "SO_PROTOCOL")
 ask("so_acceptconn", "SO_ACCEPTCONN")
 
 
-def put(level: str, option: str, value: Any) -> None:
+def put(level: str, option: str, value: Any, *groups: str) -> None:
     """Enter an operation that reads an option, sets it, and reads it again."""
 
     def operate(b: Bench, s: Situation) -> list[str]:
@@ -136,15 +136,27 @@ def put(level: str, option: str, value: Any) -> None:
         return [b.answer(*read), b.answer(s.sock.setsockopt, *place, value), b.answer(*read)]
 
     operate.__name__ = option.lower()
-    operation(operate)
+    OPERATIONS(*groups)(operate)
 
 
 for option in ("REUSEADDR", "REUSEPORT", "KEEPALIVE", "OOBINLINE", "BROADCAST", "RCVLOWAT"):
     put("SOL_SOCKET", f"SO_{option}", 1)
+for option in ("DONTROUTE", "PRIORITY"):
+    put("SOL_SOCKET", f"SO_{option}", 1)
+put("SOL_SOCKET", "SO_PASSCRED", 1, "unix", "unixdg")
 put("SOL_SOCKET", "SO_LINGER", struct.pack("ii", 1, 0))
-for option in ("TCP_NODELAY", "TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT"):
-    put("IPPROTO_TCP", option, 1)
-put("IPPROTO_IPV6", "IPV6_V6ONLY", 1)
+put("SOL_SOCKET", "SO_SNDTIMEO", struct.pack("ll", 1, 0))
+put("SOL_SOCKET", "SO_RCVTIMEO", struct.pack("ll", 0, 8000))
+for option in ("NODELAY", "USER_TIMEOUT", "KEEPIDLE", "KEEPINTVL", "KEEPCNT", "SYNCNT", "LINGER2"):
+    put("IPPROTO_TCP", f"TCP_{option}", 1)
+for option in ("TTL", "TOS"):
+    put("IPPROTO_IP", f"IP_{option}", 8)
+for option in ("V6ONLY", "UNICAST_HOPS", "TCLASS"):
+    put("IPPROTO_IPV6", f"IPV6_{option}", 1)
+for option in ("TTL", "LOOP"):
+    put("IPPROTO_IP", f"IP_MULTICAST_{option}", 8, "udp")
+for option in ("HOPS", "LOOP"):
+    put("IPPROTO_IPV6", f"IPV6_MULTICAST_{option}", 1, "udp")
 
 
 @operation

@@ -17,7 +17,7 @@ from .cells import Cells, Place, places
 from .live import live_cells
 from .record import Record
 from .sequences import shortened
-from .verdict import Verdict, judge
+from .verdict import Verdict, differ, judge
 from .virtual import virtual_cells
 
 ATTEMPTS = 5
@@ -67,7 +67,7 @@ def survey_of_sequences(wanted: list[Place], tell: Callable[[str], None]) -> Sur
     live, unstable = asked_twice(wanted)
     virtual = virtual_cells(wanted)
     tell(f"{len(live)} sequences")
-    for place in [place for place in wanted if live.get(place) != virtual.get(place)]:
+    for place in [place for place in wanted if differ(live.get(place), virtual.get(place))]:
         short = shortened(place, live_cells, virtual_cells)
         for cells, ask in ((live, live_cells), (virtual, virtual_cells)):
             cells.pop(place, None)

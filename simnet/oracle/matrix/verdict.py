@@ -51,6 +51,11 @@ class Verdict:
         }
 
 
+def differ(live: str | None, virtual: str | None) -> bool:
+    """Whether two answers contradict each other; what is not simulated contradicts nothing."""
+    return live != virtual and not (virtual or "").startswith(NOT_SIMULATED)
+
+
 def judge(live: Cells, virtual: Cells) -> Verdict:
     """Compare what two machines answered, place by place."""
     missing: dict[str, list[Place]] = {}

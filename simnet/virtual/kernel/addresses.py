@@ -12,10 +12,10 @@ them up.
 from __future__ import annotations
 
 import operator
-import socket as std
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .. import linux as std
 from ..names.arguments import c_unsigned, host_of_address
 from ..names.numeric import is_link_local, is_loopback, mapped, unmapped
 

@@ -49,9 +49,3 @@ class ByteQueue:
             want -= len(parts[-1])
             skip = 0
         return b"".join(parts)
-
-    def clear(self) -> int:
-        """Drop everything; return how many bytes that were."""
-        dropped, self.size, self._skip = self.size, 0, 0
-        self._pieces.clear()
-        return dropped

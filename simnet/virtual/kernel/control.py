@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 
+from .. import linux as std
 from .options import not_simulated
 
-HEADER_BYTES = 16  # struct cmsghdr
+_HEADER_BYTES = 16  # struct cmsghdr
 _ALIGNMENT = 8
 _CTRUNC = int(std.MSG_CTRUNC)
 
@@ -43,11 +43,16 @@ class ControlRoom:
         self.messages: list[tuple[int, int, bytes]] = []
         self.flags = 0
 
+    @property
+    def data_bytes(self) -> int:
+        """How many bytes the data of one more message may have."""
+        return max(self._room - _HEADER_BYTES, 0)
+
     def put(self, level: int, kind: int, data: bytes) -> None:
         """Add one message: whole, the part that there is room for, or nothing but MSG_CTRUNC."""
-        room = self._room - HEADER_BYTES
+        room = self._room - _HEADER_BYTES
         if room < len(data):
             self.flags |= _CTRUNC
         if room >= 0:
             self.messages.append((level, kind, data[:room]))
-            self._room -= min(self._room, HEADER_BYTES + -(-len(data) // _ALIGNMENT) * _ALIGNMENT)
+            self._room -= min(self._room, _HEADER_BYTES + -(-len(data) // _ALIGNMENT) * _ALIGNMENT)

@@ -41,7 +41,7 @@ class Descriptors:
 
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
-        if len(self._files) + FIRST >= self.limit:
+        if (self._free[0] if self._free else self._next) >= self.limit:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if self.system_limit is not None and len(self._files) >= self.system_limit:
             raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
@@ -143,8 +143,6 @@ class Descriptors:
         (self._inheritable.add if flag else self._inheritable.discard)(fd)
 
     def vanish(self) -> None:
-        """The host crashed."""
-        for _, file in self.items():
-            file.vanish()
+        """The host crashed, and its files have vanished."""
         self._files.clear()
         self.is_gone = True

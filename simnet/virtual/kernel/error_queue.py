@@ -10,13 +10,13 @@ that each of them may fill it.
 from __future__ import annotations
 
 import errno
-import socket as std
 import struct
 from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
 
+from .. import linux as std
 from .addresses import Inet, is_ipv6
 from .datagrams import Datagram, truesize
 from .options import Option, Value, flag

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .. import linux as std
 from .sock import SocketEnd
 from .tcp import TcpEnd
 
@@ -132,6 +132,7 @@ def _make_unix_end(host: Host, kind: int, proto: int) -> UnixEnd:
         raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
     if kind not in _UNIX:
         raise OSError(errno.ESOCKTNOSUPPORT, os.strerror(errno.ESOCKTNOSUPPORT))
+    host.check_memory(errno.ENOMEM)
     host.descriptors.check()
     return _UNIX[kind](host)
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import struct
 from typing import TYPE_CHECKING
 
 import attrs
 
+from .. import linux as std
 from ..names.interfaces import INTERFACES
 from ..names.numeric import is_loopback
 from .addresses import ANY, is_ipv6, is_multicast

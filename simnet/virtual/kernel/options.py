@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
+
+from .. import linux as std
 
 if TYPE_CHECKING:
     from .sock import SocketEnd
@@ -237,6 +238,8 @@ TABLE: dict[tuple[int, int], Option] = {
     (std.SOL_SOCKET, std.SO_OOBINLINE): Option(),
     (std.SOL_SOCKET, std.SO_BROADCAST): Option(),
     (std.SOL_SOCKET, std.SO_PRIORITY): Option(accept=number),
+    # There are no gateways, which it would not go through.
+    (std.SOL_SOCKET, std.SO_DONTROUTE): Option(),
     (_IP, std.IP_TOS): Option(
         get=lambda end: end.kept(_IP, std.IP_TOS, 0), set=_set_type_of_service, applies=_over_ip
     ),

@@ -10,11 +10,11 @@ SO_REUSEADDR nothing is remembered: a bucket is never empty any more when it is 
 
 from __future__ import annotations
 
-import socket as std
 from typing import TYPE_CHECKING
 
 import attrs
 
+from .. import linux as std
 from .addresses import ANY, ANY6, ipv4_view, is_ipv6
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
@@ -16,6 +15,7 @@ from typing import Protocol
 import attrs
 
 from ...units import SECOND_NS
+from .. import linux as std
 from .addresses import ANY, ANY6, Inet, ipv4_view, is_ipv6, is_loopback, overlap
 from .port_buckets import Bucket
 
@@ -257,10 +257,6 @@ class Ports:
                 group = [one for one in found if one.reuse_port] or found[:1]
                 return group[source_port % len(group)]
         return None
-
-    def holders_of(self, port: int) -> list[Holder]:
-        """Everything that holds a port, in the order in which it came."""
-        return list(self._held.get(port, ()))
 
     def holders(self) -> list[Holder]:
         """Everything that holds a port, in order of ports."""

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import stat
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from ...trace import Kind
 from ...transport import ERR, HUP, RDHUP, Address
+from .. import linux as std
 from . import file
 from .options import Option, by_number, missing
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from ..host import Host
 
 
-_BINDTODEVICE, _TCP = int(getattr(std, "SO_BINDTODEVICE", 25)), int(std.IPPROTO_TCP)
+_BINDTODEVICE, _TCP = int(std.SO_BINDTODEVICE), int(std.IPPROTO_TCP)
+_FAIL = int(Kind.FAIL)
 _SIOC = 0x89  # the requests that only sockets have
 
 SEND_BUFFER_BYTES = 65_536
@@ -71,6 +73,9 @@ class SocketEnd(file.File):
     """SOCK_STREAM or SOCK_DGRAM."""
 
     proto: int = 0
+
+    number: int
+    """Of this socket in the trace."""
 
     own_options: ClassVar[dict[tuple[int, int], Option]] = {}
     """Options that only this kind has."""
@@ -248,7 +253,13 @@ class SocketEnd(file.File):
 
     def failed(self, call: str, reason: int) -> OSError:
         """The error that `call` ends with."""
+        self.note(_FAIL, reason, call)
         return OSError(reason, os.strerror(reason))
+
+    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
+        log = self.net.log
+        if log is not None:
+            log((self.net.now_ns, kind, self.number, n, data))
 
 
 def flag_names(flags: int) -> str:

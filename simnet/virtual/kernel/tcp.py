@@ -13,11 +13,11 @@ handlers; inside one, what is queued is sent all the same.
 from __future__ import annotations
 
 import errno
-import socket
 
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
 from ...units import SECOND_NS
+from .. import linux as std
 from . import tcp_states
 from .tcp_data import DataEnd
 from .tcp_keepalive import Keepalive
@@ -47,8 +47,8 @@ class TcpEnd(DataEnd):
 
     __slots__ = ()
 
-    kind = socket.SOCK_STREAM
-    proto = socket.IPPROTO_TCP
+    kind = std.SOCK_STREAM
+    proto = std.IPPROTO_TCP
     send_buffer_default, receive_buffer_default = 16_384, 131_072  # tcp_wmem and tcp_rmem
 
     @property
@@ -66,7 +66,9 @@ class TcpEnd(DataEnd):
         state = self.state
         if state is LISTEN:
             return IN if self.pending else 0
-        mask = IN if self._held_bytes() >= self._least_pollable() else 0
+        mask = 0
+        if (self.queue is not None or self.mark is not None) and self._held_bytes() >= self._least_pollable():
+            mask = IN
         if self.mark is not None and not self.mark.is_read:
             mask |= PRI
         if state is not SYN_SENT and state is not SYN_RECEIVED and (self.send_shut or not self.waiting):
@@ -120,14 +122,14 @@ class TcpEnd(DataEnd):
     def keep(self, level: int, number: int, value: int) -> None:
         super().keep(level, number, value)
         match level, number:
-            case (socket.SOL_SOCKET, socket.SO_RCVLOWAT):
+            case (std.SOL_SOCKET, std.SO_RCVLOWAT):
                 self.least_readable = value
                 self.refit()
                 self.wake()
-            case (socket.SOL_SOCKET, socket.SO_KEEPALIVE):
+            case (std.SOL_SOCKET, std.SO_KEEPALIVE):
                 self.keepalive = (self.keepalive or Keepalive(self)) if value else None
                 self.refit()
-            case (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT):
+            case (std.IPPROTO_TCP, std.TCP_USER_TIMEOUT):
                 if self.peer is not None and self.peer._overflow is not None:
                     self.window_closed()
         if self.keepalive is not None:
@@ -137,9 +139,9 @@ class TcpEnd(DataEnd):
 
     def shutdown(self, how: int) -> None:
         """As inet_shutdown: a call that fails has effects all the same."""
-        if how not in (socket.SHUT_RD, socket.SHUT_WR, socket.SHUT_RDWR):
+        if how not in (std.SHUT_RD, std.SHUT_WR, std.SHUT_RDWR):
             raise self.failed("shutdown", errno.EINVAL)
-        reading, writing = how != socket.SHUT_WR, how != socket.SHUT_RD
+        reading, writing = how != std.SHUT_WR, how != std.SHUT_RD
         was = self.state
         if self.calls is CONNECTING:
             early = was in (SYN_SENT, SYN_RECEIVED, CLOSED)
@@ -153,7 +155,7 @@ class TcpEnd(DataEnd):
                 self.send_shut = True
                 self._finish()
             self.refit()
-            self.wake()
+        self.wake()  # also where nothing was done, as edge-triggered epoll can tell
         if was is CLOSED:
             raise self.failed("shutdown", errno.ENOTCONN)
 
@@ -172,6 +174,8 @@ class TcpEnd(DataEnd):
         if self.state is LISTEN:
             self._stop_listening()
         elif self.state in (SYN_SENT, CLOSED):
+            if self.state is SYN_SENT:
+                self._unsent.clear()  # a SYN that got lost is not sent again
             self._change(ABORTED)
         elif unread or self.linger_seconds == 0 or self.state is SYN_RECEIVED:
             self._launch(RST, 0)
@@ -210,6 +214,7 @@ class TcpEnd(DataEnd):
                 self._launch(RST, 0)
             self.abort(errno.ECONNRESET)
         self.queue = self.mark = None
+        self._excess_bytes, self.waiting = 0, False
         self._undelivered_bytes += 2  # by which the sequence numbers move on, as SIOCOUTQ shows
         self._forget_address()
         self.send_shut = self.receive_shut = self.fin_seen = False
@@ -219,7 +224,7 @@ class TcpEnd(DataEnd):
 
     def _await_fin(self) -> None:
         """The peer's FIN is awaited for a while only (tcp_fin_timeout; tcp(7), TCP_LINGER2)."""
-        seconds = self.kept(socket.IPPROTO_TCP, socket.TCP_LINGER2, FIN_TIMEOUT_S)
+        seconds = self.kept(std.IPPROTO_TCP, std.TCP_LINGER2, FIN_TIMEOUT_S)
         if seconds < 0:
             self._launch(RST, 0)
             self.abort(errno.ECONNRESET)

@@ -9,10 +9,10 @@ Owns the two calls, and the choices that a script may make of them.
 from __future__ import annotations
 
 import errno
-import socket as std
 from typing import Any
 
 from ...trace import Kind
+from .. import linux as std
 from .buffers import ByteQueue
 from .control import check_socket_level
 from .sock import Message, flag_names

@@ -12,10 +12,10 @@ again.  An end with a keepalive notes when it hears of its peer, and so is off t
 from __future__ import annotations
 
 import errno
-import socket as std
 from typing import TYPE_CHECKING
 
 from ...units import SECOND_NS
+from .. import linux as std
 from .tcp_states import SYNCHRONIZED
 from .tcp_wire import KEEPALIVE, PROBE, RST
 

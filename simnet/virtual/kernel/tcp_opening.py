@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from abc import abstractmethod
 from enum import IntEnum, auto
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...trace import Kind
+from .. import linux as std
 from . import addresses
 from .addresses import ANY, ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
@@ -29,7 +29,7 @@ from .tcp_wire import RETRANSMIT, RST, SYN_ACK, Syn
 if TYPE_CHECKING:
     from ..host import Host
 
-_CONNECT, _FAIL = int(Kind.CONNECT), int(Kind.FAIL)
+_CONNECT = int(Kind.CONNECT)
 _AF_INET6 = int(std.AF_INET6)
 _INTERFACES = ("1", "2")  # lo and eth0, by their indexes
 
@@ -176,6 +176,8 @@ class OpeningEnd(UrgentEnd):
     def _destination(self, name: str) -> str:
         """The address that is meant (ip_route_connect, tcp_v6_connect)."""
         local = self.local[0]
+        if self.family == _AF_INET6 and name == ANY6 and not is_ipv6(local):
+            name = "127.0.0.1"
         if self.family != _AF_INET6 or not is_ipv6(name):
             if self.v6only:
                 raise self.failed("connect", errno.ENETUNREACH)
@@ -183,7 +185,7 @@ class OpeningEnd(UrgentEnd):
                 return name
             return "127.0.0.1" if addresses.is_wildcard(local) else local
         if name == ANY6:
-            return "::1" if is_ipv6(local) else "127.0.0.1"
+            return "::1"
         if is_multicast(name):
             raise self.failed("connect", errno.ENETUNREACH)
         if addresses.lacks_scope(name):
@@ -293,7 +295,3 @@ class OpeningEnd(UrgentEnd):
         self._unsent.clear()  # our SYN, which would have been sent again
         self._attempts = 0
         self.transmit(SYN_ACK)
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)

@@ -10,12 +10,12 @@ Simplified, and what a program could notice of it: a lost segment comes again af
 from __future__ import annotations
 
 import errno
-import socket as std
 from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from ...units import SECOND_NS
+from .. import linux as std
 from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT, SYNCHRONIZED
 from .tcp_window import WindowEnd
 from .tcp_wire import (
@@ -42,6 +42,7 @@ RTO_MAX_NS = 120 * SECOND_NS  # TCP_RTO_MAX
 RETRIES_MAX = 15  # tcp_retries2
 SYN_RTO_NS = SECOND_NS  # TCP_TIMEOUT_INIT
 SYN_RETRIES_MAX = 6  # tcp_syn_retries
+SYN_LINEAR_TIMEOUTS = 4  # tcp_syn_linear_timeouts: so many more, before the time-out begins to double
 SYN_ACK_RETRIES_MAX = 5  # tcp_synack_retries
 ORPHAN_RETRIES_MAX = 8  # tcp_orphan_retries, for an end that its program has closed
 _AS_SOON_AS_POSSIBLE_NS = _MS_NS = SECOND_NS // 1000
@@ -152,9 +153,13 @@ class SendingEnd(WindowEnd):
             self._in_order_ns = max(self._in_order_ns, self.net.now_ns + path.latency_ns)
 
     def lose_in_flight(self, items: list[Any]) -> None:
-        """These segments of ours were on a path that was cut; they precede what is still unsent."""
+        """These segments of ours were on a path that was cut; they precede what is still unsent.
+
+        An end that is gone sends nothing again but an ACK, for which TIME_WAIT would be asked.
+        """
+        is_gone = self.state is CLOSED
         for item in reversed(items):
-            if item is RST:
+            if item is RST or (is_gone and item is not ACK):
                 self._leave_unheard()
             elif item is not PROBE and item is not ANSWER:
                 self._unsent.appendleft(item)
@@ -184,7 +189,7 @@ class SendingEnd(WindowEnd):
 
     def _syn_wait_ns(self, retry: int) -> int:
         """How long a SYN that was sent again `retry` times waits for its answer."""
-        return SYN_RTO_NS << retry
+        return SYN_RTO_NS << (max(retry - SYN_LINEAR_TIMEOUTS, 0) if self.state is SYN_SENT else retry)
 
     def _on_retransmit(self) -> None:
         self._retransmitting = False
@@ -222,7 +227,7 @@ class SendingEnd(WindowEnd):
 
     def _retries_max(self) -> int:
         if self.state is SYN_SENT:
-            return self.kept(_TCP, _SYNCNT, SYN_RETRIES_MAX)
+            return self.kept(_TCP, _SYNCNT, SYN_RETRIES_MAX) + SYN_LINEAR_TIMEOUTS
         if self.state is SYN_RECEIVED:
             return SYN_ACK_RETRIES_MAX
         return ORPHAN_RETRIES_MAX if self.orphan else RETRIES_MAX

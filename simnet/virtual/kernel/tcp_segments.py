@@ -32,7 +32,6 @@ from .tcp_states import (
 from .tcp_wire import (
     ACK,
     ANSWER,
-    CUT_PAUSE_NS,
     FIN,
     FIN_TIMEOUT,
     KEEPALIVE,
@@ -44,12 +43,8 @@ from .tcp_wire import (
     WINDOW,
     WINDOW_TIMEOUT,
     Segment,
-    Syn,
-    Timer,
     Urgent,
 )
-
-__all__ = ["CUT_PAUSE_NS", "Segment", "SegmentEnd", "Syn", "Timer"]
 
 _FIN_WAIT = frozenset({FIN_WAIT_1, FIN_WAIT_2})
 _ARRIVE, _ESTABLISHED, _FIN = int(Kind.ARRIVE), int(Kind.ESTABLISHED), int(Kind.FIN)

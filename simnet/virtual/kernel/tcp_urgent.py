@@ -13,11 +13,11 @@ announces it as soon as it is sent, though a full window holds the byte back.
 from __future__ import annotations
 
 import errno
-import socket as std
 
 import attrs
 
 from ...trace import Kind
+from .. import linux as std
 from .buffers import ByteQueue
 from .file import DATA
 from .sock import Message

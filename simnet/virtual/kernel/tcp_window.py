@@ -247,7 +247,7 @@ class WindowEnd(SocketEnd):
         more_receive = 0 if receive is None else receive - self.receive_buffer
         self.send_buffer += more_send
         self.receive_buffer += more_receive
-        if self.peer is not None:
+        if self.peer is not None and self.state is not CLOSED:
             self._give_room(more_send)
             self.room = self.window + more_receive
             self.peer._give_room(more_receive)
@@ -322,8 +322,3 @@ class WindowEnd(SocketEnd):
             self.free = free - BARRED
         may_store = is_plain and not self.receive_shut and self._overflow is None and self.keepalive is None
         self.room = room if may_store else room - BARRED
-
-    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
-        """Leave an event in the trace."""
-        if self.log is not None:
-            self.log((self.net.now_ns, kind, self.number, n, data))

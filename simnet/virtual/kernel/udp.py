@@ -13,11 +13,11 @@ socket is always writable.
 from __future__ import annotations
 
 import errno
-import socket as std
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trace import Kind
 from ...transport import ERR, HUP, IN, OUT, RDHUP
+from .. import linux as std
 from . import error_queue, multicast, udp_control
 from .addresses import Inet, is_ipv6, shown
 from .control import ControlRoom

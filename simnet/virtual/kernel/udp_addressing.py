@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
 from ...transport import Address
+from .. import linux as std
 from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_multicast, is_wildcard, shown, text
 from .multicast import Groups
 from .routes import LIMITED_BROADCAST, Route, is_broadcast, is_for_many, needs_scope, route
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SOL, _BROADCAST = std.SOL_SOCKET, std.SO_BROADCAST
 _LOOPBACK, _LOOPBACK6 = "127.0.0.1", "::1"
-_CONNECT, _FAIL = int(Kind.CONNECT), int(Kind.FAIL)
+_CONNECT = int(Kind.CONNECT)
 
 
 class AddressedEnd(SocketEnd):
@@ -209,11 +209,3 @@ class AddressedEnd(SocketEnd):
 
     def names(self) -> tuple[str, str]:
         return text(self.local), text(self.remote) if self.is_connected else "*"
-
-    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
-        if self.net.log is not None:
-            self.net.log((self.net.now_ns, kind, self.number, n, data))
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)

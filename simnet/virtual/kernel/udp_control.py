@@ -6,10 +6,10 @@ what is told of a datagram that came (ip6_datagram_recv_specific_ctl).
 
 from __future__ import annotations
 
-import socket as std
 import struct
 from typing import TYPE_CHECKING, Any
 
+from .. import linux as std
 from .addresses import is_ipv6, is_multicast
 from .control import ControlRoom, check_socket_level, refuse
 from .datagrams import PLAIN, Datagram, Marks

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
+from .. import linux as std
 from .addresses import ANY, ANY6, Inet, is_ipv6, overlap
 
 if TYPE_CHECKING:

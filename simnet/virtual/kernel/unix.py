@@ -12,12 +12,12 @@ is the business of the kinds.
 from __future__ import annotations
 
 import errno
-import socket as std
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...trace import Kind
 from ...transport import Address
+from .. import linux as std
 from . import unix_control, unix_names
 from .file import SPACE, File
 from .options import Option, Value, flag, number
@@ -35,7 +35,7 @@ _SOL = int(std.SOL_SOCKET)
 PASSCRED, _PEERCRED, _REUSEPORT = (_SOL, 16), (_SOL, 17), (_SOL, int(std.SO_REUSEPORT))
 _PEEK, _DONTWAIT = int(std.MSG_PEEK), int(std.MSG_DONTWAIT)
 _SEND, _ARRIVE, _RECV, _FIN = map(int, (Kind.SEND, Kind.ARRIVE, Kind.RECV, Kind.FIN))
-_SHUTDOWN, _CLOSE, _FAIL, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.FAIL, Kind.RESET))
+_SHUTDOWN, _CLOSE, _RESET = map(int, (Kind.SHUTDOWN, Kind.CLOSE, Kind.RESET))
 
 
 def _refuse_reuse_port(end: SocketEnd, value: Value) -> None:
@@ -298,17 +298,9 @@ class UnixEnd(SocketEnd):
 
     # --- for reports -----------------------------------------------------------------------------
 
-    def note(self, kind: int, n: int, data: bytes | str | None = None) -> None:
-        if self.net.log is not None:
-            self.net.log((self.net.now_ns, kind, self.number, n, data))
-
     def note_end(self, reason: int) -> None:
         """The peer ended the connection: in order, or with an error."""
         self.note(_RESET if reason else _FIN, reason)
-
-    def failed(self, call: str, reason: int) -> OSError:
-        self.note(_FAIL, reason, call)
-        return super().failed(call, reason)
 
     def queues(self) -> tuple[int, int]:
         return sum(piece.unread for piece in self.queue), self.charged

@@ -10,7 +10,6 @@ Owns the states of a connection and what its ends learn of each other.
 from __future__ import annotations
 
 import errno
-import socket as std
 from collections import deque
 from collections.abc import Iterable
 from enum import Enum, auto
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ...trace import Kind
 from ...transport import Address
+from .. import linux as std
 from . import unix_control
 from .file import DATA, File
 from .unix import PASSCRED, UnixEnd

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import struct
 from array import array
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .. import linux as std
+from .control import ControlRoom
 from .file import File
 
 if TYPE_CHECKING:
@@ -38,10 +39,8 @@ NOBODY = struct.pack(_UCRED, 0, 0, 0)
 UNKNOWN = struct.pack(_UCRED, 0, 65_534, 65_534)
 """Credentials that were not recorded: no process, and the overflow IDs."""
 
-_HEADER_BYTES = 16  # struct cmsghdr
-_ALIGNMENT = 8
 _INT_BYTES = 4
-_RIGHTS, _CREDENTIALS = int(std.SCM_RIGHTS), 2
+_SOL, _RIGHTS, _CREDENTIALS = int(std.SOL_SOCKET), int(std.SCM_RIGHTS), 2
 _CTRUNC, _CLOEXEC = int(std.MSG_CTRUNC), int(getattr(std, "MSG_CMSG_CLOEXEC", 0x4000_0000))
 
 
@@ -113,24 +112,19 @@ def received(
 
     `files` are held, and are given to the program or closed; `credentials` are None if it wants none.
     """
-    control: list[tuple[int, int, bytes]] = []
-    added = flags & _CLOEXEC
+    control = ControlRoom(room)
+    control.flags = flags & _CLOEXEC
     if credentials is not None:
-        size = len(credentials)
-        if room < _HEADER_BYTES + size:
-            added |= _CTRUNC
-        if room >= _HEADER_BYTES:
-            control.append((int(std.SOL_SOCKET), _CREDENTIALS, credentials[: room - _HEADER_BYTES]))
-        room -= min(room, _HEADER_BYTES + -(-size // _ALIGNMENT) * _ALIGNMENT)
+        control.put(_SOL, _CREDENTIALS, credentials)
     if files:
-        numbers = _install(host, files[: max(0, room - _HEADER_BYTES) // _INT_BYTES], flags)
+        numbers = _install(host, files[: control.data_bytes // _INT_BYTES], flags)
         if numbers:
-            control.append((int(std.SOL_SOCKET), _RIGHTS, numbers.tobytes()))
+            control.put(_SOL, _RIGHTS, numbers.tobytes())
         if len(numbers) < len(files):
-            added |= _CTRUNC
+            control.flags |= _CTRUNC
         for file in files:
             file.drop()
-    return control, added
+    return control.messages, control.flags
 
 
 def _install(host: Host, files: list[File], flags: int) -> array[int]:

@@ -13,10 +13,10 @@ Owns sending, receiving and readiness, which sequenced packets share.
 from __future__ import annotations
 
 import errno
-import socket as std
 from typing import Any
 
 from ...transport import ERR, HUP, IN, OUT, RDHUP
+from .. import linux as std
 from .file import DATA, ERROR, SPACE
 from .sock import Message
 from .unix import UnixEnd

@@ -9,10 +9,10 @@ Owns where the two halves differ from what they are made of.
 from __future__ import annotations
 
 import errno
-import socket as std
 from typing import Any
 
 from ...transport import HUP, IN
+from .. import linux as std
 from .sock import Message
 from .unix import UnixEnd
 from .unix_connection import State, UnixConnectionEnd

@@ -13,12 +13,12 @@ Owns sending, receiving and readiness of a stream.
 from __future__ import annotations
 
 import errno
-import socket as std
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ...transport import ERR, HUP, IN, OUT, PRI, RDHUP
+from .. import linux as std
 from . import unix_control
 from .file import DATA, File
 from .sock import Message

@@ -16,10 +16,11 @@ import os as std
 import posixpath
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...transport import ERR, HUP, IN, OUT
+from ...transport import ERR, HUP, OUT
 from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
@@ -33,6 +34,7 @@ from .binding import module_like, rebound
 if TYPE_CHECKING:
     from ..host import Host
 
+_O_DIRECT = 0o40000  # a pipe of packets (pipe(2)); other systems have no name for it
 _BUFFERS_MAX = 1024  # UIO_MAXIOV
 
 _ANY_TRUTH = sys.version_info >= (3, 12)
@@ -117,13 +119,17 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
 
 def _read(host: Host, file: File, size: int) -> bytes:
     """read(2); it waits, if it may, until there is anything."""
-    while True:
-        try:
-            return file.read(size)
-        except BlockingIOError:
-            if file.is_nonblocking:
-                raise
-        host.wait("read", lambda: file.poll_mask() & (IN | ERR | HUP), None)
+    if file.is_nonblocking:
+        return file.read(size)
+    answers: list[bytes] = []
+
+    def is_answered() -> bool:
+        with suppress(BlockingIOError):
+            answers.append(file.read(size))
+        return bool(answers)
+
+    host.wait("read", is_answered, None)
+    return answers[0]
 
 
 def _write(host: Host, file: File, view: memoryview) -> int:
@@ -149,7 +155,7 @@ def _openings(host: Host) -> Sequence[Callable[..., Any]]:
 
     def pipe2(flags: int, /) -> tuple[int, int]:
         flags = int_of(flags)
-        if flags & std.O_DIRECT:
+        if flags & _O_DIRECT:
             raise NotImplementedError("pipes in packet mode (O_DIRECT) are not simulated")
         if flags & ~(std.O_NONBLOCK | std.O_CLOEXEC):
             raise OSError(errno.EINVAL, std.strerror(errno.EINVAL))

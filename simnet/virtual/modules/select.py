@@ -95,6 +95,8 @@ class Poll:
             finally:
                 self._is_polling = False
             ready = self._ready(asked)
+        elif not ready:
+            self._host.network.looked_in_vain("poll")
         return ready
 
     def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -181,8 +183,11 @@ def module_for(host: Host) -> ModuleType:
         def is_woken() -> bool:
             return any(mask(fd) & events & ~NVAL for members, events in asked for _, fd in members)
 
-        if wait_ns != 0 and not is_woken():
-            wait(host, "select", is_woken, wait_ns)
+        if not is_woken():
+            if wait_ns != 0:
+                wait(host, "select", is_woken, wait_ns)
+            else:
+                host.network.looked_in_vain("select")
         readable, writable, exceptional = ready()
         return readable, writable, exceptional
 

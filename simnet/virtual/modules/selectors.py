@@ -1,6 +1,6 @@
 """The selectors module of a virtual host: the standard library's own classes, on the host's select module.
 
-Owns nothing but the binding.
+Owns nothing but the binding.  Where this Python has no EpollSelector, the host has none.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ def module_for(host: Host) -> ModuleType:
         "PollSelector": {"_selector_cls": staticmethod(select.poll)},
         "EpollSelector": {"_selector_cls": select.epoll},
     }
-    made = {name: type(name, (getattr(std, name),), {**body, **bound}) for name, bound in classes.items()}
-    made["DefaultSelector"] = made["EpollSelector"]
+    made = {
+        name: type(name, (getattr(std, name),), {**body, **bound})
+        for name, bound in classes.items()
+        if hasattr(std, name)
+    }
+    made["DefaultSelector"] = made.get("EpollSelector", made["PollSelector"])
     return module_like(std, _ASK_NO_MACHINE, made)

@@ -13,6 +13,7 @@ from enum import IntEnum
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .. import linux
 from ..kernel.kinds import make_end, make_pair
 from ..kernel.sock import SocketEnd
 from ..socket import VirtualSocket
@@ -71,9 +72,9 @@ class _ModuleSocket(VirtualSocket):
             if family != -1:
                 self.family = _named(family, std.AddressFamily)
             if type != -1:
-                self.type = _named(type & ~(std.SOCK_NONBLOCK | std.SOCK_CLOEXEC), std.SocketKind)
+                self.type = _named(type & ~(linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC), std.SocketKind)
         default = self._module.getdefaulttimeout()
-        if type != -1 and type & std.SOCK_NONBLOCK:
+        if type != -1 and type & linux.SOCK_NONBLOCK:
             self.settimeout(0.0)
         elif default is not None:
             self.settimeout(default)
@@ -146,6 +147,7 @@ def module_for(host: Host) -> ModuleType:
         std,
         [*sorted(_ASK_NO_MACHINE), *constants],
         {
+            **{name: getattr(linux, name) for name in linux.ONLY_ON_LINUX},
             **{function.__name__: function for function in functions},
             **{name: getattr(host.resolver, name) for name in _OF_NAMES},
         },

@@ -6,9 +6,9 @@ Owns the first half of glibc's gaih_inet, which knows nothing of hosts.
 from __future__ import annotations
 
 import re
-import socket as std
 from typing import NamedTuple
 
+from .. import linux as std
 from .errors import gaierror
 from .services import port_of
 

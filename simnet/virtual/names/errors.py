@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import socket as std
 from typing import Final
+
+from .. import linux as std
 
 _GAI = {
     std.EAI_BADFLAGS: "Bad value for ai_flags",

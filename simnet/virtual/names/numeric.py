@@ -7,9 +7,9 @@ here.
 from __future__ import annotations
 
 import re
-import socket as std
 from typing import NamedTuple
 
+from .. import linux as std
 from .interfaces import INTERFACES, name_of
 
 AF_INET, AF_INET6 = int(std.AF_INET), int(std.AF_INET6)

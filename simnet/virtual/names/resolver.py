@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...transport import Address
+from .. import linux as std
 from . import interfaces, services
 from .arguments import c_int, c_unsigned, encoded, host_of_address, host_of_look_up, service_of_look_up
 from .destinations import in_order

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 import struct
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn, Self
 
 from ...transport import IN, OUT, Address
+from .. import linux as std
 from ..kernel.sock import SocketEnd
 from .arguments import bytes_of, c_int
 from .data import DataSocket

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as std
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
 
 from ...transport import IN, OUT, Address
+from .. import linux as std
 from ..kernel.sock import Message, SocketEnd
 from .arguments import bytes_of, c_int, c_size, control_message, members, room_in
 from .descriptor import DescriptorHolder

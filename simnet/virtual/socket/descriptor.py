@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import operator
 import os
-import socket as std
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ...transport import ERR, HUP
+from .. import linux as std
 from ..kernel.sock import SocketEnd
 from .arguments import c_int, timeout_s
 from .stand_ins import ByNumber, Closed
