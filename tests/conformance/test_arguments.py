@@ -215,3 +215,11 @@ def test_a_connect_that_waits_in_the_kernel_tells_the_outcome_there(machine: Mac
     machine.modules.os.set_blocking(sock.fileno(), True)
     assert sock.connect_ex((machine.address, 0)) == errno.ECONNREFUSED
     assert machine.mask(sock) == "OUT|HUP"
+
+
+def test_a_read_that_would_wait_in_vain_ends(machine: Machine) -> None:
+    """read(2) of a datagram socket whose reading is shut returns nothing, where recv() does."""
+    sock = machine.open(std.AF_UNIX, std.SOCK_DGRAM)
+    sock.setblocking(True)
+    sock.shutdown(std.SHUT_RD)
+    assert machine.modules.os.read(sock.fileno(), 10) == b""
