@@ -181,3 +181,45 @@ def test_a_socket_that_lost_its_descriptor_looks_at_the_data_first(machine: Mach
     assert refusal(sock.send, 3) == "TypeError"
     assert outcome(sock.send, b"3") == "EBADF"
     sock.detach()
+
+
+def test_multicast_all_is_0_or_1(machine: Machine) -> None:
+    """do_ip_setsockopt, IP_MULTICAST_ALL: EINVAL for anything else, also in a single byte."""
+    sock = machine.open(std.AF_INET, std.SOCK_DGRAM)
+    ip_multicast_all = 49
+    for value in (0, 1, b"\1", b"\0\0\1"):
+        assert outcome(sock.setsockopt, std.IPPROTO_IP, ip_multicast_all, value) == "ok"
+    for value in (2, 256, -1, b"\2"):
+        assert outcome(sock.setsockopt, std.IPPROTO_IP, ip_multicast_all, value) == "EINVAL"
+    assert sock.getsockopt(std.IPPROTO_IP, ip_multicast_all) == 0
+
+
+@pytest.mark.parametrize("family", [std.AF_INET, std.AF_UNIX])
+def test_the_length_of_an_option_is_not_negative(machine: Machine, family: int) -> None:
+    """setsockopt(2), EINVAL: before level and option are looked at."""
+    sock = machine.open(family, std.SOCK_STREAM)
+    assert outcome(sock.setsockopt, std.IPPROTO_IPV6, 50, None, (1 << 32) - 1) == "EINVAL"
+    sock.close()
+    assert outcome(sock.setsockopt, std.IPPROTO_IPV6, 50, None, (1 << 32) - 1) == "EBADF"
+
+
+def test_kinds_of_a_look_up_are_numbers(machine: Machine) -> None:
+    """socket.getaddrinfo: TypeError for a family that is none, whatever host and port are."""
+    assert refusal(machine.modules.socket.getaddrinfo, "127.0.0.1", (1, 2), (3, 4)) == "TypeError"
+
+
+def test_a_connect_that_waits_in_the_kernel_tells_the_outcome_there(machine: Machine) -> None:
+    """O_NONBLOCK decides, and not the time-out of the object: connect(2) returns the refusal, and is over."""
+    sock = machine.socket()
+    sock.settimeout(5)
+    machine.modules.os.set_blocking(sock.fileno(), True)
+    assert sock.connect_ex((machine.address, 0)) == errno.ECONNREFUSED
+    assert machine.mask(sock) == "OUT|HUP"
+
+
+def test_a_read_that_would_wait_in_vain_ends(machine: Machine) -> None:
+    """read(2) of a datagram socket whose reading is shut returns nothing, where recv() does."""
+    sock = machine.open(std.AF_UNIX, std.SOCK_DGRAM)
+    sock.setblocking(True)
+    sock.shutdown(std.SHUT_RD)
+    assert machine.modules.os.read(sock.fileno(), 10) == b""

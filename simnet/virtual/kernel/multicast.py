@@ -21,7 +21,7 @@ from .. import linux as std
 from ..names.interfaces import INTERFACES
 from ..names.numeric import is_loopback
 from .addresses import ANY, is_ipv6, is_multicast
-from .options import Option, Value, flag, number
+from .options import Option, Value, number
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -243,7 +243,10 @@ def _set_loop6(end: AddressedEnd, value: Value) -> None:
 
 
 def _set_all(end: AddressedEnd, value: Value) -> None:
-    end.groups.hears_all[4] = bool(flag(_byte(value)))
+    given = _byte(value)
+    if given not in (0, 1):
+        raise _refused(errno.EINVAL)
+    end.groups.hears_all[4] = bool(given)
 
 
 def _set_all6(end: AddressedEnd, value: Value) -> None:

@@ -126,6 +126,8 @@ def _read(host: Host, file: File, size: int) -> bytes:
     def is_answered() -> bool:
         with suppress(BlockingIOError):
             answers.append(file.read(size))
+        if not answers and isinstance(file, SocketEnd) and file.is_exhausted:
+            answers.append(b"")
         return bool(answers)
 
     host.wait("read", is_answered, None)

@@ -65,8 +65,8 @@ class Resolver:
     def getaddrinfo(
         self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
     ) -> list[tuple[Any, Any, int, str, Address]]:
-        name, service = host_of_look_up(host), service_of_look_up(port)
         family, type, proto, flags = c_int(family), c_int(type), c_int(proto), c_int(flags)
+        name, service = host_of_look_up(host), service_of_look_up(port)
         name, service = (None if text == "*" else text for text in (name, service))
         if name is None and service is None:
             raise gaierror(std.EAI_NONAME)

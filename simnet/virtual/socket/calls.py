@@ -83,13 +83,13 @@ class VirtualSocket(DataSocket):
     def _connect(self, end: SocketEnd, address: Any) -> int:
         """The errno of an attempt, 0 if it succeeded; it may wait."""
         reason = _attempt(end.connect, address)
-        kernel_waits = not self._timeout and not end.is_nonblocking
+        kernel_waits = not end.is_nonblocking  # a time-out of the object is nothing to the kernel
         if kernel_waits and reason == errno.EAGAIN:  # unix(7): a full backlog is waited for
             return self._connect_when_there_is_room(end, address)
-        waits = reason == errno.EINPROGRESS if self._timeout else kernel_waits
+        waits = kernel_waits or (self._timeout and reason == errno.EINPROGRESS)
         if not waits or reason not in (errno.EINPROGRESS, errno.EALREADY):
             return reason
-        self._wait("connect", OUT, self._host.deadline_ns(self._timeout or None))
+        self._wait("connect", OUT, None if kernel_waits else self._host.deadline_ns(self._timeout))
         if kernel_waits:  # the kernel waited, and has told of the outcome itself
             return _attempt(end.conclude_connect, address)
         return int(end.getsockopt(*_SO_ERROR))
@@ -136,7 +136,9 @@ class VirtualSocket(DataSocket):
             value = bytes_of(value)
         elif value is not None:
             raise TypeError("setsockopt() takes a length only with None")
-        elif not 4 <= optlen <= 0x7FFF_FFFF:
+        elif not 0 <= optlen <= 0x7FFF_FFFF:  # an int for the kernel (do_sock_setsockopt)
+            raise self._open("setsockopt").failed("setsockopt", errno.EINVAL)
+        elif optlen < 4:
             value = b""
         self._end.setsockopt(level, option, value)
 

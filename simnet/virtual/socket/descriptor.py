@@ -69,7 +69,8 @@ class DescriptorHolder:
 
     def __del__(self) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
-        if getattr(self, "_fd", -1) >= 0:
+        # At the end of the interpreter nobody sees it, and rooms that were never entered are shut.
+        if getattr(self, "_fd", -1) >= 0 and not sys.is_finalizing():
             with suppress(OSError):  # somebody else may have closed it
                 self._real_close(waits=False)
 
