@@ -92,7 +92,7 @@ UDP = [
     Infidelity(
         "connect() does not choose an address",
         "udp.UdpEnd.connect",
-        "if self.local[0] == self._any:",
+        "if self.local[0] == WILDCARD[self.family]:",
         "if False:",
         "udp",
     ),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...trace import Kind
 from ...transport import Address
 from .. import linux as std
-from .addresses import ANY, ANY6, Inet, given, is_ipv6, is_multicast, is_wildcard, shown, text
+from .addresses import WILDCARD, Inet, given, is_ipv6, is_multicast, is_wildcard, shown, text
 from .multicast import Groups
 from .routes import LIMITED_BROADCAST, Route, is_broadcast, is_for_many, needs_scope, route
 from .sock import SocketEnd
@@ -56,16 +56,12 @@ class AddressedEnd(SocketEnd):
         self.family = family
         self.label = self.alias = ""
         self.number = host.number  # in the trace, until it has a port and thereby a name
-        self.local: Inet = (self._any, 0)
-        self.remote: Inet = (self._any, 0)
+        self.local: Inet = (WILDCARD[self.family], 0)
+        self.remote: Inet = (WILDCARD[self.family], 0)
         self._way: Route | None = None  # to the peer, as connect() found it
         self.pair: tuple[Inet, Inet] | None = None  # by which `UdpPorts` finds it
         self.is_connected = False
         self.groups = Groups(host, family)
-
-    @property
-    def _any(self) -> str:
-        return ANY6 if self.family == std.AF_INET6 else ANY
 
     @property
     def state_name(self) -> str:
@@ -120,7 +116,7 @@ class AddressedEnd(SocketEnd):
     def _have_a_port(self, call: str) -> None:
         """Every call that needs a port takes one, whatever else becomes of the call (inet_autobind)."""
         if not self.local[1]:
-            self._take_port(call, self._any, 0)
+            self._take_port(call, WILDCARD[self.family], 0)
 
     # --- connections -----------------------------------------------------------------------------
 
@@ -129,7 +125,7 @@ class AddressedEnd(SocketEnd):
         if needs_scope(address[0]) and not (is_multicast(address[0]) and self.groups.egress[6].interface):
             raise self.failed("connect", errno.EINVAL)
         way = self._route("connect", self._specific(address))
-        if self.local[0] == self._any:
+        if self.local[0] == WILDCARD[self.family]:
             self.host.udp.ports.narrow(self, way.source)
         self._way, self.remote = way, way.target
         self.is_connected = True
