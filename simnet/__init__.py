@@ -4,11 +4,12 @@ The same handler classes run on real sockets and on a virtual network whose late
 resets and interleavings are chosen, recorded, replayed and shrunk.
 """
 
-from .dispatcher import dispatcher, dispatcher_with_send
+from .dispatchers import dispatcher, dispatcher_with_send
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
-from .loop import ExitNow, Loop, Timer, loop
+from .loop import ExitNow, Loop, loop
 from .real import RealTransport
 from .script import Deviation, Happening, Script, parse
+from .timers import Timer
 from .transport import Transport, current, set_default
 from .virtual import Host, Network
 

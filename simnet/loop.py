@@ -22,14 +22,13 @@ reports them: a handler finds out what happened by reading.
 from __future__ import annotations
 
 import errno
-import heapq
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from .channels import ChannelMap
+from .timers import Timer, Timers
 from .transport import ERR, HUP, IN, OUT, PRI, RDHUP, Poller, Transport, current
-from .units import SECOND_NS, duration_ns
+from .units import SECOND_NS
 
 READABLE = IN | HUP | ERR | RDHUP
 WRITABLE = OUT | ERR
@@ -40,42 +39,11 @@ DISCONNECTED = frozenset(
 """Errnos that mean that the connection is gone: a handler that lets one out is told by handle_close."""
 
 
-_PURGE_AT = 64  # timers, cancelled ones included, before the first look for cancelled ones
-
-
 class ExitNow(Exception):
     """Raised by a handler to leave `loop`; it passes through everything."""
 
 
 PASSING = (ExitNow, KeyboardInterrupt, SystemExit)
-
-
-class Timer:
-    """A call that is due at a time.  `cancel` may be called at any time, also twice."""
-
-    __slots__ = ("args", "callback", "deadline_ns")
-
-    def __init__(self, deadline_ns: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.deadline_ns = deadline_ns
-        self.callback: Callable[..., object] | None = callback
-        self.args = args
-
-    def __repr__(self) -> str:
-        return f"<Timer {'cancelled' if self.is_cancelled else self.callback}>"
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self.callback is None
-
-    def cancel(self) -> None:
-        """The call will not be made."""
-        self.callback, self.args = None, ()
-
-    def fire(self) -> None:
-        callback, args = self.callback, self.args
-        self.cancel()
-        if callback is not None:
-            callback(*args)
 
 
 class Loop:
@@ -96,10 +64,8 @@ class Loop:
         self._known: dict[int, Any] = {}  # who was asked
         self._asked: dict[int, Any] = {}  # who is asked again in every pass
         self._touched: dict[int, Any] = {}
-        self._timers: list[tuple[int, int, Timer]] = []
-        self._purge_at = _PURGE_AT
-        self._is_closed = False
-        self._sequence = count().__next__
+        self._timers = Timers(transport.clock)
+        self.next_deadline_ns = self._timers.next_deadline_ns
         transport.adopt(self)
 
     # --- channels --------------------------------------------------------------------------------
@@ -193,41 +159,9 @@ class Loop:
         events of that moment.  What a timer raises leaves the loop, on every transport: it belongs to no
         channel that could be closed.  The timers that are due with it are called in the next pass.
         """
-        timer = Timer(self.transport.clock.monotonic_ns() + duration_ns(delay), callback, args)
-        if len(self._timers) >= self._purge_at:
-            self._purge()
-        heapq.heappush(self._timers, (timer.deadline_ns, self._sequence(), timer))
+        timer = self._timers.add(delay, callback, args)
         self._wake()
         return timer
-
-    def _purge(self) -> None:
-        """Drop cancelled timers: idle time-outs that every message renews would pile up."""
-        self._timers = [entry for entry in self._timers if not entry[2].is_cancelled]
-        heapq.heapify(self._timers)
-        self._purge_at = max(2 * len(self._timers), _PURGE_AT)
-
-    def next_deadline_ns(self) -> int | None:
-        """When the earliest timer is due, on the transport's monotonic clock."""
-        timers = self._timers
-        while timers and timers[0][2].is_cancelled:
-            heapq.heappop(timers)
-        return timers[0][0] if timers else None
-
-    def _fire(self) -> bool:
-        now_ns = self.transport.clock.monotonic_ns()
-        due = []
-        while (deadline_ns := self.next_deadline_ns()) is not None and deadline_ns <= now_ns:
-            due.append(heapq.heappop(self._timers))
-        for index, (_, _, timer) in enumerate(due):
-            if self._is_closed:
-                break  # by a timer before this one: its host has crashed
-            try:
-                timer.fire()
-            except BaseException:
-                for entry in due[index + 1 :]:
-                    heapq.heappush(self._timers, entry)
-                raise
-        return bool(due)
 
     # --- running ---------------------------------------------------------------------------------
 
@@ -239,8 +173,9 @@ class Loop:
         """
         if self._touched or self._asked or not (self.is_default or self.map == self._known):
             self._refresh()
-        if self._timers:
-            deadline_ns = self.next_deadline_ns()
+        timers = self._timers
+        if timers.heap:
+            deadline_ns = timers.next_deadline_ns()
             if deadline_ns is not None:
                 left = max(deadline_ns - self.transport.clock.monotonic_ns(), 0) / SECOND_NS
                 timeout = left if timeout is None else min(timeout, left)
@@ -252,7 +187,7 @@ class Loop:
             # A number that a handler of this pass closed and opened again has not told its interest yet.
             if channel is not None and fd in told:
                 dispatch(fd, channel, events)
-        fired = bool(self._timers) and self._fire()
+        fired = bool(timers.heap) and timers.fire()
         if (ready or fired) and self._asked:
             self._wake()
         return fired or bool(ready)
@@ -318,8 +253,7 @@ class Loop:
         """Release the poller and drop the timers: nothing is called any more.  Channels stay as they are."""
         self.poller.close()
         self._events.clear()
-        self._timers.clear()
-        self._is_closed = True
+        self._timers.close()
 
 
 def loop_for(transport: Transport, map: dict[int, Any] | None = None) -> Loop:

@@ -20,10 +20,10 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
     {"errors", "units"},
-    {"transport", "channels", "outcomes", "script", "choices", "trace"},
+    {"transport", "channels", "timers", "outcomes", "script", "choices", "trace"},
     {"loop", "real", "virtual"},
-    {"dispatcher", "chat", "stage"},
-    {"asyncore", "asynchat"},
+    {"dispatchers", "stage"},
+    {"asyncore", "asynchat", "installing"},
     {"process", "scenario", "fuzz", "report", "oracle"},
     {"pytest_plugin", "pytest_failures", "cli"},
 )
@@ -35,7 +35,7 @@ WITHIN_A_FLOOR = {
     ("choices", "outcomes"): "a pick is one of an operation's options",
     ("choices", "script"): "a supplier reads one script and records another",
     ("units", "errors"): "a quantity that cannot be read is a mistake of whoever wrote it",
-    ("chat", "dispatcher"): "an async_chat is a dispatcher",
+    ("timers", "transport"): "timers go by a machine's clock",
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
@@ -185,8 +185,8 @@ def test_an_upward_import_is_reported_however_it_is_written(tmp_path, upward):
 
 
 def test_an_upward_import_out_of_a_package_is_reported(tmp_path):
-    source = plant(tmp_path, {"virtual/tcp.py": "from ..dispatcher import dispatcher"})
-    assert violations(source) == ["simnet.virtual.tcp:1: imports dispatcher (floor 3) from floor 2"]
+    source = plant(tmp_path, {"virtual/tcp.py": "from ..dispatchers import dispatcher"})
+    assert violations(source) == ["simnet.virtual.tcp:1: imports dispatchers (floor 3) from floor 2"]
 
 
 def test_an_import_by_a_package_itself_is_reported(tmp_path):
@@ -233,7 +233,7 @@ def test_imports_that_keep_the_floors_are_not_reported(tmp_path):
     sources = {
         "__init__.py": "from simnet.cli import main",
         "cli.py": "import socket\nfrom simnet import units, fuzz\nfrom .virtual import tcp",
-        "chat.py": "from simnet.dispatcher import dispatcher",
+        "stage.py": "from simnet.real import RealTransport",
         "report.py": "import simnet.scenario",
         "virtual/tcp.py": "from . import udp\nfrom .udp import Datagram\nfrom ..units import seconds",
         "virtual/udp.py": "import simnet.virtual.tcp",

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from simnet import Network, Script
-from simnet.dispatcher import dispatcher
+from simnet import Network, Script, dispatcher
 from simnet.script import parse
 from simnet.transport import ERR, IN
 from tests.conformance.machine import outcome

@@ -28,14 +28,12 @@ import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from .loop import DISCONNECTED, ExitNow, Loop, Timer, loop, loop_for
-from .transport import Address, Transport, current
-
-__all__ = ["ExitNow", "Timer", "dispatcher", "dispatcher_with_send", "loop"]
+from ..loop import DISCONNECTED, Loop, loop_for
+from ..timers import Timer
+from ..transport import Address, Transport, current
 
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 _NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
-_SEND_AT_MOST = 65_536
 
 
 class dispatcher:
@@ -354,44 +352,6 @@ class dispatcher:
         """Print a line, unless its type is one of `ignore_log_types`."""
         if type not in self.ignore_log_types:
             print(f"{type}: {message}")
-
-
-class dispatcher_with_send(dispatcher):
-    """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`."""
-
-    declares_interest = True
-    _out_buffer = b""
-
-    @property
-    def out_buffer(self) -> bytes:
-        """What waits to be sent."""
-        return self._out_buffer
-
-    @out_buffer.setter
-    def out_buffer(self, data: bytes) -> None:
-        if bool(data) is not bool(self._out_buffer):
-            self.touch()
-        self._out_buffer = data
-
-    def initiate_send(self) -> None:
-        """Hand the kernel what it takes of `out_buffer`."""
-        sent = dispatcher.send(self, self._out_buffer[:_SEND_AT_MOST])
-        self.out_buffer = self._out_buffer[sent:]
-
-    def handle_write(self) -> None:
-        self.initiate_send()
-
-    def writable(self) -> bool:
-        return not self.connected or bool(self._out_buffer)
-
-    def send(self, data: bytes) -> int:
-        """Queue all of `data` and send what can be sent now; returns its length."""
-        if self._out_buffer:
-            self._out_buffer += data
-        else:
-            self.out_buffer = bytes(data)
-        self.initiate_send()
-        return len(data)
 
 
 def _show(address: Address) -> str:

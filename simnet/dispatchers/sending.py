@@ -1,0 +1,48 @@
+"""A dispatcher with an output buffer.
+
+Owns what waits to be sent, and when it goes to the kernel.
+"""
+
+from __future__ import annotations
+
+from .dispatcher import dispatcher
+
+_SEND_AT_MOST = 65_536
+
+
+class dispatcher_with_send(dispatcher):
+    """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`."""
+
+    declares_interest = True
+    _out_buffer = b""
+
+    @property
+    def out_buffer(self) -> bytes:
+        """What waits to be sent."""
+        return self._out_buffer
+
+    @out_buffer.setter
+    def out_buffer(self, data: bytes) -> None:
+        if bool(data) is not bool(self._out_buffer):
+            self.touch()
+        self._out_buffer = data
+
+    def initiate_send(self) -> None:
+        """Hand the kernel what it takes of `out_buffer`."""
+        sent = dispatcher.send(self, self._out_buffer[:_SEND_AT_MOST])
+        self.out_buffer = self._out_buffer[sent:]
+
+    def handle_write(self) -> None:
+        self.initiate_send()
+
+    def writable(self) -> bool:
+        return not self.connected or bool(self._out_buffer)
+
+    def send(self, data: bytes) -> int:
+        """Queue all of `data` and send what can be sent now; returns its length."""
+        if self._out_buffer:
+            self._out_buffer += data
+        else:
+            self.out_buffer = bytes(data)
+        self.initiate_send()
+        return len(data)
