@@ -4,7 +4,7 @@ The same handler classes run on real sockets and on a virtual network whose late
 resets and interleavings are chosen, recorded, replayed and shrunk.
 """
 
-from .dispatchers import dispatcher, dispatcher_with_send
+from .dispatchers import datagram_dispatcher, dispatcher, dispatcher_with_send, file_dispatcher
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
@@ -34,8 +34,10 @@ __all__ = [
     "Transport",
     "UsageError",
     "current",
+    "datagram_dispatcher",
     "dispatcher",
     "dispatcher_with_send",
+    "file_dispatcher",
     "loop",
     "parse",
 ]

@@ -15,8 +15,10 @@ Programs also write to a map directly.  A default loop's map tells its loop; a d
 compared in every pass with who was known before, which costs some 15 µs for a thousand channels.
 
 One pass is: ask, poll, dispatch in the poller's order (for each channel: read, write, exceptional),
-then make the calls that other threads asked for, and call the timers that are due.  ERR and HUP count as readable, and ERR as writable, as select(2)
-reports them: a handler finds out what happened by reading.
+then make the calls that other threads asked for, and call the timers that are due.  ERR and HUP count as
+readable, and ERR as writable, as select(2) reports them: a handler finds out what happened by reading.
+
+A loop and its channels belong to one thread.  `Loop.call_soon_threadsafe` is for all others.
 """
 
 from __future__ import annotations
@@ -171,7 +173,7 @@ class Loop:
         return timer
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
-        """Have the loop call ``callback(*args)`` in its own thread, in its next pass; it does not wait till then.
+        """Have the loop call ``callback(*args)`` in its own thread, now; a wait of it ends.
 
         The one method that other threads may call, and the handlers of signals; it never blocks.  Calls of
         one thread are made in their order.  They keep `loop` from returning as little as timers do: those
@@ -274,12 +276,20 @@ class Loop:
     def use(self, kind: str | None) -> None:
         """Poll with another kind of poller from the next pass on; None is the machine's default."""
         if kind != self._kind:
-            successor = self.transport.poller(kind, self._wake, self.hand)
-            self.poller.close()
-            self._kind, self.poller = kind, successor
-            self._events.clear()
-            self._touched = dict(self.map)
-            self._wake()
+            self._poll_with(kind)
+
+    def _poll_with(self, kind: str | None) -> None:
+        successor = self.transport.poller(kind, self._wake, self.hand)
+        self.poller.close()
+        self._kind, self.poller = kind, successor
+        self._events.clear()
+        self._touched = dict(self.map)
+        self._wake()
+
+    def part(self) -> None:
+        """After fork(2), in the child: share no poller and no wakeup with the parent's loop."""
+        self._wakeup.close()
+        self._poll_with(self._kind)
 
     @property
     def asks(self) -> bool:
@@ -296,11 +306,19 @@ class Loop:
 
 def loop_for(transport: Transport, map: dict[int, Any] | None = None) -> Loop:
     """The loop that runs `map` on `transport`; without a map, the transport's default loop."""
+    found = _find(transport, map)
+    if found is None:
+        with transport.making:  # another thread may look for the same one
+            found = _find(transport, map) or Loop(transport, map)
+    return found
+
+
+def _find(transport: Transport, map: dict[int, Any] | None) -> Loop | None:
     loops: list[Loop] = transport.loops
     for loop in loops:
         if loop.is_default if map is None else loop.map is map:
             return loop
-    return Loop(transport, map)
+    return None
 
 
 def loop(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Protocol, Self, TypeAlias
 
@@ -139,7 +140,7 @@ class Turner(Protocol):
         """When the earliest timer is due on the machine's monotonic clock, or None."""
 
     def close(self) -> None:
-        """End for ever: no handler and no timer is called any more."""
+        """End for ever: no handler, no timer and no call is made any more."""
 
     def describe(self, fd: int) -> str | None:
         """Who owns descriptor `fd` in this loop, for reports; None if nobody does."""
@@ -152,6 +153,9 @@ class Transport(ABC):
 
     loops: list[Any]
     """The loops that run here."""
+
+    making: AbstractContextManager[object]
+    """Held while a loop is looked for and made: threads of a real machine do so at the same time."""
 
     modules: Any
     """The machine in the shape that existing code expects: an object with the attributes `socket`, `select`,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket as std
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -39,6 +41,8 @@ class RealTransport(Transport):
         self._kind = poller
         self._default_loop: Turner | None = None
         self._loops: list[weakref.ref[Turner]] = []
+        self.making = threading.RLock()
+        _machines.add(self)
 
     @property
     def loops(self) -> list[Any]:
@@ -74,7 +78,8 @@ class RealTransport(Transport):
     def adopt(self, loop: Turner) -> None:
         if loop.is_default:
             self._default_loop = loop
-        self.loops = [*self.loops, loop]
+        with self.making:
+            self.loops = [*self.loops, loop]
 
     def waker(self, loop: Turner) -> Callable[[], None]:
         return _nothing
@@ -88,11 +93,31 @@ class RealTransport(Transport):
         return True
 
     def close(self) -> None:
-        """Release the pollers of all loops.  Sockets stay open."""
+        """Close all loops: nothing is called any more.  Sockets stay open."""
         for loop in self.loops:
-            loop.poller.close()
+            loop.close()
         self.loops = []
         self._default_loop = None
+
+
+_machines: weakref.WeakSet[RealTransport] = weakref.WeakSet()
+
+
+def _part_from_parent() -> None:
+    """In the child of fork(2): what it registers with an epoll of the parent's would wake the parent.
+
+    A lock that another thread held stays held here, where there is no such thread.
+    """
+    for machine in list(_machines):
+        machine.making = threading.RLock()
+        for loop in machine.loops:
+            part = getattr(loop, "part", None)
+            if part is not None:
+                part()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_part_from_parent)
 
 
 def _nothing() -> None:

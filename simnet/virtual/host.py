@@ -9,6 +9,7 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,7 @@ class Host(Transport):
     """
 
     ends_on_error = True
+    making = nullcontext()  # nobody else is on a host
 
     def __init__(self, network: Network, name: str, number: int, addresses: tuple[str, ...]) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
