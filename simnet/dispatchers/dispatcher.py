@@ -32,8 +32,8 @@ from ..loop import DISCONNECTED, Loop, loop_for
 from ..timers import Timer
 from ..transport import Address, Transport, current
 
-# EAGAIN is none of them: a backlog of AF_UNIX is full (connect(2)), and nothing ever comes of it.  Windows has
-# an EWOULDBLOCK of its own, which says what EINPROGRESS says elsewhere.
+# EAGAIN is none of them: a backlog of AF_UNIX is full (connect(2)), and nothing ever comes of it.  Windows
+# has an EWOULDBLOCK of its own, which says what EINPROGRESS says elsewhere.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, *({errno.EWOULDBLOCK} - {errno.EAGAIN}))
 _NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
 
