@@ -296,15 +296,16 @@ class WindowEnd(SocketEnd):
 
     def refit(self) -> None:
         """Bar or open the fast path for `send` and `arrive`, after anything changed that they ask."""
-        state, path, free, room = self.state, self.path, self.free, self.room
-        if free < 0:
-            free += BARRED
-        if room < _HALF_BARRED:
-            room += BARRED
-        if state not in SYNCHRONIZED:
+        state, path = self.state, self.path
+        if state not in SYNCHRONIZED or (self.send_shut and self.receive_shut):
             self.ordinary = False
-            self.free, self.room = free - BARRED, room - BARRED
+            if self.free >= 0:
+                self.free -= BARRED
+            if self.room >= _HALF_BARRED:
+                self.room -= BARRED
             return
+        free = self.credit
+        room = self.room + BARRED if self.room < _HALF_BARRED else self.room
         is_plain = self.least_readable == 1 and self.mark is None
         is_shut = self.send_shut or self.receive_shut
         self.ordinary = is_plain and state is ESTABLISHED and not (is_shut or self.so_error)
