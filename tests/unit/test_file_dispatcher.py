@@ -100,6 +100,20 @@ def test_a_writing_end_with_nothing_to_write_is_told_that_nobody_reads_any_more(
 
 
 @everywhere
+def test_a_writing_end_that_never_reads_is_told_of_it_too(stage):
+    class WritesOnly(file_dispatcher):
+        is_over = False
+
+        def handle_close(self):
+            self.is_over = True
+            self.close()
+
+    reader, writer = ends(stage, Told, WritesOnly)
+    reader.close()
+    stage.run(lambda: writer.is_over)
+
+
+@everywhere
 def test_a_writing_end_in_the_middle_is_told_once(stage):
     class Slow(Told):
         def readable(self):

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -366,23 +367,55 @@ def test_a_child_process_does_not_take_its_parents_calls(stage, channel):
     assert called == [2]
 
 
+@on_this_computer
+def test_what_a_child_process_asks_of_its_loop_does_not_wake_the_parents(stage, channel):
+    assert waits(stage.server, 0.001) < 5
+    child = os.fork()
+    if child == 0:
+        channel.call_soon_threadsafe(int)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert waits(stage.server, 0.02) >= 0.015
+
+
 # --- threads with loops of their own --------------------------------------------------------------
 
 
+class Meeting(RealTransport):
+    """Where two threads look for loops at the same moment, if nothing keeps them apart."""
+
+    def __init__(self):
+        self.barrier = threading.Barrier(2)
+        super().__init__("poll")
+
+    @property
+    def loops(self):
+        found = RealTransport.loops.fget(self)
+        with suppress(threading.BrokenBarrierError):
+            self.barrier.wait(0.05)
+        return found
+
+    @loops.setter
+    def loops(self, loops):
+        RealTransport.loops.fset(self, loops)
+
+
 def test_threads_that_look_for_one_loop_at_the_same_time_find_the_same(others):
-    for _ in range(50):
-        machine, found, start = RealTransport(), [], threading.Barrier(4)
+    machine, found = Meeting(), []
+    for thread in [others(lambda: found.append(loop_for(machine))) for _ in range(2)]:
+        thread.join(5)
+    assert len(found) == 2
+    assert found[0] is found[1]
+    assert machine.loops == found[:1]
+    machine.close()
 
-        def look(machine=machine, found=found, start=start):
-            start.wait(5)
-            found.append(loop_for(machine))
 
-        threads = [others(look) for _ in range(4)]
-        for thread in threads:
-            thread.join(5)
-        assert len(set(map(id, found))) == 1
-        assert machine.loops == found[:1]
-        machine.close()
+def test_of_loops_that_threads_make_at_the_same_time_none_is_forgotten(others):
+    machine, made = Meeting(), []
+    for thread in [others(lambda: made.append(Loop(machine, {}))) for _ in range(2)]:
+        thread.join(5)
+    assert set(map(id, machine.loops)) == set(map(id, made))
+    machine.close()
 
 
 def test_threads_with_maps_of_their_own_each_have_their_loop(others):
