@@ -10,7 +10,7 @@ from typing import Any
 
 from ..transport import Address, Poller, Transport, Turner
 from .modules import MODULES
-from .pollers import make_poller
+from .pollers import best_kind, make_poller
 
 
 class SystemClock:
@@ -27,15 +27,17 @@ class RealTransport(Transport):
     """Sockets of this computer.  Loops run when somebody runs them.
 
     Args:
-        poller: which poller its loops use: ``"select"``, ``"poll"`` or ``"epoll"``.
+        poller: which poller its loops use: ``"epoll"``, ``"kqueue"``, ``"poll"`` or ``"select"``; without
+            it, the first of these that the system has.  A pass costs what is ready with the first two, what
+            is watched with the others; select ends at descriptor 1023.
     """
 
     ends_on_error = False
     modules = MODULES
 
-    def __init__(self, poller: str = "select") -> None:
+    def __init__(self, poller: str | None = None) -> None:
         self.clock = SystemClock()
-        self._kind = poller
+        self._kind = poller or best_kind()
         self._default_loop: Turner | None = None
         self._loops: list[weakref.ref[Turner]] = []
 
