@@ -15,7 +15,7 @@ Programs also write to a map directly.  A default loop's map tells its loop; a d
 compared in every pass with who was known before, which costs some 15 µs for a thousand channels.
 
 One pass is: ask, poll, dispatch in the poller's order (for each channel: read, write, exceptional),
-then call the timers that are due.  ERR and HUP count as readable, and ERR as writable, as select(2)
+then make the calls that other threads asked for, and call the timers that are due.  ERR and HUP count as readable, and ERR as writable, as select(2)
 reports them: a handler finds out what happened by reading.
 """
 
@@ -25,6 +25,7 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+from .calls import Calls
 from .channels import ChannelMap
 from .timers import Timer, Timers
 from .transport import ERR, HUP, IN, OUT, PRI, RDHUP, Poller, Transport, current
@@ -37,6 +38,9 @@ DISCONNECTED = frozenset(
     {errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN, errno.ECONNABORTED, errno.EPIPE, errno.EBADF}
 )
 """Errnos that mean that the connection is gone: a handler that lets one out is told by handle_close."""
+
+
+_UNARMED_WAIT = 0.1  # seconds; while the process has no descriptor left to be woken by
 
 
 class ExitNow(Exception):
@@ -64,6 +68,9 @@ class Loop:
         self._known: dict[int, Any] = {}  # who was asked
         self._asked: dict[int, Any] = {}  # who is asked again in every pass
         self._touched: dict[int, Any] = {}
+        self._wakeup = transport.wakeup(self)
+        self._armed: Poller | None = None  # the poller that other threads can wake
+        self._calls = Calls(self._wakeup)
         self._timers = Timers(transport.clock)
         self.next_deadline_ns = self._timers.next_deadline_ns
         transport.adopt(self)
@@ -163,6 +170,21 @@ class Loop:
         self._wake()
         return timer
 
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
+        """Have the loop call ``callback(*args)`` in its own thread, in its next pass; it does not wait till then.
+
+        The one method that other threads may call, and the handlers of signals; it never blocks.  Calls of
+        one thread are made in their order.  They keep `loop` from returning as little as timers do: those
+        that come when it has returned are made when somebody runs it again.
+
+        On a virtual host it is made at this moment of virtual time.
+
+        Raises:
+            UsageError: the loop was closed.  Calls that wait when it is closed are not made.
+            NotImplementedError: on a virtual host, from another thread than that of the simulation.
+        """
+        self._calls.add(callback, args)
+
     # --- running ---------------------------------------------------------------------------------
 
     def turn(self, timeout: float | None) -> bool:
@@ -179,6 +201,11 @@ class Loop:
             if deadline_ns is not None:
                 left = max(deadline_ns - self.transport.clock.monotonic_ns(), 0) / SECOND_NS
                 timeout = left if timeout is None else min(timeout, left)
+        if timeout != 0.0 and self._armed is not self.poller:
+            timeout = self._arm(timeout)
+        calls = self._calls
+        if calls.queue:
+            timeout = 0.0
         ready = self.poller.poll(timeout)
         map, told = self.map, self._events
         dispatch = self.dispatch
@@ -187,10 +214,20 @@ class Loop:
             # A number that a handler of this pass closed and opened again has not told its interest yet.
             if channel is not None and fd in told:
                 dispatch(fd, channel, events)
+            elif fd == self._wakeup.fd:
+                self._wakeup.clear()
+        made = bool(calls.queue) and calls.make()
         fired = bool(timers.heap) and timers.fire()
-        if (ready or fired) and self._asked:
+        if (ready or made or fired) and self._asked:
             self._wake()
-        return fired or bool(ready)
+        return made or fired or bool(ready)
+
+    def _arm(self, timeout: float | None) -> float | None:
+        """Let other threads end this wait; how long it may be."""
+        if self._wakeup.arm(self.poller):
+            self._armed = self.poller
+            return timeout
+        return _UNARMED_WAIT if timeout is None else min(timeout, _UNARMED_WAIT)
 
     def hand(self, fd: int, events: int) -> bool:
         """Dispatch one event outside a pass; False if there is more to do in this moment than that."""
@@ -250,9 +287,10 @@ class Loop:
         return bool(self._asked) or not self.is_default
 
     def close(self) -> None:
-        """Release the poller and drop the timers: nothing is called any more.  Channels stay as they are."""
+        """Release the poller, drop the timers and the calls: nothing is called any more.  Channels stay."""
         self.poller.close()
         self._events.clear()
+        self._calls.close()
         self._timers.close()
 
 

@@ -98,6 +98,28 @@ class Poller(ABC):
         """Release what the poller holds.  It watches nothing afterwards."""
 
 
+class Wakeup(Protocol):
+    """What ends the wait of one loop, at the request of another thread or of a signal's handler."""
+
+    fd: int
+    """The descriptor that becomes readable then; -1 if there is none."""
+
+    def check(self) -> None:
+        """Raise NotImplementedError if the calling thread is none that this machine knows of."""
+
+    def arm(self, poller: Poller) -> bool:
+        """Before `poller` waits: let `set` end it.  False if no descriptor is left for that."""
+
+    def set(self) -> None:
+        """End the wait, or the next one; never blocks.  Any thread may call it, and a signal's handler."""
+
+    def clear(self) -> None:
+        """The loop has woken up, and will look for what it was woken for."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
 class Turner(Protocol):
     """Something that a machine drives: an event loop, one pass at a time."""
 
@@ -171,6 +193,10 @@ class Transport(ABC):
     def waker(self, loop: Turner) -> Callable[[], None]:
         """What `loop` calls when it has something to do before its next pass: a new timer, changed
         interest.  A machine that drives its loops remembers to."""
+
+    @abstractmethod
+    def wakeup(self, loop: Turner) -> Wakeup:
+        """What other threads end the waits of `loop` by."""
 
     @abstractmethod
     def drive(self, loop: Turner, timeout: float | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from ..transport import Address, Poller, Transport, Turner
 from .modules import MODULES
 from .pollers import best_kind, make_poller
+from .waking import SocketWakeup
 
 
 class SystemClock:
@@ -79,6 +80,9 @@ class RealTransport(Transport):
 
     def waker(self, loop: Turner) -> Callable[[], None]:
         return _nothing
+
+    def wakeup(self, loop: Turner) -> SocketWakeup:
+        return SocketWakeup()
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         with self:  # handlers make their channels on the machine that they run on

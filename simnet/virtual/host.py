@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..transport import Address, Transport, Turner
+from ..transport import Address, Poller, Transport, Turner
 from ..units import SECOND_NS
 from . import linux as std
 from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
@@ -60,6 +60,29 @@ class HostClock:
 
     def time_ns(self) -> int:
         return EPOCH_NS + self._network.now_ns
+
+
+class HostWakeup:
+    """Makes a loop have something to do at this moment.  It waits for nothing, so there is nothing to end."""
+
+    __slots__ = ("_network", "fd", "set")
+
+    def __init__(self, network: Network, wake: Callable[[], None]) -> None:
+        self._network = network
+        self.set = wake
+        self.fd = -1
+
+    def check(self) -> None:
+        self._network.check_thread("call_soon_threadsafe")
+
+    def arm(self, poller: Poller) -> bool:
+        return True
+
+    def clear(self) -> None:
+        """Nothing to do: there is no descriptor."""
+
+    def close(self) -> None:
+        """The same."""
 
 
 class Host(Transport):
@@ -212,6 +235,9 @@ class Host(Transport):
 
     def waker(self, loop: Turner) -> Callable[[], None]:
         return self.network.waker(self, loop)
+
+    def wakeup(self, loop: Turner) -> HostWakeup:
+        return HostWakeup(self.network, self.waker(loop))
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)
