@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ..transport import Address, Poller, Transport, Turner
+from ..transport import Address, Poller, Transport, Turner, enter_context, leave_context
 from .modules import MODULES
 from .pollers import best_kind, make_poller
 from .waking import SocketWakeup
@@ -85,8 +85,11 @@ class RealTransport(Transport):
         return SocketWakeup()
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
-        with self:  # handlers make their channels on the machine that they run on
+        token = enter_context(self)  # handlers make their channels on the machine that they run on
+        try:
             loop.turn(timeout)
+        finally:
+            leave_context(token)
         return True
 
     def close(self) -> None:

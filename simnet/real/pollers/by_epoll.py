@@ -75,7 +75,7 @@ class EpollPoller(Poller):
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if self._always:
             timeout = 0
-        ready = self._epoll.poll(bounded(timeout), min(len(self._watched), _READY_MAX) or 1)
+        ready = self._epoll.poll(bounded(timeout), _READY_MAX)
         if self._suspects:
             ready = self._without_ghosts(ready)
         if self._always:

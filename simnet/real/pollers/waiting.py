@@ -11,7 +11,7 @@ _SECONDS_MAX = (
 
 def bounded(timeout: float | None) -> float | None:
     """Seconds, as select, epoll and kqueue take them."""
-    return None if timeout is None else min(timeout, _SECONDS_MAX)
+    return timeout if timeout is None or timeout < _SECONDS_MAX else _SECONDS_MAX
 
 
 def milliseconds(timeout: float | None) -> float | None:
