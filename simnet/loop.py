@@ -233,9 +233,9 @@ class Loop:
             ready = self.poller.poll(timeout)
         else:
             ready = self.poller.poll(0.0) or self._poll_after_a_look(timeout)
-        map, told = self.map, self._events
+        find, told = self.map.get, self._events
         for fd, events in ready:
-            channel = map.get(fd)
+            channel = find(fd)
             # A number that a handler of this pass closed and opened again has not told its interest yet.
             if channel is None or fd not in told:
                 if fd == self._wakeup.fd:

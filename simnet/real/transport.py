@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ..transport import Address, Poller, Transport, Turner, enter_context, leave_context
+from ..transport import Address, Poller, Transport, Turner, current, enter_context, leave_context
 from .modules import MODULES
 from .pollers import best_kind, make_poller
 from .waking import SocketWakeup
@@ -85,6 +85,9 @@ class RealTransport(Transport):
         return SocketWakeup()
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
+        if current() is self:
+            loop.turn(timeout)
+            return True
         token = enter_context(self)  # handlers make their channels on the machine that they run on
         try:
             loop.turn(timeout)
