@@ -11,8 +11,10 @@ question is asked again only where the answer may have changed:
 * after `Loop.touch`, which channels call that declare their changes (``declares_interest = True``);
 * in every pass otherwise, as asyncore documents.
 
-Programs also write to a map directly.  A default loop's map tells its loop; a dict that was given is
-compared in every pass with who was known before, which costs some 15 µs for a thousand channels.
+Programs also write to a map directly.  A default loop's map tells its loop.  A dict that was given cannot;
+it is compared with who was known before, which costs some 15 µs for a thousand channels.  So a pass that
+finds something ready at once looks only at how many there are and who came last, and all are compared
+before a wait, and in every 256th pass of a loop that never waits.
 
 One pass is: ask, poll, dispatch in the poller's order (for each channel: read, write, exceptional),
 then make the calls that other threads asked for, and call the timers that are due.  ERR and HUP count as
@@ -49,6 +51,8 @@ class ExitNow(Exception):
     """Raised by a handler to leave `loop`; it passes through everything."""
 
 
+_COMPARED_EVERY = 256  # passes of a loop that always finds something ready
+
 PASSING = (ExitNow, KeyboardInterrupt, SystemExit)
 
 
@@ -73,6 +77,7 @@ class Loop:
         self._wakeup = transport.wakeup(self)
         self._armed: Poller | None = None  # the poller that other threads can wake
         self._calls = Calls(self._wakeup)
+        self._looks = 0  # at a map that cannot tell
         self._timers = Timers(transport.clock)
         self.next_deadline_ns = self._timers.next_deadline_ns
         transport.adopt(self)
@@ -129,13 +134,31 @@ class Loop:
             if self._has(fd, channel):  # else one of those before has closed it
                 self._ask(fd, channel)
 
+    def _looks_known(self, timeout: float | None) -> bool:
+        """Whether nobody seems to have written to a map that cannot tell; sure if the pass will not wait."""
+        map, known = self.map, self._known
+        self._looks += 1
+        if timeout == 0.0 or self._looks % _COMPARED_EVERY == 0:
+            return map == known
+        return len(map) == len(known) and next(reversed(map.items()), None) == next(
+            reversed(known.items()), None
+        )
+
+    def _poll_after_a_look(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Nothing is ready at once: there is the time to compare a whole map before the wait."""
+        if self.map != self._known:
+            self._refresh()
+            timeout = 0.0  # who was asked just now may have made a timer
+        return self.poller.poll(timeout)
+
     def _reconcile(self) -> None:
         """Somebody wrote to the map without asking: find out who came and who went."""
         for fd in [fd for fd, channel in self._known.items() if self.map.get(fd) is not channel]:
             self._forget(fd)
         for fd, channel in self.map.items():
             if fd not in self._known:
-                self._known[fd] = self._touched[fd] = channel
+                self._touched[fd] = channel
+        self._known = dict(self.map)  # in the same order, for the look at who came last
 
     def _is_told_by(self, channel: Any) -> bool:
         """Whether the channel's answers change only when it says so, and says so to this loop."""
@@ -173,7 +196,7 @@ class Loop:
         return timer
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
-        """Have the loop call ``callback(*args)`` in its own thread, now; a wait of it ends.
+        """Have the loop call ``callback(*args)`` in its own thread, in its next pass, which begins at once.
 
         The one method that other threads may call, and the handlers of signals; it never blocks.  Calls of
         one thread are made in their order.  They keep `loop` from returning as little as timers do: those
@@ -195,7 +218,7 @@ class Loop:
         `timeout` bounds the wait, in seconds; None waits as long as it takes.  A timer that is due ends
         it earlier.
         """
-        if self._touched or self._asked or not (self.is_default or self.map == self._known):
+        if self._touched or self._asked or not (self.is_default or self._looks_known(timeout)):
             self._refresh()
         timers = self._timers
         if timers.heap:
@@ -208,16 +231,27 @@ class Loop:
         calls = self._calls
         if calls.queue:
             timeout = 0.0
-        ready = self.poller.poll(timeout)
-        map, told = self.map, self._events
-        dispatch = self.dispatch
+        if self.is_default or timeout == 0.0:
+            ready = self.poller.poll(timeout)
+        else:
+            ready = self.poller.poll(0.0) or self._poll_after_a_look(timeout)
+        find, told = self.map.get, self._events
         for fd, events in ready:
-            channel = map.get(fd)
+            channel = find(fd)
             # A number that a handler of this pass closed and opened again has not told its interest yet.
-            if channel is not None and fd in told:
-                dispatch(fd, channel, events)
-            elif fd == self._wakeup.fd:
-                self._wakeup.clear()
+            if channel is None or fd not in told:
+                if fd == self._wakeup.fd:
+                    self._wakeup.clear()
+                continue
+            try:  # as `dispatch` does, without its call
+                if events == IN:
+                    channel.handle_read_event()
+                else:
+                    self._tell(fd, channel, events)
+            except PASSING:
+                raise
+            except Exception as error:
+                _answer(channel, error)
         made = bool(calls.queue) and calls.make()
         fired = bool(timers.heap) and timers.fire()
         if (ready or made or fired) and self._asked:
@@ -241,28 +275,31 @@ class Loop:
         return True
 
     def dispatch(self, fd: int, channel: Any, events: int) -> None:
-        """Hand one channel its events: read, write, exceptional."""
+        """Hand one channel its events."""
         try:
             if events == IN:
                 channel.handle_read_event()
-                return
-            wanted = self._events.get(fd, 0)
-            if events & READABLE and wanted & IN:
-                channel.handle_read_event()
-            if events & WRITABLE and wanted & OUT and self._has(fd, channel):
-                channel.handle_write_event()
-            if events & PRI and self._has(fd, channel):
-                channel.handle_expt_event()
-        except OSError as error:
-            if error.errno in DISCONNECTED:
-                channel.handle_close()
-            elif error.errno != errno.EAGAIN:
-                # Else readiness was spurious (select(2), BUGS): nothing to do, and poll will tell again.
-                channel.handle_error()
+            else:
+                self._tell(fd, channel, events)
         except PASSING:
             raise
-        except Exception:
-            channel.handle_error()
+        except Exception as error:
+            _answer(channel, error)
+
+    def _tell(self, fd: int, channel: Any, events: int) -> None:
+        """Read, write, exceptional."""
+        wanted = self._events.get(fd, 0)
+        if events == HUP and not wanted & IN:
+            # It came unasked, and would come in every pass: the reader of a pipe that nobody writes to, in a
+            # channel that wants only to write. select would not show it. Other interest watches it again.
+            self.poller.forget(fd)
+            return
+        if events & READABLE and wanted & IN:
+            channel.handle_read_event()
+        if events & WRITABLE and wanted & OUT and self._has(fd, channel):
+            channel.handle_write_event()
+        if events & PRI and self._has(fd, channel):
+            channel.handle_expt_event()
 
     def _has(self, fd: int, channel: object) -> bool:
         """Whether `channel` still is in the map: an earlier handler may have closed it."""
@@ -276,20 +313,19 @@ class Loop:
     def use(self, kind: str | None) -> None:
         """Poll with another kind of poller from the next pass on; None is the machine's default."""
         if kind != self._kind:
-            self._poll_with(kind)
-
-    def _poll_with(self, kind: str | None) -> None:
-        successor = self.transport.poller(kind, self._wake, self.hand)
-        self.poller.close()
-        self._kind, self.poller = kind, successor
-        self._events.clear()
-        self._touched = dict(self.map)
-        self._wake()
+            successor = self.transport.poller(kind, self._wake, self.hand)
+            self.poller.close()
+            self._kind, self.poller = kind, successor
+            self._events.clear()
+            self._touched = dict(self.map)
+            self._wake()
 
     def part(self) -> None:
-        """After fork(2), in the child: share no poller and no wakeup with the parent's loop."""
-        self._wakeup.close()
-        self._poll_with(self._kind)
+        """After fork(2), in the child, whose poller is its own: wake nobody but this loop."""
+        if self._armed is not None:
+            self.poller.forget(self._wakeup.fd)
+            self._wakeup.close()
+            self._armed = None
 
     @property
     def asks(self) -> bool:
@@ -302,6 +338,17 @@ class Loop:
         self._events.clear()
         self._calls.close()
         self._timers.close()
+
+
+def _answer(channel: Any, error: Exception) -> None:
+    """What a handler let out, while it is being handled."""
+    if not isinstance(error, OSError):
+        channel.handle_error()
+    elif error.errno in DISCONNECTED:
+        channel.handle_close()
+    elif error.errno != errno.EAGAIN:
+        # Else readiness was spurious (select(2), BUGS): nothing to do, and poll will tell again.
+        channel.handle_error()
 
 
 def loop_for(transport: Transport, map: dict[int, Any] | None = None) -> Loop:

@@ -98,7 +98,7 @@ class VirtualStage(Stage):
 class RealStage(Stage):
     """This computer, with a loop of its own, over loopback."""
 
-    def __init__(self, poller: str = "select") -> None:
+    def __init__(self, poller: str | None = None) -> None:
         self.server = self.client = self._machine = RealTransport(poller)
         self._loop = loop_for(self._machine)
         self.address = ("127.0.0.1", 0)

@@ -176,7 +176,7 @@ class Transport(ABC):
         wake: Callable[[], None] | None = None,
         hand: Callable[[int, int], bool] | None = None,
     ) -> Poller:
-        """A new Poller; `kind` is ``"select"``, ``"poll"``, ``"epoll"`` or None for the machine's default.
+        """A new Poller; `kind` is ``"select"``, ``"poll"``, ``"epoll"``, ``"kqueue"`` or None: the default.
 
         A machine that drives its loops itself calls `wake` when a descriptor becomes ready while
         none was.  Where a whole pass would be this one event, it may call ``hand(fd, events)`` instead,

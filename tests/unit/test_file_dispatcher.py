@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 
 import pytest
 
@@ -250,10 +249,7 @@ def test_a_fifo_is_read_from_its_first_writer_to_its_last(stage):
     assert reader.received == b"hello"
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="whether epoll takes regular files is a question on Linux"
-)
-@pytest.mark.parametrize("stage", ["real-select", "real-poll"], indirect=True)
+@on_this_computer
 def test_a_regular_file_is_read_to_its_end(stage, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(bytes(10_000))
