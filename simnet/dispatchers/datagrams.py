@@ -37,8 +37,9 @@ NETWORK_ERRORS = frozenset(
 """What the network or the peer did; other errors are mistakes of the program."""
 
 _NO_SOCKET = frozenset({errno.EBADF, errno.ENOTSOCK})
-_MSG_ERRQUEUE = 0x2000
+_WITH_ERROR_QUEUE = frozenset({std.AF_INET, std.AF_INET6})  # others take MSG_ERRQUEUE for nothing
 _RECVERR = frozenset({(0, 11), (41, 25)})  # (SOL_IP, IP_RECVERR), (SOL_IPV6, IPV6_RECVERR)
+_BY_ICMP = frozenset({2, 3})  # SO_EE_ORIGIN_ICMP, _ICMP6; of what was local, sendto() has told
 _NEVER_TELLS_OF_ROOM = 0.01  # seconds until another try; see _flush
 
 
@@ -187,17 +188,20 @@ class datagram_dispatcher(dispatcher):
     def _read_errors(self) -> bool:
         """Tell of what waits in the queue of errors, which is empty without IP_RECVERR; True if any did."""
         sock, told = self.socket, False
+        flag = getattr(self._transport.modules.socket, "MSG_ERRQUEUE", None)  # Linux has it
+        if flag is None or sock.family not in _WITH_ERROR_QUEUE:
+            return False
         for _ in range(self.datagrams_at_once):
-            if self._fileno is None or self.socket is not sock or not hasattr(sock, "recvmsg"):
-                break
             try:
-                _, control, _, address = sock.recvmsg(0, 512, _MSG_ERRQUEUE)
-            except OSError:  # EAGAIN: it is empty; EOPNOTSUPP, EINVAL: this kind of socket has none
+                _, control, _, address = sock.recvmsg(0, 512, flag)
+            except OSError:  # EAGAIN: it is empty; EBADF: a handler has closed the channel
                 break
             for level, kind, value in control:
-                if (level, kind) in _RECVERR:
+                if (level, kind) not in _RECVERR:
+                    continue
+                reason, origin = struct.unpack_from("IB", value)  # the head of a sock_extended_err
+                if origin in _BY_ICMP:
                     told = True
-                    (reason,) = struct.unpack_from("I", value)  # ee_errno of sock_extended_err
                     self.handle_datagram_error(OSError(reason, os.strerror(reason)), address)
         return told
 

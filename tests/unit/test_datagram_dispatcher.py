@@ -276,6 +276,21 @@ def test_a_datagram_that_is_too_long_is_told_with_its_address(stage):
 
 
 @everywhere
+def test_it_is_told_once_with_recverr_too_which_has_the_kernel_keep_it(stage):
+    receiver, client = bound(stage), bound(stage)
+    client.socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    # With its headers, 28 bytes, it is longer than a packet may be (ip_append_data).
+    client.sendto(bytes(65_520), receiver.socket.getsockname())
+    client.sendto(b"x", receiver.socket.getsockname())
+    receiver.sendto(b"y", client.socket.getsockname())
+    stage.run(lambda: receiver.came and client.came)
+    waited = []
+    client.call_later("2ms", waited.append, True)
+    stage.run(lambda: waited)
+    assert client.errors == [("EMSGSIZE", receiver.socket.getsockname())]
+
+
+@everywhere
 def test_by_default_a_mistake_is_raised_and_what_the_network_does_is_not(stage):
     class Default(datagram_dispatcher):
         ignore_log_types = frozenset()
@@ -305,6 +320,22 @@ def test_a_path_without_a_socket_is_an_error_of_that_datagram(stage):
     client.sendto(b"x", stage.path("missing"))
     client.sendto(b"x", nobody(stage, socket.AF_UNIX))
     assert client.errors == [("ENOENT", stage.path("missing")), ("ECONNREFUSED", stage.path("nobody"))]
+
+
+@everywhere
+def test_an_error_of_af_unix_does_not_take_a_datagram_with_it(stage):
+    """AF_UNIX has no queue of errors, and recvmsg(2) takes MSG_ERRQUEUE for nothing (unix_dgram_recvmsg)."""
+    one, other = bound(stage, socket.AF_UNIX, name="one"), bound(stage, socket.AF_UNIX, name="other")
+    third = bound(stage, socket.AF_UNIX, name="third")
+    one.connect(stage.path("other"))
+    other.connect(stage.path("one"))
+    one.sendto(b"never read")
+    other.sendto(b"x")
+    other.connect(stage.path("third"))  # what it had not read is lost, and its former peer told
+    stage.run(lambda: one.came)
+    assert one.errors == [("ECONNRESET", stage.path("other"))]
+    assert one.data == [b"x"]
+    assert third.came == []
 
 
 # --- what waits ----------------------------------------------------------------------------------
