@@ -112,8 +112,6 @@ class Loop:
 
     def _refresh(self) -> None:
         """Ask whoever must be asked, and tell the poller what changed."""
-        if not self.is_default and self.map != self._known:
-            self._reconcile()
         touched, self._touched = self._touched, {}
         while touched:
             fd, channel = next(iter(touched.items()))
@@ -138,7 +136,7 @@ class Loop:
         """Whether nobody seems to have written to a map that cannot tell; sure if the pass will not wait."""
         map, known = self.map, self._known
         self._looks += 1
-        if timeout == 0.0 or self._looks % _COMPARED_EVERY == 0:
+        if timeout == 0.0 or self._looks % _COMPARED_EVERY == 0 or not isinstance(map, dict):
             return map == known
         return len(map) == len(known) and next(reversed(map.items()), None) == next(
             reversed(known.items()), None
@@ -147,6 +145,7 @@ class Loop:
     def _poll_after_a_look(self, timeout: float | None) -> list[tuple[int, int]]:
         """Nothing is ready at once: there is the time to compare a whole map before the wait."""
         if self.map != self._known:
+            self._reconcile()
             self._refresh()
             timeout = 0.0  # who was asked just now may have made a timer
         return self.poller.poll(timeout)
@@ -218,7 +217,9 @@ class Loop:
         `timeout` bounds the wait, in seconds; None waits as long as it takes.  A timer that is due ends
         it earlier.
         """
-        if self._touched or self._asked or not (self.is_default or self._looks_known(timeout)):
+        if not (self.is_default or self._looks_known(timeout)):
+            self._reconcile()
+        if self._touched or self._asked:
             self._refresh()
         timers = self._timers
         if timers.heap:

@@ -47,14 +47,15 @@ class dispatcher_with_send(dispatcher):
 
     def send(self, data: bytes) -> int:
         """Queue all of `data` and send what can be sent now; returns its length."""
-        if self._out_buffer or self._initiates_otherwise or len(data) > _SEND_AT_MOST:
+        size = len(data)
+        if self._out_buffer or self._initiates_otherwise or size > _SEND_AT_MOST:
             self.out_buffer = self._out_buffer + data
             self.initiate_send()
-            return len(data)
+            return size
         sent = 0
         try:
             sent = dispatcher.send(self, data)  # most goes at once, and the loop need not know of it
         finally:
-            if sent < len(data):
+            if sent < size:
                 self.out_buffer = bytes(data[sent:])
-        return len(data)
+        return size

@@ -1,10 +1,11 @@
 """A kqueue(2) on top of poll(2), as the manual pages of FreeBSD and macOS describe it.
 
-Stands in for the module `select` of a system that has kqueue. What it keeps of the original: a changelist that
-adds and deletes filters one by one, ENOENT for a filter that is not there, EBADF for a descriptor that is not
-open, both as an error of the call if there is no room for events and as an EV_ERROR event if there is; one event
-for each filter that is active, level-triggered; EV_EOF with the socket's error in fflags; filters that go
-with their descriptor when that is closed. A socket that never was connected is not writable (filt_sowrite).
+Stands in for the module `select` of a system that has kqueue. What it keeps of the original: a changelist
+that adds and deletes filters one by one; ENOENT for a filter that is not there, EBADF for a descriptor that
+is not open, as an error of the call if there is no room for events and as an EV_ERROR event if there is;
+one event for each filter that is active, level-triggered; EV_EOF with the socket's error in fflags; filters
+that go with their descriptor when that is closed. A socket that never was connected is not writable
+(filt_sowrite).
 """
 
 import errno
