@@ -25,7 +25,7 @@ class Contestant:
         """Why it cannot serve so many connections here; None if it can."""
         for package in self.needs:
             if find_spec(package) is None:
-                return f"{package} is not installed"
+                return f"there is no {package} here"
         if connections + _SPARE_DESCRIPTORS > self.descriptors_max:
             return f"select(2) stops at descriptor {self.descriptors_max - 1}"
         return None
@@ -37,6 +37,8 @@ CONTESTANTS = (
     Contestant("simnet dispatcher", "native"),
     Contestant("simnet dispatcher_with_send", "native", "serve_with_send"),
     Contestant("simnet dispatcher, map={}", "native", "serve_plain_map"),
+    Contestant("simnet.asyncore, select", "old", needs=("simnet.asyncore",), descriptors_max=FD_SETSIZE),
+    Contestant("simnet.asyncore, poll", "old", "serve_poll", needs=("simnet.asyncore",)),
     Contestant("asyncio protocols", "aio"),
     Contestant("asyncio protocols, 64 KiB", "aio", "serve_64_kib"),
     Contestant("pyftpdlib ioloop", "ftp", needs=("pyftpdlib",)),
