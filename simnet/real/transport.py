@@ -30,6 +30,7 @@ class RealTransport(Transport):
         poller: which poller its loops use: ``"select"``, ``"poll"`` or ``"epoll"``.
     """
 
+    drives_loops = False
     ends_on_error = False
     modules = MODULES
 
@@ -37,6 +38,7 @@ class RealTransport(Transport):
         self.clock = SystemClock()
         self._kind = poller
         self._default_loop: Turner | None = None
+        self.kept: dict[str, Any] = {}
         self._loops: list[weakref.ref[Turner]] = []
 
     @property
@@ -89,6 +91,7 @@ class RealTransport(Transport):
             loop.poller.close()
         self.loops = []
         self._default_loop = None
+        self.kept = {}
 
 
 def _nothing() -> None:
