@@ -119,7 +119,14 @@ class RealStage(Stage):
             left = limit_ns - clock.monotonic_ns()
             if left <= 0:
                 raise Deadlock(f"not reached within {limit}; channels: {list(self._loop.map.values())}")
-            self._machine.drive(self._loop, min(left / SECOND_NS, 0.05))
+            self._pass(min(left / SECOND_NS, 0.05))
+
+    def _pass(self, timeout: float) -> None:
+        """One pass of every loop that has channels; none lets the others wait for long."""
+        others = [loop for loop in self._machine.loops if loop is not self._loop and loop.map]
+        for loop in others:
+            self._machine.drive(loop, 0.001)
+        self._machine.drive(self._loop, 0.0 if others else timeout)
 
     def close(self) -> None:
         for loop in self._machine.loops:

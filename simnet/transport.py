@@ -156,10 +156,16 @@ class Transport(ABC):
 
     making: AbstractContextManager[object]
     """Held while a loop is looked for and made: threads of a real machine do so at the same time."""
+    kept: dict[str, Any]
+    """What modules above the seam keep of this machine, by their names: where there is one machine only,
+    that would be globals of theirs.  Gone when the machine loses power."""
 
     modules: Any
     """The machine in the shape that existing code expects: an object with the attributes `socket`, `select`,
     `selectors`, `time`, `os` and `fcntl`, each with the surface of the standard module of that name."""
+
+    drives_loops: bool
+    """Whether it turns the loops that run on it (a virtual machine), or somebody runs them (a real one)."""
 
     ends_on_error: bool
     """Whether an exception that a handler lets out ends the run and reaches the test (a virtual

@@ -21,7 +21,7 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 FLOORS = (
     {"errors", "units"},
     {"transport", "calls", "channels", "timers", "outcomes", "script", "choices", "trace"},
-    {"loop", "real", "virtual"},
+    {"loop", "passes", "machine", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing"},
     {"process", "scenario", "fuzz", "report", "oracle"},

@@ -35,6 +35,7 @@ class RealTransport(Transport):
             is watched with the others; select ends at descriptor 1023.
     """
 
+    drives_loops = False
     ends_on_error = False
     modules = MODULES
 
@@ -42,6 +43,7 @@ class RealTransport(Transport):
         self.clock = SystemClock()
         self._kind = poller or best_kind()
         self._default_loop: Turner | None = None
+        self.kept: dict[str, Any] = {}
         self._loops: list[weakref.ref[Turner]] = []
         self.making = threading.RLock()
         _machines.add(self)
@@ -106,6 +108,7 @@ class RealTransport(Transport):
             loop.close()
         self.loops = []
         self._default_loop = None
+        self.kept = {}
 
 
 _machines: weakref.WeakSet[RealTransport] = weakref.WeakSet()

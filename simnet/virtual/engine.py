@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from inspect import iscoroutinefunction
@@ -230,12 +230,12 @@ class Engine(ABC):
                 if loop.asks:
                     self.runnable[loop] = host
 
-    def _instants(self, limit_ns: int | None) -> Iterator[int]:
-        """Let one moment after the other happen."""
+    def _instants(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
+        """Let one moment after the other happen; `held` makes no pass."""
         self._look_around()
         instants = 0
         while True:
-            self._turn_loops()
+            self._turn_loops(held)
             if instants % _TIDY_EVERY == 0:
                 self._tidy(instants)
             yield instants
@@ -280,11 +280,13 @@ class Engine(ABC):
         self.runnable.pop(loop, None)
         self._alarms.pop(loop, None)
 
-    def _turn_loops(self) -> None:
-        """Let every loop that has something to do make passes, until none has at this moment."""
+    def _turn_loops(self, held: Turner | None = None) -> None:
+        """Let every loop that has something to do make passes, until none but `held` has at this moment."""
         passes = 0
         while self.runnable:
-            loop = self._next_loop()
+            loop = self._next_loop(held)
+            if loop is None:
+                return
             host = self.runnable.pop(loop)
             if loop in host.loops:  # else the host has crashed, and this is a ghost
                 self._turn(host, loop)
@@ -294,12 +296,15 @@ class Engine(ABC):
                     f"{passes} passes at t={seconds(self.now_ns)}, and time does not move\n{self.netstat()}"
                 )
 
-    def _next_loop(self) -> Turner:
-        if self.is_calm or len(self.runnable) == 1:
-            return next(iter(self.runnable))
+    def _next_loop(self, held: Turner | None) -> Turner | None:
+        runnable: Collection[Turner] = self.runnable
+        if held is not None:
+            runnable = [loop for loop in runnable if loop is not held]
+        if self.is_calm or len(runnable) <= 1:
+            return next(iter(runnable), None)
         self._turns += 1
-        effect = self.choose("turn", self, self._turns, len(self.runnable))
-        return list(self.runnable)[effect[1] - 1 if effect else 0]
+        effect = self.choose("turn", self, self._turns, len(runnable))
+        return list(runnable)[effect[1] - 1 if effect else 0]
 
     def _turn(self, host: Host, loop: Turner) -> bool:
         """One pass of a loop, with its host as the current transport."""
@@ -323,18 +328,20 @@ class Engine(ABC):
             self.schedule.plan(alarm.planned_ns, alarm)
 
     def drive(self, host: Host, loop: Turner, timeout: float | None) -> bool:
-        """Let time pass until `loop` has a pass to make, or for `timeout` seconds.
+        """Let time pass until a pass of `loop` finds something, or for `timeout` seconds.
 
         False if nothing can happen any more.
         """
         limit_ns = None if timeout is None else self.now_ns + duration_ns(timeout)
         with self._passing():
-            self.runnable[loop] = host
-            if self._turn(self.runnable.pop(loop), loop):
+            self.runnable.pop(loop, None)
+            if self._turn(host, loop):
                 return True
-            for _ in self._instants(limit_ns):
-                if loop in self.runnable:
+            for _ in self._instants(limit_ns, held=loop):
+                if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
+        if timeout == 0:
+            self.looked_in_vain("loop")
         if limit_ns is not None and self.schedule.next_time() is not None:
             self.now_ns = max(self.now_ns, limit_ns)
             return True

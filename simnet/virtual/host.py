@@ -27,7 +27,7 @@ from .kernel.sock import SocketEnd
 from .kernel.tcp import TcpEnd
 from .modules import Modules
 from .names.destinations import source_for
-from .poller import VirtualPoller
+from .poller import OrderedPoller, VirtualPoller
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Host(Transport):
             beyond that, ENOBUFS, of AF_UNIX ENOMEM.  None is no limit.
     """
 
+    drives_loops = True
     ends_on_error = True
     making = nullcontext()  # nobody else is on a host
 
@@ -111,6 +112,7 @@ class Host(Transport):
         self.clock = HostClock(network)
         self.is_up = True
         self.loops: list[Turner] = []
+        self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
         self.turns = 0
@@ -198,6 +200,7 @@ class Host(Transport):
             self.network.forget(loop)
             loop.close()
         self.loops = []
+        self.kept = {}
         # Last those that have no descriptor: waiting to be accepted, closed, or on their way in a message.
         for file in dict.fromkeys((*(file for _, file in self.sockets()), *self.ports.holders())):
             assert isinstance(file, File)
@@ -230,7 +233,7 @@ class Host(Transport):
     ) -> VirtualPoller:
         if kind not in (None, "select", "poll", "epoll"):
             raise UsageError(f"no poller is called {kind!r}; there are select, poll and epoll")
-        return VirtualPoller(self, wake, hand)
+        return (OrderedPoller if kind == "select" else VirtualPoller)(self, wake, hand)
 
     def adopt(self, loop: Turner) -> None:
         self.loops.append(loop)

@@ -95,7 +95,7 @@ class Registration:
 class VirtualPoller(Poller):
     """All kinds of poller on a virtual host: their order is the one in which things became ready."""
 
-    __slots__ = ("_host", "_idle", "_registered", "hand", "on_ready", "ready")
+    __slots__ = ("_choose_first", "_host", "_idle", "_registered", "hand", "on_ready", "ready")
 
     def __init__(
         self,
@@ -104,6 +104,7 @@ class VirtualPoller(Poller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._host = host
+        self._choose_first: Callable[[int], int] = host.choose_first
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
@@ -157,7 +158,7 @@ class VirtualPoller(Poller):
                 registration.queued = False
         self.ready = keep
         if len(events) > 1:
-            first = self._host.choose_first(len(events))
+            first = self._choose_first(len(events))
             if first:
                 events = events[first:] + events[:first]
         return events
@@ -190,3 +191,22 @@ class VirtualPoller(Poller):
             self.forget(fd)
         self.ready.clear()
         self._idle.clear()
+
+
+class OrderedPoller(VirtualPoller):
+    """For who finds out by select(2) in which order they are ready: nobody decides it here."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        host: Host,
+        on_ready: Callable[[], None] | None = None,
+        hand: Callable[[int, int], bool] | None = None,
+    ) -> None:
+        super().__init__(host, on_ready, hand)
+        self._choose_first = _as_it_comes
+
+
+def _as_it_comes(ready: int) -> int:
+    return 0

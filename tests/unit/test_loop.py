@@ -823,3 +823,39 @@ def test_closing_a_loop_leaves_its_channels_as_they_are():
     assert channel.socket.fileno() in running.map
     channel.close()
     assert running.map == {}
+
+
+# --- passes that a program makes on a virtual host ------------------------------------------------
+
+
+def test_a_pass_on_a_virtual_host_is_over_when_somebody_was_told():
+    """The SYN and its answer take 2 x 20 ms: the one pass ends then, and not after its 5 s."""
+    net = Network()
+    server, client = net.host("server"), net.host("client")
+    net.link("client", "server", latency="20ms")
+    with server:
+        listener = dispatcher()
+        listener.create_socket()
+        listener.bind(("", 7))
+        listener.listen(5)
+    with client:
+        caller = Told()
+        caller.create_socket()
+        caller.connect(("server", 7))
+        loop(timeout=5, count=1)
+    assert caller.connected
+    assert net.now == 0.040
+
+
+def test_passes_that_do_not_wait_get_to_a_moment_in_the_end():
+    net = Network()
+    due = []
+    with net.host("client"):
+        listener = dispatcher()
+        listener.create_socket()
+        listener.bind(("", 7))
+        listener.listen(5)
+        listener.call_later("2ms", due.append, 1)
+        while not due:
+            loop(timeout=0, count=1000)
+    assert net.now == 0.002

@@ -1,0 +1,274 @@
+"""A pass of asyncore's loop: ask every channel, find who is ready, tell them.
+
+The native `Loop` keeps what channels are interested in, and goes channel by channel.  asyncore asks anew in
+every pass, and its order is another one: with select all readers, then all writers, then whoever has
+something exceptional; with poll by descriptor.  Programs have come to rely on both.
+
+A `Passes` makes passes over one map.  On a machine whose loops somebody runs it does what asyncore does and
+no more.  A machine that drives its loops must know when a pass is worth while: there a poller keeps what the
+last pass asked for, and the machine turns the loop when that says so.  What is found is still found by the
+machine's select or poll.
+
+Owns the order of asking and telling.  Does not own channels, nor what becomes of their exceptions: `names`
+is the module that has these functions, and is looked up in at every call, for programs replace what it has.
+"""
+
+from __future__ import annotations
+
+import errno
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from .channels import ChannelMap
+from .transport import IN, OUT, PRI, Poller, Transport, current
+
+ChannelAt: TypeAlias = Callable[[int], Any]
+"""Who has a descriptor now, or None: an earlier handler may have closed the channel."""
+
+
+class Way(ABC):
+    """One of the two ways to find out who is ready.
+
+    Args:
+        names: a module with `select`, `time`, `read`, `write`, `_exception` and `readwrite`.
+    """
+
+    def __init__(self, names: Any) -> None:
+        self.names = names
+
+    @abstractmethod
+    def ask(self, map: dict[int, Any]) -> Any:
+        """Ask every channel what it wants."""
+
+    @abstractmethod
+    def interest(self, asked: Any) -> dict[int, int]:
+        """What `asked` means to a poller: events by descriptor."""
+
+    @abstractmethod
+    def find(self, asked: Any, timeout: float | None) -> Any:
+        """Wait up to `timeout` seconds (None: for ever) for anything that was asked for."""
+
+    @abstractmethod
+    def descriptors(self, ready: Any) -> Iterable[int]:
+        """Which descriptors `ready` is about."""
+
+    @abstractmethod
+    def tell(self, channel_at: ChannelAt, ready: Any) -> None:
+        """Call the handlers of who is ready."""
+
+
+class BySelect(Way):
+    """select(2): all readers are told, then all writers, then who has something exceptional."""
+
+    def ask(self, map: dict[int, Any]) -> tuple[list[int], list[int], list[int]]:
+        readers, writers, others = [], [], []
+        for fd, channel in list(map.items()):
+            reads, writes = channel.readable(), channel.writable()
+            if reads:
+                readers.append(fd)
+            if writes and not channel.accepting:  # a listener is never writable
+                writers.append(fd)
+            if reads or writes:
+                others.append(fd)
+        return readers, writers, others
+
+    def interest(self, asked: tuple[list[int], list[int], list[int]]) -> dict[int, int]:
+        events: dict[int, int] = {}
+        for fds, event in zip(asked, (IN, OUT, PRI), strict=True):
+            for fd in fds:
+                events[fd] = events.get(fd, 0) | event
+        return events
+
+    def find(
+        self, asked: tuple[list[int], list[int], list[int]], timeout: float | None
+    ) -> tuple[list[int], list[int], list[int]]:
+        if not any(asked):  # not every system's select takes three empty lists
+            self.names.time.sleep(timeout)
+            return asked
+        ready: tuple[list[int], list[int], list[int]] = self.names.select.select(*asked, timeout)
+        return ready
+
+    def descriptors(self, ready: tuple[list[int], list[int], list[int]]) -> Iterable[int]:
+        return [fd for fds in ready for fd in fds]
+
+    def tell(self, channel_at: ChannelAt, ready: tuple[list[int], list[int], list[int]]) -> None:
+        names = self.names
+        for fds, call in zip(ready, ("read", "write", "_exception"), strict=True):
+            for fd in fds:
+                channel = channel_at(fd)
+                if channel is not None:
+                    getattr(names, call)(channel)
+
+
+class ByPoll(Way):
+    """poll(2): one descriptor after the other is told all that there is of it."""
+
+    def ask(self, map: dict[int, Any]) -> dict[int, int]:
+        select, asked = self.names.select, {}
+        for fd, channel in list(map.items()):
+            flags = select.POLLIN | select.POLLPRI if channel.readable() else 0
+            if channel.writable() and not channel.accepting:
+                flags |= select.POLLOUT
+            if flags:
+                asked[fd] = flags
+        return asked
+
+    def interest(self, asked: dict[int, int]) -> dict[int, int]:
+        return asked
+
+    def find(self, asked: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
+        pollster = self.names.select.poll()
+        for fd, flags in asked.items():
+            pollster.register(fd, flags)
+        ready: list[tuple[int, int]] = pollster.poll(None if timeout is None else int(timeout * 1000))
+        return ready
+
+    def descriptors(self, ready: list[tuple[int, int]]) -> Iterable[int]:
+        return [fd for fd, _ in ready]
+
+    def tell(self, channel_at: ChannelAt, ready: list[tuple[int, int]]) -> None:
+        for fd, flags in ready:
+            channel = channel_at(fd)
+            if channel is not None:
+                self.names.readwrite(channel, flags)
+
+
+class Passes:
+    """The passes over one map on one transport: a `Turner` beside the native loops.  See `passes_over`.
+
+    Args:
+        way: how the machine finds out who is ready when it turns this by itself.
+    """
+
+    is_default = False  # a channel of the native kind that names no map does not come here
+    asks = True
+
+    def __init__(self, transport: Transport, way: Way, map: dict[int, Any] | None = None) -> None:
+        self.transport = transport
+        self.way = way
+        self._wake = transport.waker(self)
+        self.poller: Poller = transport.poller("select", self._wake)
+        self._watched: dict[int, int] = {}
+        self._is_closed = False
+        self.map: dict[int, Any] = map if map is not None else self._own_map()
+        transport.adopt(self)
+
+    def _own_map(self) -> dict[int, Any]:
+        if not self.transport.drives_loops:
+            return {}
+        told = ChannelMap(self)
+        self._put, self._drop = told.put, told.drop
+        return told
+
+    def add(self, fd: int, channel: Any) -> None:
+        """Somebody writes to the map that was made here."""
+        self._put(fd, channel)
+        self._wake()
+
+    def remove(self, fd: int) -> None:
+        """Somebody takes a channel out of it."""
+        self._drop(fd, None)
+
+    def touch(self) -> None:
+        """Something may have changed in the map: everybody is asked again."""
+        self._wake()
+
+    def turn(self, timeout: float | None) -> bool:
+        """One pass: True if it told anybody of something that had not been told, and left alone, before."""
+        way = self.way
+        asked = way.ask(self.map)
+        if not self.transport.drives_loops:
+            ready = way.find(asked, timeout)
+            way.tell(self.map.get, ready)
+            return any(True for _ in way.descriptors(ready))
+        interest = way.interest(asked)
+        left_alone = {fd for fd, _ in self.poller.spinning()}  # type: ignore[attr-defined]
+        is_news = self._watch(interest)
+        if not interest or not (self.poller.poll(0.0) or is_news):
+            return False  # select would find nothing
+        ready = way.find(asked, 0.0)
+        is_new = any(fd not in left_alone for fd in way.descriptors(ready))
+        try:
+            way.tell(self._channel_at, ready)
+        finally:
+            if is_new and not self._is_closed:
+                self._wake()  # whoever was told may have changed what anybody answers
+        return is_new
+
+    def _channel_at(self, fd: int) -> Any:
+        return None if self._is_closed else self.map.get(fd)
+
+    def _watch(self, interest: dict[int, int]) -> bool:
+        """Tell the poller who wants what; whether select may say something that the poller cannot.
+
+        All are told anew: a number may have been closed and used again since.
+        """
+        poller, watched = self.poller, self._watched
+        is_news = interest != watched
+        for fd in watched:
+            if fd not in interest:
+                poller.forget(fd)
+        self._watched = interest
+        for fd, events in interest.items():
+            try:
+                poller.watch(fd, events)
+            except OSError as error:
+                if error.errno != errno.EBADF:
+                    raise
+                is_news = True  # select raises, poll has an event for it
+        return is_news
+
+    def next_deadline_ns(self) -> int | None:
+        """asyncore has no timers."""
+        return None
+
+    def describe(self, fd: int) -> str | None:
+        """The class of the channel that has this descriptor."""
+        channel = self.map.get(fd)
+        return None if channel is None else type(channel).__name__
+
+    def close(self) -> None:
+        """Release the poller: nothing is called any more.  Channels stay as they are."""
+        self._is_closed = True
+        self.poller.close()
+        self._watched = {}
+
+
+def passes_over(map: dict[int, Any], transport: Transport, way: Way) -> Passes:
+    """What makes the passes over `map` on `transport`; a new one goes by `way`."""
+    for loop in transport.loops:
+        if loop.map is map and isinstance(loop, Passes):
+            return loop
+    return Passes(transport, way, map)
+
+
+def make_pass(map: dict[int, Any], way: Way, timeout: float | None) -> None:
+    """One pass over `map` on the current transport, which may wait up to `timeout` seconds (None: for ever).
+
+    A virtual host lets time pass for the whole network: until anybody in the map was told something, or the
+    time is over.
+
+    Raises:
+        UsageError: on a virtual host, inside a handler.
+        Whatever a channel lets out while it is asked, or told.
+    """
+    transport = current()
+    if not transport.drives_loops:
+        way.tell(map.get, way.find(way.ask(map), timeout))
+    elif not _drive(transport, map, way, timeout) and timeout:
+        way.names.time.sleep(timeout)  # nothing is planned, but whoever counts passes counts the time too
+
+
+def run_until_quiet(map: dict[int, Any], way: Way, timeout: float | None) -> None:
+    """Passes over `map` on the current transport, which drives its loops, until the map is empty or nothing
+    can happen any more."""
+    transport = current()
+    while map and _drive(transport, map, way, timeout):
+        pass
+
+
+def _drive(transport: Transport, map: dict[int, Any], way: Way, timeout: float | None) -> bool:
+    passes = passes_over(map, transport, way)
+    passes.way = way
+    return transport.drive(passes, timeout)
