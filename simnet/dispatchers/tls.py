@@ -20,7 +20,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import UsageError
@@ -64,6 +64,10 @@ class tls_channel(_Channel):
             raise UsageError(
                 f"{cls.__name__}: tls_channel goes in front of the dispatcher, as the first base"
             )
+        # A class that answers the loop itself stands in front of this one; TLS is asked before it.
+        for name, answer in (("readable", cls._is_readable), ("writable", cls._is_writable)):
+            if name in vars(cls):
+                setattr(cls, name, _behind_tls(vars(cls)[name], answer))
 
     # --- TLS -------------------------------------------------------------------------------------
 
@@ -101,6 +105,8 @@ class tls_channel(_Channel):
         """
         if self.socket is None or self.accepting:
             raise UsageError("start_tls is for a channel with a socket that does not listen")
+        if context.check_hostname and not server_side and not server_hostname:
+            raise ValueError("the context checks the peer's name: start_tls needs its server_hostname")
         if not isinstance(self.socket, TLSSocket):
             self.socket = TLSSocket(self.socket)
         sock = self.socket
@@ -183,35 +189,10 @@ class tls_channel(_Channel):
         super().set_socket(sock if isinstance(sock, TLSSocket) else TLSSocket(sock), map)
 
     def readable(self) -> bool:
-        sock = self._secured()
-        if sock is None:
-            return bool(super().readable())
-        if sock.phase is Phase.WAITING:
-            return self.connecting
-        if sock.phase is Phase.UPGRADING:
-            return False  # the peer has nothing to say before it was told to begin
-        if sock.phase is Phase.HANDSHAKE:
-            return True
-        if sock.error is not None or sock.end_was_told:
-            return False
-        return sock.write_needs_read or bool(super().readable())
+        return self._is_readable(super().readable)
 
     def writable(self) -> bool:
-        sock = self._secured()
-        if sock is None:
-            return bool(super().writable())
-        if sock.phase is Phase.WAITING:
-            return self.connecting
-        if sock.phase is Phase.UPGRADING:
-            return bool(super().writable())
-        if sock.has_unsent:
-            return True
-        if sock.phase is Phase.HANDSHAKE or sock.error is not None:
-            return False
-        # No poller knows of plaintext in memory.  A socket that is writable tells it as well.
-        if sock.has_pending and super().readable():
-            return True
-        return not sock.write_needs_read and bool(super().writable())
+        return self._is_writable(super().writable)
 
     def handle_read_event(self) -> None:
         sock = self._secured()
@@ -239,7 +220,7 @@ class tls_channel(_Channel):
         elif self._flush(sock) and sock.phase is not Phase.HANDSHAKE and sock.error is None:
             if sock.has_pending:
                 self._deliver(sock, fresh=False)
-            if self._has(sock) and super().writable():
+            if self._has(sock) and self._wants_to_write():
                 super().handle_write_event()
         self._settle(sock)
 
@@ -247,6 +228,9 @@ class tls_channel(_Channel):
         sock = self._secured()
         if sock is None or sock.phase is not Phase.WAITING or not self._is_up(sock):
             super().handle_connect_event()
+            sock = self._secured()
+            if sock is not None and sock.phase is Phase.WAITING and self.connected:
+                self._is_up(sock)  # handle_connect has started TLS
 
     def touch(self) -> None:
         declared = getattr(super(), "touch", None)  # the old dispatcher is asked in every pass anyway
@@ -291,6 +275,45 @@ class tls_channel(_Channel):
         sock = self.socket
         return sock if isinstance(sock, TLSSocket) and sock.phase is not Phase.PLAIN else None
 
+    def _is_readable(self, wanted: Callable[[], object]) -> bool:
+        """What to answer the loop, if `wanted` is what the handlers want."""
+        sock = self._secured()
+        if sock is None:
+            return bool(wanted())
+        if sock.phase is Phase.WAITING:
+            return self.connecting
+        if sock.phase is Phase.UPGRADING:
+            return False  # the peer has nothing to say before it was told to begin
+        if sock.phase is Phase.HANDSHAKE:
+            return True
+        if sock.error is not None or sock.end_was_told:
+            return False
+        return sock.write_needs_read or bool(wanted())
+
+    def _is_writable(self, wanted: Callable[[], object]) -> bool:
+        sock = self._secured()
+        if sock is None or sock.phase is Phase.UPGRADING:
+            return bool(wanted())
+        if sock.phase is Phase.WAITING:
+            return self.connecting
+        if sock.has_unsent:
+            return True
+        if sock.phase is Phase.HANDSHAKE or sock.error is not None:
+            return False
+        # No poller knows of plaintext in memory.  A socket that is writable tells it as well.
+        if sock.has_pending and self._wants_to_read():
+            return True
+        return not sock.write_needs_read and bool(wanted())
+
+    def _wants_to_read(self) -> bool:
+        """What the handlers want, whatever TLS needs."""
+        own = getattr(type(self).readable, "behind_tls", None)
+        return bool(super().readable() if own is None else own(self))
+
+    def _wants_to_write(self) -> bool:
+        own = getattr(type(self).writable, "behind_tls", None)
+        return bool(super().writable() if own is None else own(self))
+
     def _has(self, sock: TLSSocket) -> bool:
         """Whether no handler has closed the channel or given it another socket."""
         return self.socket is sock and not sock.closed
@@ -306,7 +329,7 @@ class tls_channel(_Channel):
 
     def _deliver(self, sock: TLSSocket, fresh: bool) -> None:
         """Tell of plaintext, and of the end, until nothing is left in memory or nobody takes any."""
-        while super().readable() and self._fill(sock, fresh):
+        while self._wants_to_read() and self._fill(sock, fresh):
             taken_bytes, fresh = sock.taken_bytes, False
             super().handle_read_event()
             if not self._has(sock) or sock.taken_bytes == taken_bytes:
@@ -358,6 +381,19 @@ class tls_channel(_Channel):
             self.handle_tls_error(error)
             if self._has(sock):
                 self.handle_close()
+
+
+def _behind_tls(
+    own: Callable[[Any], object], answer: Callable[[tls_channel, Callable[[], object]], bool]
+) -> Callable[[tls_channel], bool]:
+    """The `readable` or `writable` of a class in front, asked when TLS has no answer of its own."""
+
+    @wraps(own)
+    def asked(self: tls_channel) -> bool:
+        return answer(self, partial(own, self))
+
+    asked.behind_tls = own  # type: ignore[attr-defined]
+    return asked
 
 
 class _Upgrade:

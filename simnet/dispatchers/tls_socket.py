@@ -294,7 +294,8 @@ class TLSSocket:
         if self.phase not in _SENDS:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         with memoryview(data) as whole, whole.cast("B") as view:
-            taken = self._encrypt(view[: UNSENT_MAX_BYTES - len(self._unsent)]) if view else 0
+            room_bytes = max(UNSENT_MAX_BYTES - len(self._unsent), 0)
+            taken = self._encrypt(view[:room_bytes]) if view else 0
         self.flush()
         return taken
 
