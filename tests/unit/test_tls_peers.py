@@ -24,13 +24,13 @@ LIMIT_SECONDS = 10
 
 
 @pytest.fixture
-def stage():
+def computer():
     made = RealStage()
     yield made
     made.close()
 
 
-def meanwhile(stage, work):
+def meanwhile(computer, work):
     """Let `work` run in a thread while the loop turns; what it returns."""
     outcome = []
 
@@ -42,7 +42,7 @@ def meanwhile(stage, work):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    stage.run(lambda: outcome, limit=f"{LIMIT_SECONDS}s")
+    computer.run(lambda: outcome, limit=f"{LIMIT_SECONDS}s")
     thread.join(LIMIT_SECONDS)
     result, error = outcome[0]
     if error is not None:
@@ -66,27 +66,25 @@ def read_all(sock):
 
 @pytest.mark.parametrize("tickets", [0, 2])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_the_ssl_modules_client_gets_its_echo_and_a_clean_end(stage, version, tickets):
-    door = serve(stage, context=server_context(num_tickets=tickets))
+def test_the_ssl_modules_client_gets_its_echo_and_a_clean_end(computer, version, tickets):
+    door = serve(computer, context=server_context(num_tickets=tickets))
     data = bytes(range(256)) * 2000
 
     def work():
         with stock_client(door.socket.getsockname(), client_context(maximum_version=version)) as sock:
-            sender = threading.Thread(target=sock.sendall, args=(data,), daemon=True)
-            sender.start()
+            sock.sendall(data)
             received = b""
             while len(received) < len(data):
                 received += sock.recv(65536)
-            sender.join(LIMIT_SECONDS)
             sock.unwrap().close()
             return received
 
-    assert meanwhile(stage, work) == data
-    stage.run(lambda: "close" in door.channels[0].told)
+    assert meanwhile(computer, work) == data
+    computer.run(lambda: "close" in door.channels[0].told)
     assert door.channels[0].events() == ["handshake", "close"]
 
 
-def test_the_ssl_modules_client_reads_a_clean_end_after_the_last_byte_of_much(stage):
+def test_the_ssl_modules_client_reads_a_clean_end_after_the_last_byte_of_much(computer):
     class Generous(Secured):
         def answer(self, data):
             if data:
@@ -98,17 +96,17 @@ def test_the_ssl_modules_client_reads_a_clean_end_after_the_last_byte_of_much(st
             if getattr(self, "finishing", False) and not self.out_buffer:
                 self.close()  # with ciphertext that the kernel had no room for
 
-    door = serve(stage, Generous)
+    door = serve(computer, Generous)
 
     def work():
         with stock_client(door.socket.getsockname()) as sock:
             sock.sendall(b"everything, please")
             return len(read_all(sock))  # raises ssl.SSLEOFError after a cut
 
-    assert meanwhile(stage, work) == 2_000_000
+    assert meanwhile(computer, work) == 2_000_000
 
 
-def test_a_client_talks_to_the_ssl_modules_server(stage):
+def test_a_client_talks_to_the_ssl_modules_server(computer):
     context = server_context(num_tickets=2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(LIMIT_SECONDS)
@@ -122,17 +120,17 @@ def test_a_client_talks_to_the_ssl_modules_server(stage):
                 assert sock.recv(1) == b""  # the client's close_notify, and no cut
                 return received
 
-        with stage.client:
+        with computer.client:
             client = type("Shout", (Secured,), {"answer": lambda self, data: self.close()})()
             client.create_socket()
             client.start_tls(client_context(), server_hostname=HOSTNAME)
             client.connect(listener.getsockname())
             client.send(b"hello")
-        assert meanwhile(stage, work) == b"hello"
+        assert meanwhile(computer, work) == b"hello"
         assert client.received == b"HELLO"
 
 
-def test_smtplib_upgrades_and_talks(stage):
+def test_smtplib_upgrades_and_talks(computer):
     from tests.unit.test_tls_upgrade import CHATS, UpgradingServer, kind_of
     from tests.unit.tls_channels import Door
 
@@ -154,10 +152,10 @@ def test_smtplib_upgrades_and_talks(stage):
                 super().handle_line(line)
 
     for chat in CHATS.values():
-        with stage.server:
-            door = Door(stage.address, kind_of(chat, Mail))
+        with computer.server:
+            door = Door(computer.address, kind_of(chat, Mail))
 
-        def work(address=stage.reach(door.socket)):  # noqa: B008 - that of this round
+        def work(address=computer.reach(door.socket)):  # noqa: B008 - that of this round
             client = smtplib.SMTP(*address, timeout=LIMIT_SECONDS)
             client._host = HOSTNAME  # the name that the certificate has
             client.ehlo()
@@ -169,7 +167,7 @@ def test_smtplib_upgrades_and_talks(stage):
             client.quit()
             return reply
 
-        assert meanwhile(stage, work) == (250, b"VRFY somebody")
+        assert meanwhile(computer, work) == (250, b"VRFY somebody")
         assert [line.split()[0].upper() for line in door.channels[0].lines] == [
             *(b"EHLO", b"STARTTLS", b"EHLO", b"VRFY", b"QUIT")
         ]
@@ -213,8 +211,8 @@ class SClient:
 
 @openssl_is_installed
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_openssl_verifies_us_and_gets_its_echo(stage, pem, version):
-    door = serve(stage, context=server_context(num_tickets=2))
+def test_openssl_verifies_us_and_gets_its_echo(computer, pem, version):
+    door = serve(computer, context=server_context(num_tickets=2))
     verify = ("-CAfile", str(pem), "-verify_return_error", "-verify_hostname", HOSTNAME)
 
     def work():
@@ -222,12 +220,12 @@ def test_openssl_verifies_us_and_gets_its_echo(stage, pem, version):
             client.say(b"hello openssl\n")
             return client.wait_for(b"hello openssl\n")
 
-    assert meanwhile(stage, work)
+    assert meanwhile(computer, work)
 
 
 @openssl_is_installed
-def test_new_keys_in_the_middle_of_a_connection_change_nothing(stage):
-    door = serve(stage)
+def test_new_keys_in_the_middle_of_a_connection_change_nothing(computer):
+    door = serve(computer)
 
     def work():
         with SClient(door, "-tls1_3") as client:
@@ -238,12 +236,12 @@ def test_new_keys_in_the_middle_of_a_connection_change_nothing(stage):
             client.say(b"after\n")
             return client.wait_for(b"after\n")
 
-    assert meanwhile(stage, work)
+    assert meanwhile(computer, work)
     assert door.channels[0].received == b"before\nafter\n"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_curl_gets_a_page(stage, pem):
+def test_curl_gets_a_page(computer, pem):
     class Page(Echoing):
         def answer(self, data):
             if self.received.endswith(b"\r\n\r\n"):
@@ -258,25 +256,25 @@ def test_curl_gets_a_page(stage, pem):
         def writable(self):
             return super().writable() or getattr(self, "close_at_the_end", False)
 
-    door = serve(stage, Page, context=server_context(num_tickets=2))
+    door = serve(computer, Page, context=server_context(num_tickets=2))
     port = door.socket.getsockname()[1]
     command = ["curl", "--silent", "--show-error", "--cacert", str(pem), "--max-time", str(LIMIT_SECONDS)]
     command += ["--noproxy", "*", "--resolve", f"{HOSTNAME}:{port}:127.0.0.1", f"https://{HOSTNAME}:{port}/"]
-    done = meanwhile(stage, lambda: subprocess.run(command, capture_output=True, check=False))
+    done = meanwhile(computer, lambda: subprocess.run(command, capture_output=True, check=False))
     assert (done.returncode, len(done.stdout), done.stderr) == (0, 500_000, b"")
 
 
-def test_a_session_is_resumed(stage):
-    door = serve(stage, context=server_context(num_tickets=2, maximum_version=ssl.TLSVersion.TLSv1_2))
+def test_a_session_is_resumed(computer):
+    door = serve(computer, context=server_context(num_tickets=2, maximum_version=ssl.TLSVersion.TLSv1_2))
     context, session = client_context(maximum_version=ssl.TLSVersion.TLSv1_2), None
     for is_resumed in (False, True):
-        with stage.client:
+        with computer.client:
             client = Secured()
             client.create_socket()
             client.start_tls(context, server_hostname=HOSTNAME, session=session)
             client.connect(door.socket.getsockname())
             client.send(b"x")
-        stage.run(lambda client=client: client.received)
+        computer.run(lambda client=client: client.received)
         assert client.tls.session_reused is is_resumed
         session = client.tls.session
         client.close()
