@@ -17,6 +17,7 @@ of it; and that the plain part of a stream and the encrypted one are kept apart.
 
 from __future__ import annotations
 
+import socket as std
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..errors import UsageError
 from ..loop import DISCONNECTED
 from .lingering import Lingering, is_abortive
-from .tls_socket import Phase, TLSSocket
+from .tls_phases import Phase
+from .tls_socket import TLSSocket
 
 if TYPE_CHECKING:
     from .dispatcher import dispatcher
@@ -66,8 +68,9 @@ class tls_channel(_Channel):
             )
         # A class that answers the loop itself stands in front of this one; TLS is asked before it.
         for name, answer in (("readable", cls._is_readable), ("writable", cls._is_writable)):
-            if name in vars(cls):
-                setattr(cls, name, _behind_tls(vars(cls)[name], answer))
+            own = getattr(cls, name)
+            if own is not getattr(tls_channel, name) and not hasattr(own, "behind_tls"):
+                setattr(cls, name, _behind_tls(own, answer))
 
     # --- TLS -------------------------------------------------------------------------------------
 
@@ -122,6 +125,8 @@ class tls_channel(_Channel):
         if self.connected:
             self._discard_plain()
             self._send_plain_first(sock)
+        elif not self.connecting and sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR):
+            self._begin(sock)  # accepted, and reset before anybody looked: the handshake finds it out
         self.touch()
 
     def shutdown_tls(self) -> None:
@@ -186,6 +191,7 @@ class tls_channel(_Channel):
     # --- override points: what the loop asks and tells -------------------------------------------
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
+        self.tls_error = self._needs = None
         super().set_socket(sock if isinstance(sock, TLSSocket) else TLSSocket(sock), map)
 
     def readable(self) -> bool:

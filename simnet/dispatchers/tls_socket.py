@@ -9,7 +9,7 @@ Three buffers lie in between, each with a bound: ciphertext that came and is not
 read of the socket brought, and the beginning of a record), plaintext that nobody has asked for yet (one
 record), and what waits to be sent.  No call reads the socket more than once.
 
-Owns the phases of TLS on one socket, and what goes where in each.  Does not own when anybody is told: that
+Owns what goes where in each of the `tls_phases`.  Does not own when anybody is told: that
 is the channel's business, in `tls`.
 
 Sources: RFC 8446, sections 6 (alerts, the end of a stream) and 5.1 (records); the manual of Python's
@@ -23,8 +23,9 @@ import os
 import socket as std
 import ssl
 from contextlib import suppress
-from enum import Enum
 from typing import Any
+
+from .tls_phases import NEXT, Phase, Step
 
 RECORD_BYTES = 16_384
 """The most plaintext in one record (RFC 8446, section 5.1)."""
@@ -44,48 +45,6 @@ _UNTOUCHED = frozenset(
 )
 """What TLS has no part in.  Everything else of a socket would go past it, in plain."""
 
-
-class Phase(Enum):
-    """How far a socket is with TLS."""
-
-    PLAIN = "plain"
-    WAITING = "waiting"  # TLS begins when the TCP connection stands
-    UPGRADING = "upgrading"  # TLS begins when what was queued before is sent, in plain
-    HANDSHAKE = "handshake"
-    OPEN = "open"
-    SHUT = "shut"  # close_notify was sent
-    PEER_SHUT = "shut by the peer"  # close_notify was received
-    ENDED = "ended"  # both
-    FAILED = "failed"
-
-
-class Step(Enum):
-    """What leads from one phase to the next."""
-
-    START = "start"
-    UPGRADE = "upgrade"
-    BEGIN = "begin"
-    AGREE = "agree"
-    SHUT = "shut"
-    PEER_SHUTS = "peer shuts"
-    FAIL = "fail"
-
-
-_NEXT = {
-    (Phase.PLAIN, Step.START): Phase.WAITING,
-    (Phase.WAITING, Step.UPGRADE): Phase.UPGRADING,
-    (Phase.WAITING, Step.BEGIN): Phase.HANDSHAKE,
-    (Phase.UPGRADING, Step.BEGIN): Phase.HANDSHAKE,
-    (Phase.HANDSHAKE, Step.AGREE): Phase.OPEN,
-    (Phase.HANDSHAKE, Step.FAIL): Phase.FAILED,
-    (Phase.OPEN, Step.SHUT): Phase.SHUT,
-    (Phase.OPEN, Step.PEER_SHUTS): Phase.PEER_SHUT,
-    (Phase.OPEN, Step.FAIL): Phase.FAILED,
-    (Phase.SHUT, Step.PEER_SHUTS): Phase.ENDED,
-    (Phase.SHUT, Step.FAIL): Phase.FAILED,
-    (Phase.PEER_SHUT, Step.SHUT): Phase.ENDED,
-    (Phase.PEER_SHUT, Step.FAIL): Phase.FAILED,
-}
 
 _RECEIVES = frozenset({Phase.OPEN, Phase.SHUT})
 _SENDS = frozenset({Phase.OPEN, Phase.PEER_SHUT})
@@ -166,7 +125,7 @@ class TLSSocket:
         self._move(Step.SHUT)
 
     def _move(self, step: Step) -> None:
-        self.phase = _NEXT[self.phase, step]
+        self.phase = NEXT[self.phase, step]
 
     def _fail(self, error: ssl.SSLError) -> ssl.SSLError:
         self._collect()  # the alert

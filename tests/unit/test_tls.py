@@ -115,8 +115,13 @@ def test_a_plain_send_takes_nothing_during_the_handshake(stage):
 
 
 def test_a_handshake_goes_on_although_the_handlers_want_to_read_nothing(stage):
+    class Unwilling:
+        def readable(self):
+            return False
+
     client = call(stage, serve(stage), readable=lambda self: False)
-    stage.run(lambda: client.connected)
+    other = call(stage, serve(stage), type("Other", (Unwilling, Secured), {}))  # by a mixin
+    stage.run(lambda: client.connected and other.connected)
     assert client.received == b""
 
 
@@ -209,6 +214,22 @@ def test_a_reset_in_the_handshake_closes_without_a_tls_error(stage):
     reset_socket(client.socket)
     stage.run(lambda: "close" in door.channels[0].told)
     assert door.channels[0].events() == ["close"]
+
+
+def test_a_connection_that_was_reset_before_it_was_accepted_is_closed(stage):
+    door = serve(stage)
+    door.readable = lambda: False  # for a while
+    door.touch()
+    client = plain_client(stage, door, b"in plain")
+    stage.run(lambda: client.connected)
+    client.del_channel()
+    reset_socket(client.socket)
+    stage.run(lambda: True)
+    del door.readable
+    door.touch()
+    stage.run(lambda: door.channels and "close" in door.channels[0].told)
+    assert door.channels[0].events()[-1] == "close"
+    assert door.channels[0].received == b""
 
 
 def test_a_refused_connection_is_refused_with_tls_too(stage, capsys):
@@ -480,6 +501,19 @@ def test_closing_twice_and_in_every_phase_is_quiet(stage):
         client.close()
         client.close()
         assert client not in loop_for(stage.client).map.values()
+
+
+def test_a_channel_may_be_used_again_for_another_connection(stage):
+    door = serve(stage)
+    client = call(stage, door, context=ssl.create_default_context())
+    stage.run(lambda: "close" in client.told)
+    with stage.client:
+        client.create_socket()
+        client.start_tls(client_context(), server_hostname=HOSTNAME)
+        client.connect(stage.reach(door.socket))
+    client.send(b"again")
+    stage.run(lambda: client.received == b"again")
+    assert client.tls_error is None
 
 
 # --- wrong use -----------------------------------------------------------------------------------
