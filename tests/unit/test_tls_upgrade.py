@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import simnet
-from simnet import dispatcher_with_send
+from simnet import Deadlock, dispatcher_with_send
 from simnet.dispatchers.tls import tls_channel
 from tests.unit.stages import STAGES, everywhere
 from tests.unit.tls_channels import HOSTNAME, Door, client_context, server_context
@@ -140,6 +140,26 @@ def test_commands_behind_starttls_in_one_segment_are_never_handled(stage, chat):
     stage.run(lambda: b"250 secret" in client.lines)
     assert door.channels[0].lines == [b"STARTTLS", b"secret"]
     assert client.lines == [b"220 ready", b"250 secret"]
+
+
+def test_that_nothing_is_discarded_is_noticed(stage, chat, monkeypatch):
+    monkeypatch.setattr(tls_channel, "_discard_plain", lambda self: None)
+    door, client = conversation(stage, chat, said=b"STARTTLS\r\nINJECTED\r\n")
+    stage.run(lambda: b"250 secret" in client.lines)
+    assert b"INJECTED" in door.channels[0].lines
+
+
+def test_that_what_is_queued_is_not_sent_first_is_noticed(stage, chat, monkeypatch):
+    monkeypatch.setattr(tls_channel, "_send_plain_first", tls_channel._begin)
+
+    class Talkative(UpgradingServer):
+        def handle_line(self, line):
+            self.push(b"x" * 3_000_000 + b"\r\n220 ready\r\n")
+            self.start_tls(server_context(), server_side=True)
+
+    _, client = conversation(stage, chat, server=Talkative)
+    with pytest.raises(Deadlock):
+        stage.run(lambda: b"220 ready" in client.lines, limit="0.5s")
 
 
 def test_commands_that_come_behind_starttls_in_the_next_segment_are_no_tls(stage, chat):
