@@ -129,7 +129,7 @@ class RealStage(Stage):
         self._machine.drive(self._loop, 0.0 if others else timeout)
 
     def close(self) -> None:
-        for loop in self._machine.loops:
+        for loop in [*self._machine.loops, *self._machine.loops]:  # twice: what is closed may linger
             for channel in list(loop.map.values()):
                 close = getattr(channel, "close", None)  # a map may hold anything that has handlers
                 if close is not None:

@@ -56,6 +56,11 @@ class Trace:
         self.events: list[Event] = []
         self.names: list[str] = []
         self.dropped = 0
+        self.covers_contents = True
+        """Whether the digest is over the bytes that are sent, too, and not only over their number.
+
+        False is for programs that draw their bytes elsewhere, such as TLS in OpenSSL; say it before the run.
+        """
         self._keep = keep
         self._folded = 0
         self._hash = blake2b(digest_size=16)
@@ -74,7 +79,7 @@ class Trace:
         """32 hexadecimal digits: equal for equal runs, on every machine and Python version."""
         self._fold()
         result = self._hash.copy()
-        result.update(marshal.dumps(self.events[self._folded :], _MARSHAL))
+        result.update(self._dump(self.events[self._folded :]))
         return result.hexdigest()
 
     def trim(self) -> None:
@@ -90,5 +95,14 @@ class Trace:
         """Hash all whole chunks that are not hashed yet."""
         while len(self.events) - self._folded >= _CHUNK:
             chunk = self.events[self._folded : self._folded + _CHUNK]
-            self._hash.update(marshal.dumps(chunk, _MARSHAL))
+            self._hash.update(self._dump(chunk))
             self._folded += _CHUNK
+
+    def _dump(self, events: list[Event]) -> bytes:
+        return marshal.dumps(events if self.covers_contents else list(map(self.covered, events)), _MARSHAL)
+
+    def covered(self, event: Event) -> Event:
+        """The part of an event that the digest is over."""
+        if self.covers_contents or not isinstance(event[4], bytes):
+            return event
+        return (*event[:4], None)

@@ -87,17 +87,17 @@ class dispatcher:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # What a layer (a mixin such as TLS) overrides only passes on what the classes behind it say.
+        before = cls.__mro__[: cls.__mro__.index(dispatcher)]
+        overriding = [vars(each) for each in before if not vars(each).get("is_layer", False)]
         # Whatever comes first: a class that says, or one that answers.  Mixins are no subclasses of this.
-        for names in map(vars, cls.__mro__):
+        for names in overriding:
             if "declares_interest" in names:
                 break
             if "readable" in names or "writable" in names:
                 cls.declares_interest = False
                 break
-        if (
-            cls.handle_write is not dispatcher.handle_write
-            or cls.handle_write_event is not dispatcher.handle_write_event
-        ):
+        if any("handle_write" in names or "handle_write_event" in names for names in overriding):
             cls._handles_write = True
 
     def __repr__(self) -> str:

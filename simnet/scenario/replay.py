@@ -92,6 +92,7 @@ def _lines(trace: Trace, numbers: Iterable[int]) -> list[LogLine]:
     """Lines about the events of these numbers, which rise and count from 1; none beyond the last event."""
     lines = []
     so_far = Trace()
+    so_far.covers_contents = trace.covers_contents
     for number in takewhile(lambda number: number <= len(trace), numbers):
         so_far.events.extend(trace.events[len(so_far) : number])
         lines.append(LogLine(number, so_far.digest()[:8], words(trace, trace.events[number - 1])))
@@ -116,7 +117,7 @@ def words(trace: Trace, event: Event) -> str:
 def first_difference(one: Trace, other: Trace) -> str:
     """At which event two runs that should be equal part, in words."""
     for number, (was, is_) in enumerate(zip(one.events, other.events, strict=False), 1):
-        if was != is_:
+        if one.covered(was) != other.covered(is_):
             told, now = words(one, was), words(other, is_)
             more = "" if told != now else ", with other bytes"
             return f"event {number} was\n  {told}\nand is\n  {now}{more}"

@@ -91,3 +91,13 @@ def test_actors_are_numbered_as_they_come() -> None:
     assert [trace.name(0, "a"), trace.name(5, "b")] == [0, 1]
     assert trace.names == ["a", "b"]
     assert trace.events == [(0, Kind.NAME, 0, 0, "a"), (5, Kind.NAME, 1, 0, "b")]
+
+
+@given(events)
+def test_a_digest_that_does_not_cover_contents_covers_everything_else(recorded):
+    other = [(t, k, w, n, b"other" if isinstance(d, bytes) else d) for t, k, w, n, d in recorded]
+    traces = [Trace(), Trace(), Trace()]
+    for trace, these in zip(traces, (recorded, other, [*recorded, (0, 5, 0, 1, b"x")]), strict=True):
+        trace.covers_contents = False
+        trace.events.extend(these)
+    assert traces[0].digest() == traces[1].digest() != traces[2].digest()

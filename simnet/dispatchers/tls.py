@@ -1,0 +1,414 @@
+"""TLS for any dispatcher, on any transport.
+
+`tls_channel` is a mixin that goes in front of a handler's class::
+
+    class SecureEcho(tls_channel, dispatcher_with_send): ...
+
+and gives it `start_tls`, at once or in the middle of the stream (STARTTLS).  The handlers stay as they
+are: `handle_read` is called when there is plaintext, `recv` and `send` are those of a plain channel.  It
+overrides what asyncore documents as override points and nothing else, so it serves the dispatchers of
+simnet and the compatible ones alike.
+
+What goes over the wire is the business of `tls_socket.TLSSocket`, which takes the place of the channel's
+socket.  This module owns what a channel is told and when: that the loop calls for what TLS needs and not
+only for what the handlers want; that plaintext which lies in memory is delivered although no poller knows
+of it; and that the plain part of a stream and the encrypted one are kept apart.
+"""
+
+from __future__ import annotations
+
+import socket as std
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import UsageError
+from ..loop import DISCONNECTED
+from .lingering import Lingering, is_abortive
+from .tls_phases import Phase
+from .tls_socket import TLSSocket
+
+if TYPE_CHECKING:
+    from .dispatcher import dispatcher
+
+    class _Channel(dispatcher):
+        """What stands behind the mixin, with what an async_chat and a dispatcher_with_send have besides."""
+
+        ac_in_buffer: bytes
+        incoming: list[bytes]
+        out_buffer: bytes
+
+        def push_with_producer(self, producer: Any) -> None: ...
+else:
+    _Channel = object
+
+
+class tls_channel(_Channel):
+    """A mixin: the channel of the class behind it can speak TLS.
+
+    `handle_connect` says that the connection can be used: if `start_tls` was called before the TCP
+    connection stood, it comes after the TLS handshake.
+    """
+
+    is_layer: ClassVar[bool] = True
+
+    tls_error: ssl.SSLError | None = None
+    """Why TLS has failed; None if it has not."""
+
+    _needs: object = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        places = [place for place, each in enumerate(cls.__mro__) if "add_channel" in vars(each)]
+        if places and places[0] < cls.__mro__.index(tls_channel):
+            raise UsageError(
+                f"{cls.__name__}: tls_channel goes in front of the dispatcher, as the first base"
+            )
+        # A class that answers the loop itself stands in front of this one; TLS is asked before it.
+        for name, answer in (("readable", cls._is_readable), ("writable", cls._is_writable)):
+            own = getattr(cls, name)
+            if own is not getattr(tls_channel, name) and not hasattr(own, "behind_tls"):
+                setattr(cls, name, _behind_tls(own, answer))
+
+    # --- TLS -------------------------------------------------------------------------------------
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """What knows the version, the cipher, the peer's certificate ...; None while all is plain."""
+        return self.socket.ssl_object if isinstance(self.socket, TLSSocket) else None
+
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        session: ssl.SSLSession | None = None,
+        suppress_ragged_eofs: bool = False,
+    ) -> None:
+        """Speak TLS from here on; `handle_handshake` tells when both sides have agreed.
+
+        Before `connect`, or in the constructor of a channel that was accepted: TLS from the first byte on.
+        Later: what was queued to be sent goes out in plain first, and what was received in plain and not
+        handled yet is discarded, since it was not said under TLS.  Call it where the command is handled.
+
+        Args:
+            context: certificates, versions and what else `ssl.SSLContext` says.
+            server_side: whether to wait for the peer to begin.
+            server_hostname: the name that the peer's certificate must have, for a client.
+            session: one of an earlier connection, to be resumed.
+            suppress_ragged_eofs: take the end of the TCP stream without close_notify as an end like any
+                other.  An attacker can cause it; but some peers know no better.
+
+        Raises:
+            UsageError: there is no socket, or TLS was started already.
+            ValueError: the context wants a `server_hostname`.
+        """
+        if self.socket is None or self.accepting:
+            raise UsageError("start_tls is for a channel with a socket that does not listen")
+        if context.check_hostname and not server_side and not server_hostname:
+            raise ValueError("the context checks the peer's name: start_tls needs its server_hostname")
+        if not isinstance(self.socket, TLSSocket):
+            self.socket = TLSSocket(self.socket)
+        sock = self.socket
+        if sock.phase is not Phase.PLAIN:
+            raise UsageError("TLS was started already")
+        sock.start(
+            context,
+            suppress_ragged_eofs,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            session=session,
+        )
+        if self.connected:
+            self._discard_plain()
+            self._send_plain_first(sock)
+        elif not self.connecting and sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR):
+            self._begin(sock)  # accepted, and reset before anybody looked: the handshake finds it out
+        self.touch()
+
+    def shutdown_tls(self) -> None:
+        """Say by close_notify that nothing more will be sent.  What the peer still sends is read."""
+        sock = self._secured()
+        if sock is None:
+            raise UsageError("TLS was not started")
+        sock.end()
+        self._settle(sock)
+
+    def handle_handshake(self) -> None:
+        """Both sides have agreed: `tls` knows on what.  To be overridden."""
+
+    def handle_tls_error(self, error: ssl.SSLError) -> None:
+        """TLS has failed: a certificate, a version, bytes that are no TLS, an end without close_notify.
+
+        The peer was sent the alert, and `handle_close` follows.  The default prints a line.
+        """
+        self.log_info(f"TLS failed: {error}", "error")
+
+    # --- the beginning ---------------------------------------------------------------------------
+
+    def _discard_plain(self) -> None:
+        """Forget what an async_chat has received and not handled (the injection of CVE-2011-0411)."""
+        if getattr(self, "ac_in_buffer", b""):
+            self.log_info(f"discarded {len(self.ac_in_buffer)} bytes received in plain", "warning")
+            self.ac_in_buffer = b""
+            self.incoming.clear()
+
+    def _send_plain_first(self, sock: TLSSocket) -> None:
+        """Begin when everything that is queued already is on its way, in plain."""
+        if getattr(self, "producer_fifo", None):
+            sock.upgrade()
+            self.push_with_producer(_Upgrade(partial(self._begin, sock)))
+            return
+        if getattr(self, "out_buffer", b""):
+            sock.send_first(self.out_buffer)
+            self.out_buffer = b""
+        self._begin(sock)
+
+    def _begin(self, sock: TLSSocket) -> None:
+        sock.begin()
+        self._shake(sock, fresh=False)
+        self._settle(sock)
+
+    def _shake(self, sock: TLSSocket, fresh: bool) -> bool:
+        """Go on with the handshake; True when it is over and the channel still is of use."""
+        try:
+            if not sock.handshake(fresh):
+                return False
+        except ssl.SSLError as error:
+            self._fail(sock, error)
+            return False
+        except OSError as error:
+            self._lose(error)
+            return False
+        self.handle_handshake()
+        if self._has(sock) and self.connecting:
+            super().handle_connect_event()
+        return self._has(sock)
+
+    # --- override points: what the loop asks and tells -------------------------------------------
+
+    def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
+        self.tls_error = self._needs = None
+        super().set_socket(sock if isinstance(sock, TLSSocket) else TLSSocket(sock), map)
+
+    def readable(self) -> bool:
+        return self._is_readable(super().readable)
+
+    def writable(self) -> bool:
+        return self._is_writable(super().writable)
+
+    def handle_read_event(self) -> None:
+        sock = self._secured()
+        if sock is None or sock.phase is Phase.UPGRADING:
+            super().handle_read_event()
+        elif sock.phase is Phase.WAITING:
+            if not self._is_up(sock):
+                super().handle_read_event()
+        elif sock.phase is Phase.HANDSHAKE:
+            if self._shake(sock, fresh=True):
+                self._deliver(sock, fresh=False)
+        else:
+            if sock.write_needs_read:
+                self._fill(sock, fresh=True)
+            self._deliver(sock, fresh=True)
+        self._settle(sock)
+
+    def handle_write_event(self) -> None:
+        sock = self._secured()
+        if sock is None or sock.phase is Phase.UPGRADING:
+            super().handle_write_event()
+        elif sock.phase is Phase.WAITING:
+            if not self._is_up(sock):
+                super().handle_write_event()
+        elif self._flush(sock) and sock.phase is not Phase.HANDSHAKE and sock.error is None:
+            if sock.has_pending:
+                self._deliver(sock, fresh=False)
+            if self._has(sock) and self._wants_to_write():
+                super().handle_write_event()
+        self._settle(sock)
+
+    def handle_connect_event(self) -> None:
+        sock = self._secured()
+        if sock is None or sock.phase is not Phase.WAITING or not self._is_up(sock):
+            super().handle_connect_event()
+            sock = self._secured()
+            if sock is not None and sock.phase is Phase.WAITING and self.connected:
+                self._is_up(sock)  # handle_connect has started TLS
+
+    def touch(self) -> None:
+        declared = getattr(super(), "touch", None)  # the old dispatcher is asked in every pass anyway
+        if declared is not None:
+            declared()
+
+    # --- override points: what handlers call -----------------------------------------------------
+
+    def recv(self, buffer_size: int) -> bytes:
+        sock = self._secured()
+        try:
+            return super().recv(buffer_size)
+        except ssl.SSLError as error:
+            self._fail(sock, error)
+            return b""
+        finally:
+            self._settle(sock)
+
+    def send(self, data: bytes) -> int:
+        sock = self._secured()
+        try:
+            return super().send(data)
+        except ssl.SSLError as error:
+            self._fail(sock, error)
+            return 0
+        finally:
+            self._settle(sock)
+
+    def close(self) -> None:
+        """Close the channel, after close_notify; what `send` took and the kernel did not is sent still."""
+        sock, rest = self._secured(), b""
+        if sock is not None and self._fileno is not None and not is_abortive(sock.raw):
+            rest = sock.hand_over()
+        super().close()
+        if sock is not None and rest:
+            Lingering(sock.raw, rest, self._map, getattr(self, "call_later", None))
+
+    # --- between the two -------------------------------------------------------------------------
+
+    def _secured(self) -> TLSSocket | None:
+        """The socket if TLS was started on it."""
+        sock = self.socket
+        return sock if isinstance(sock, TLSSocket) and sock.phase is not Phase.PLAIN else None
+
+    def _is_readable(self, wanted: Callable[[], object]) -> bool:
+        """What to answer the loop, if `wanted` is what the handlers want."""
+        sock = self._secured()
+        if sock is None:
+            return bool(wanted())
+        if sock.phase is Phase.WAITING:
+            return self.connecting
+        if sock.phase is Phase.UPGRADING:
+            return False  # the peer has nothing to say before it was told to begin
+        if sock.phase is Phase.HANDSHAKE:
+            return True
+        if sock.error is not None or sock.end_was_told:
+            return False
+        return sock.write_needs_read or bool(wanted())
+
+    def _is_writable(self, wanted: Callable[[], object]) -> bool:
+        sock = self._secured()
+        if sock is None or sock.phase is Phase.UPGRADING:
+            return bool(wanted())
+        if sock.phase is Phase.WAITING:
+            return self.connecting
+        if sock.has_unsent:
+            return True
+        if sock.phase is Phase.HANDSHAKE or sock.error is not None:
+            return False
+        # No poller knows of plaintext in memory.  A socket that is writable tells it as well.
+        if sock.has_pending and self._wants_to_read():
+            return True
+        return not sock.write_needs_read and bool(wanted())
+
+    def _wants_to_read(self) -> bool:
+        """What the handlers want, whatever TLS needs."""
+        own = getattr(type(self).readable, "behind_tls", None)
+        return bool(super().readable() if own is None else own(self))
+
+    def _wants_to_write(self) -> bool:
+        own = getattr(type(self).writable, "behind_tls", None)
+        return bool(super().writable() if own is None else own(self))
+
+    def _has(self, sock: TLSSocket) -> bool:
+        """Whether no handler has closed the channel or given it another socket."""
+        return self.socket is sock and not sock.closed
+
+    def _is_up(self, sock: TLSSocket) -> bool:
+        """Begin, if the TCP connection stands; False if it does not."""
+        try:
+            sock.getpeername()
+        except OSError:
+            return False
+        self._begin(sock)
+        return True
+
+    def _deliver(self, sock: TLSSocket, fresh: bool) -> None:
+        """Tell of plaintext, and of the end, until nothing is left in memory or nobody takes any."""
+        while self._wants_to_read() and self._fill(sock, fresh):
+            taken_bytes, fresh = sock.taken_bytes, False
+            super().handle_read_event()
+            if not self._has(sock) or sock.taken_bytes == taken_bytes:
+                return
+
+    def _fill(self, sock: TLSSocket, fresh: bool) -> bool:
+        try:
+            return not sock.end_was_told and sock.fill(fresh)
+        except ssl.SSLError as error:
+            self._fail(sock, error)
+        except OSError as error:
+            self._lose(error)
+        return False
+
+    def _flush(self, sock: TLSSocket) -> bool:
+        """Send what waits; whether nothing waits any more."""
+        try:
+            sock.flush()
+        except OSError as error:
+            self._lose(error)
+            return False
+        return not sock.has_unsent
+
+    def _settle(self, sock: TLSSocket | None) -> None:
+        """After whatever may have changed what TLS needs of the loop."""
+        if sock is None or not self._has(sock):
+            return
+        with suppress(OSError):  # it is told by the next event
+            sock.flush()
+        needs = (sock.phase, sock.has_unsent, sock.has_pending, sock.write_needs_read)
+        if needs != self._needs:
+            self._needs = needs
+            self.touch()
+
+    def _lose(self, error: OSError) -> None:
+        """The connection below is gone."""
+        if error.errno not in DISCONNECTED:
+            raise error
+        self.handle_close()
+
+    def _fail(self, sock: TLSSocket | None, error: ssl.SSLError) -> None:
+        """TLS has failed: tell it, once, and close."""
+        if sock is None or error is not sock.error:
+            raise error  # somebody else's
+        if self.tls_error is not error:
+            self.tls_error = error
+            with suppress(OSError):
+                sock.flush()  # the alert
+            self.handle_tls_error(error)
+            if self._has(sock):
+                self.handle_close()
+
+
+def _behind_tls(
+    own: Callable[[Any], object], answer: Callable[[tls_channel, Callable[[], object]], bool]
+) -> Callable[[tls_channel], bool]:
+    """The `readable` or `writable` of a class in front, asked when TLS has no answer of its own."""
+
+    @wraps(own)
+    def asked(self: tls_channel) -> bool:
+        return answer(self, partial(own, self))
+
+    asked.behind_tls = own  # type: ignore[attr-defined]
+    return asked
+
+
+class _Upgrade:
+    """A producer without data: when its turn comes, everything queued before it went out in plain."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+
+    def more(self) -> bytes:
+        """Begin with TLS; nothing to send."""
+        self._begin()
+        return b""
