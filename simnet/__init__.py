@@ -4,7 +4,7 @@ The same handler classes run on real sockets and on a virtual network whose late
 resets and interleavings are chosen, recorded, replayed and shrunk.
 """
 
-from .dispatchers import dispatcher, dispatcher_with_send
+from .dispatchers import async_chat, dispatcher, dispatcher_with_send
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
@@ -33,6 +33,7 @@ __all__ = [
     "Timer",
     "Transport",
     "UsageError",
+    "async_chat",
     "current",
     "dispatcher",
     "dispatcher_with_send",
