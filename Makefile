@@ -23,7 +23,7 @@ VERSION = $(eval VERSION := $$(shell $$(FIND) default))$(VERSION)
 NEWEST = $(eval NEWEST := $$(shell $$(FIND) newest))$(NEWEST)
 python = .venv/$(VERSION)/bin/python
 
-.PHONY: help test check suite static format-check lint types format demo bench docs fidelity coverage clean
+.PHONY: help test check suite static format-check lint types format demo bench bench-real docs fidelity coverage clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,10 @@ demo: .venv/$$(VERSION)/http.installed ## a first look
 bench: VERSION = $(NEWEST)
 bench: .venv/$$(VERSION)/bench.installed ## the benchmarks, on the newest Python found
 	@$(python) -m benchmarks $(ARGS)
+
+bench-real: VERSION = $(NEWEST)
+bench-real: .venv/$$(VERSION)/bench.installed ## the loop on real sockets beside other loops, in four minutes
+	@$(python) -m benchmarks.real $(ARGS)
 
 docs: .venv/$$(VERSION)/docs.installed ## the documentation, into docs/_build/html
 	@$(python) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html

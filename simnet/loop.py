@@ -11,12 +11,16 @@ question is asked again only where the answer may have changed:
 * after `Loop.touch`, which channels call that declare their changes (``declares_interest = True``);
 * in every pass otherwise, as asyncore documents.
 
-Programs also write to a map directly.  A default loop's map tells its loop; a dict that was given is
-compared in every pass with who was known before, which costs some 15 µs for a thousand channels.
+Programs also write to a map directly.  A default loop's map tells its loop.  A dict that was given cannot;
+it is compared with who was known before, which costs some 15 µs for a thousand channels.  So a pass that
+finds something ready at once looks only at how many there are and who came last, and all are compared
+before a wait, and in every 256th pass of a loop that never waits.
 
 One pass is: ask, poll, dispatch in the poller's order (for each channel: read, write, exceptional),
-then call the timers that are due.  ERR and HUP count as readable, and ERR as writable, as select(2)
-reports them: a handler finds out what happened by reading.
+then make the calls that other threads asked for, and call the timers that are due.  ERR and HUP count as
+readable, and ERR as writable, as select(2) reports them: a handler finds out what happened by reading.
+
+A loop and its channels belong to one thread.  `Loop.call_soon_threadsafe` is for all others.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+from .calls import Calls
 from .channels import ChannelMap
 from .timers import Timer, Timers
 from .transport import ERR, HUP, IN, OUT, PRI, RDHUP, Poller, Transport, current
@@ -39,9 +44,14 @@ DISCONNECTED = frozenset(
 """Errnos that mean that the connection is gone: a handler that lets one out is told by handle_close."""
 
 
+_UNARMED_WAIT = 0.1  # seconds; while the process has no descriptor left to be woken by
+
+
 class ExitNow(Exception):
     """Raised by a handler to leave `loop`; it passes through everything."""
 
+
+_COMPARED_EVERY = 256  # passes of a loop that always finds something ready
 
 PASSING = (ExitNow, KeyboardInterrupt, SystemExit)
 
@@ -64,6 +74,10 @@ class Loop:
         self._known: dict[int, Any] = {}  # who was asked
         self._asked: dict[int, Any] = {}  # who is asked again in every pass
         self._touched: dict[int, Any] = {}
+        self._wakeup = transport.wakeup(self)
+        self._armed: Poller | None = None  # the poller that other threads can wake
+        self._calls = Calls(self._wakeup)
+        self._looks = 0  # at a map that cannot tell
         self._timers = Timers(transport.clock)
         self.next_deadline_ns = self._timers.next_deadline_ns
         transport.adopt(self)
@@ -98,8 +112,6 @@ class Loop:
 
     def _refresh(self) -> None:
         """Ask whoever must be asked, and tell the poller what changed."""
-        if not self.is_default and self.map != self._known:
-            self._reconcile()
         touched, self._touched = self._touched, {}
         while touched:
             fd, channel = next(iter(touched.items()))
@@ -120,13 +132,32 @@ class Loop:
             if self._has(fd, channel):  # else one of those before has closed it
                 self._ask(fd, channel)
 
+    def _looks_known(self, timeout: float | None) -> bool:
+        """Whether nobody seems to have written to a map that cannot tell; sure if the pass will not wait."""
+        map, known = self.map, self._known
+        self._looks += 1
+        if timeout == 0.0 or self._looks % _COMPARED_EVERY == 0 or not isinstance(map, dict):
+            return map == known
+        return len(map) == len(known) and next(reversed(map.items()), None) == next(
+            reversed(known.items()), None
+        )
+
+    def _poll_after_a_look(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Nothing is ready at once: there is the time to compare a whole map before the wait."""
+        if self.map != self._known:
+            self._reconcile()
+            self._refresh()
+            timeout = 0.0  # who was asked just now may have made a timer
+        return self.poller.poll(timeout)
+
     def _reconcile(self) -> None:
         """Somebody wrote to the map without asking: find out who came and who went."""
         for fd in [fd for fd, channel in self._known.items() if self.map.get(fd) is not channel]:
             self._forget(fd)
         for fd, channel in self.map.items():
             if fd not in self._known:
-                self._known[fd] = self._touched[fd] = channel
+                self._touched[fd] = channel
+        self._known = dict(self.map)  # in the same order, for the look at who came last
 
     def _is_told_by(self, channel: Any) -> bool:
         """Whether the channel's answers change only when it says so, and says so to this loop."""
@@ -163,6 +194,21 @@ class Loop:
         self._wake()
         return timer
 
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
+        """Have the loop call ``callback(*args)`` in its own thread, in its next pass, which begins at once.
+
+        The one method that other threads may call, and the handlers of signals; it never blocks.  Calls of
+        one thread are made in their order.  They keep `loop` from returning as little as timers do: those
+        that come when it has returned are made when somebody runs it again.
+
+        On a virtual host it is made at this moment of virtual time.
+
+        Raises:
+            UsageError: the loop was closed.  Calls that wait when it is closed are not made.
+            NotImplementedError: on a virtual host, from another thread than that of the simulation.
+        """
+        self._calls.add(callback, args)
+
     # --- running ---------------------------------------------------------------------------------
 
     def turn(self, timeout: float | None) -> bool:
@@ -171,7 +217,9 @@ class Loop:
         `timeout` bounds the wait, in seconds; None waits as long as it takes.  A timer that is due ends
         it earlier.
         """
-        if self._touched or self._asked or not (self.is_default or self.map == self._known):
+        if not (self.is_default or self._looks_known(timeout)):
+            self._reconcile()
+        if self._touched or self._asked:
             self._refresh()
         timers = self._timers
         if timers.heap:
@@ -179,18 +227,44 @@ class Loop:
             if deadline_ns is not None:
                 left = max(deadline_ns - self.transport.clock.monotonic_ns(), 0) / SECOND_NS
                 timeout = left if timeout is None else min(timeout, left)
-        ready = self.poller.poll(timeout)
-        map, told = self.map, self._events
-        dispatch = self.dispatch
+        if timeout != 0.0 and self._armed is not self.poller:
+            timeout = self._arm(timeout)
+        calls = self._calls
+        if calls.queue:
+            timeout = 0.0
+        if self.is_default or timeout == 0.0:
+            ready = self.poller.poll(timeout)
+        else:
+            ready = self.poller.poll(0.0) or self._poll_after_a_look(timeout)
+        find, told = self.map.get, self._events
         for fd, events in ready:
-            channel = map.get(fd)
+            channel = find(fd)
             # A number that a handler of this pass closed and opened again has not told its interest yet.
-            if channel is not None and fd in told:
-                dispatch(fd, channel, events)
+            if channel is None or fd not in told:
+                if fd == self._wakeup.fd:
+                    self._wakeup.clear()
+                continue
+            try:  # as `dispatch` does, without its call
+                if events == IN:
+                    channel.handle_read_event()
+                else:
+                    self._tell(fd, channel, events)
+            except PASSING:
+                raise
+            except Exception as error:
+                _answer(channel, error)
+        made = bool(calls.queue) and calls.make()
         fired = bool(timers.heap) and timers.fire()
-        if (ready or fired) and self._asked:
+        if (ready or made or fired) and self._asked:
             self._wake()
-        return fired or bool(ready)
+        return made or fired or bool(ready)
+
+    def _arm(self, timeout: float | None) -> float | None:
+        """Let other threads end this wait; how long it may be."""
+        if self._wakeup.arm(self.poller):
+            self._armed = self.poller
+            return timeout
+        return _UNARMED_WAIT if timeout is None else min(timeout, _UNARMED_WAIT)
 
     def hand(self, fd: int, events: int) -> bool:
         """Dispatch one event outside a pass; False if there is more to do in this moment than that."""
@@ -202,28 +276,31 @@ class Loop:
         return True
 
     def dispatch(self, fd: int, channel: Any, events: int) -> None:
-        """Hand one channel its events: read, write, exceptional."""
+        """Hand one channel its events."""
         try:
             if events == IN:
                 channel.handle_read_event()
-                return
-            wanted = self._events.get(fd, 0)
-            if events & READABLE and wanted & IN:
-                channel.handle_read_event()
-            if events & WRITABLE and wanted & OUT and self._has(fd, channel):
-                channel.handle_write_event()
-            if events & PRI and self._has(fd, channel):
-                channel.handle_expt_event()
-        except OSError as error:
-            if error.errno in DISCONNECTED:
-                channel.handle_close()
-            elif error.errno != errno.EAGAIN:
-                # Else readiness was spurious (select(2), BUGS): nothing to do, and poll will tell again.
-                channel.handle_error()
+            else:
+                self._tell(fd, channel, events)
         except PASSING:
             raise
-        except Exception:
-            channel.handle_error()
+        except Exception as error:
+            _answer(channel, error)
+
+    def _tell(self, fd: int, channel: Any, events: int) -> None:
+        """Read, write, exceptional."""
+        wanted = self._events.get(fd, 0)
+        if events == HUP and not wanted & IN:
+            # It came unasked, and would come in every pass: the reader of a pipe that nobody writes to, in a
+            # channel that wants only to write. select would not show it. Other interest watches it again.
+            self.poller.forget(fd)
+            return
+        if events & READABLE and wanted & IN:
+            channel.handle_read_event()
+        if events & WRITABLE and wanted & OUT and self._has(fd, channel):
+            channel.handle_write_event()
+        if events & PRI and self._has(fd, channel):
+            channel.handle_expt_event()
 
     def _has(self, fd: int, channel: object) -> bool:
         """Whether `channel` still is in the map: an earlier handler may have closed it."""
@@ -244,25 +321,52 @@ class Loop:
             self._touched = dict(self.map)
             self._wake()
 
+    def part(self) -> None:
+        """After fork(2), in the child, whose poller is its own: wake nobody but this loop."""
+        if self._armed is not None:
+            self.poller.forget(self._wakeup.fd)
+            self._wakeup.close()
+            self._armed = None
+
     @property
     def asks(self) -> bool:
         """Whether the next pass may find something that nobody told: answers that have changed, or a map."""
         return bool(self._asked) or not self.is_default
 
     def close(self) -> None:
-        """Release the poller and drop the timers: nothing is called any more.  Channels stay as they are."""
+        """Release the poller, drop the timers and the calls: nothing is called any more.  Channels stay."""
         self.poller.close()
         self._events.clear()
+        self._calls.close()
         self._timers.close()
+
+
+def _answer(channel: Any, error: Exception) -> None:
+    """What a handler let out, while it is being handled."""
+    if not isinstance(error, OSError):
+        channel.handle_error()
+    elif error.errno in DISCONNECTED:
+        channel.handle_close()
+    elif error.errno != errno.EAGAIN:
+        # Else readiness was spurious (select(2), BUGS): nothing to do, and poll will tell again.
+        channel.handle_error()
 
 
 def loop_for(transport: Transport, map: dict[int, Any] | None = None) -> Loop:
     """The loop that runs `map` on `transport`; without a map, the transport's default loop."""
+    found = _find(transport, map)
+    if found is None:
+        with transport.making:  # another thread may look for the same one
+            found = _find(transport, map) or Loop(transport, map)
+    return found
+
+
+def _find(transport: Transport, map: dict[int, Any] | None) -> Loop | None:
     loops: list[Loop] = transport.loops
     for loop in loops:
         if loop.is_default if map is None else loop.map is map:
             return loop
-    return Loop(transport, map)
+    return None
 
 
 def loop(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from .errors import Deadlock
@@ -39,6 +40,13 @@ class Stage(ABC):
     @abstractmethod
     def reach(self, sock: Any) -> Address:
         """The address under which the client reaches a listening socket of the server."""
+
+    @abstractmethod
+    def path(self, name: str) -> str:
+        """A path on the server's machine where no file is: where a socket of AF_UNIX may be bound.
+
+        AF_UNIX does not leave a machine, so both ends are made on `server`.
+        """
 
     @abstractmethod
     def run(self, until: Callable[[], object], limit: str | float = "5s") -> None:
@@ -64,6 +72,9 @@ class VirtualStage(Stage):
     def reach(self, sock: Any) -> Address:
         return ("server", sock.getsockname()[1])
 
+    def path(self, name: str) -> str:
+        return f"/run/{name}"
+
     def run(self, until: Callable[[], object], limit: str | float = "5s") -> None:
         if until():
             return
@@ -87,13 +98,19 @@ class VirtualStage(Stage):
 class RealStage(Stage):
     """This computer, with a loop of its own, over loopback."""
 
-    def __init__(self, poller: str = "select") -> None:
+    def __init__(self, poller: str | None = None) -> None:
         self.server = self.client = self._machine = RealTransport(poller)
         self._loop = loop_for(self._machine)
         self.address = ("127.0.0.1", 0)
+        self._directory: TemporaryDirectory[str] | None = None
 
     def reach(self, sock: Any) -> Address:
         return sock.getsockname()
+
+    def path(self, name: str) -> str:
+        if self._directory is None:
+            self._directory = TemporaryDirectory(prefix="simnet")
+        return f"{self._directory.name}/{name}"
 
     def run(self, until: Callable[[], object], limit: str | float = "5s") -> None:
         clock = self._machine.clock
@@ -111,3 +128,5 @@ class RealStage(Stage):
                 if close is not None:
                     close()
         self._machine.close()
+        if self._directory is not None:
+            self._directory.cleanup()

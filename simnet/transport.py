@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any, Protocol, Self, TypeAlias
 
@@ -98,6 +99,28 @@ class Poller(ABC):
         """Release what the poller holds.  It watches nothing afterwards."""
 
 
+class Wakeup(Protocol):
+    """What ends the wait of one loop, at the request of another thread or of a signal's handler."""
+
+    fd: int
+    """The descriptor that becomes readable then; -1 if there is none."""
+
+    def check(self) -> None:
+        """Raise NotImplementedError if the calling thread is none that this machine knows of."""
+
+    def arm(self, poller: Poller) -> bool:
+        """Before `poller` waits: let `set` end it.  False if no descriptor is left for that."""
+
+    def set(self) -> None:
+        """End the wait, or the next one; never blocks.  Any thread may call it, and a signal's handler."""
+
+    def clear(self) -> None:
+        """The loop has woken up, and will look for what it was woken for."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
 class Turner(Protocol):
     """Something that a machine drives: an event loop, one pass at a time."""
 
@@ -117,7 +140,7 @@ class Turner(Protocol):
         """When the earliest timer is due on the machine's monotonic clock, or None."""
 
     def close(self) -> None:
-        """End for ever: no handler and no timer is called any more."""
+        """End for ever: no handler, no timer and no call is made any more."""
 
     def describe(self, fd: int) -> str | None:
         """Who owns descriptor `fd` in this loop, for reports; None if nobody does."""
@@ -130,6 +153,9 @@ class Transport(ABC):
 
     loops: list[Any]
     """The loops that run here."""
+
+    making: AbstractContextManager[object]
+    """Held while a loop is looked for and made: threads of a real machine do so at the same time."""
 
     modules: Any
     """The machine in the shape that existing code expects: an object with the attributes `socket`, `select`,
@@ -150,7 +176,7 @@ class Transport(ABC):
         wake: Callable[[], None] | None = None,
         hand: Callable[[int, int], bool] | None = None,
     ) -> Poller:
-        """A new Poller; `kind` is ``"select"``, ``"poll"``, ``"epoll"`` or None for the machine's default.
+        """A new Poller; `kind` is ``"select"``, ``"poll"``, ``"epoll"``, ``"kqueue"`` or None: the default.
 
         A machine that drives its loops itself calls `wake` when a descriptor becomes ready while
         none was.  Where a whole pass would be this one event, it may call ``hand(fd, events)`` instead,
@@ -171,6 +197,10 @@ class Transport(ABC):
     def waker(self, loop: Turner) -> Callable[[], None]:
         """What `loop` calls when it has something to do before its next pass: a new timer, changed
         interest.  A machine that drives its loops remembers to."""
+
+    @abstractmethod
+    def wakeup(self, loop: Turner) -> Wakeup:
+        """What other threads end the waits of `loop` by."""
 
     @abstractmethod
     def drive(self, loop: Turner, timeout: float | None) -> bool:

@@ -32,7 +32,9 @@ from ..loop import DISCONNECTED, Loop, loop_for
 from ..timers import Timer
 from ..transport import Address, Transport, current
 
-_IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
+# EAGAIN is none of them: a backlog of AF_UNIX is full (connect(2)), and nothing ever comes of it.  Windows
+# has an EWOULDBLOCK of its own, which says what EINPROGRESS says elsewhere.
+_IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, *({errno.EWOULDBLOCK} - {errno.EAGAIN}))
 _NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
 
 
@@ -133,6 +135,13 @@ class dispatcher:
         """
         return self._loop.call_later(delay, callback, *args)
 
+    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> None:
+        """Have the loop call ``callback(*args)`` in its own thread; for other threads and signal handlers.
+
+        See `Loop.call_soon_threadsafe`.
+        """
+        self._loop.call_soon_threadsafe(callback, *args)
+
     # --- sockets ---------------------------------------------------------------------------------
 
     def create_socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM) -> None:
@@ -180,7 +189,8 @@ class dispatcher:
     def connect(self, address: Address) -> None:
         """Begin to connect; `handle_connect` tells when it is done.
 
-        Raises OSError if it failed at once.  A failure that comes later leads to `handle_error`.
+        Raises OSError if it failed at once, as AF_UNIX always does: also with EAGAIN, if the backlog is full.
+        A failure that comes later leads to `handle_error`.
         """
         self.connected = self._refused = False
         self.connecting = True

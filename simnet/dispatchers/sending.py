@@ -5,6 +5,8 @@ Owns what waits to be sent, and when it goes to the kernel.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from .dispatcher import dispatcher
 
 _SEND_AT_MOST = 65_536
@@ -15,6 +17,11 @@ class dispatcher_with_send(dispatcher):
 
     declares_interest = True
     _out_buffer = b""
+    _initiates_otherwise: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._initiates_otherwise = cls.initiate_send is not dispatcher_with_send.initiate_send
 
     @property
     def out_buffer(self) -> bytes:
@@ -40,9 +47,15 @@ class dispatcher_with_send(dispatcher):
 
     def send(self, data: bytes) -> int:
         """Queue all of `data` and send what can be sent now; returns its length."""
-        if self._out_buffer:
-            self._out_buffer += data
-        else:
-            self.out_buffer = bytes(data)
-        self.initiate_send()
-        return len(data)
+        size = len(data)
+        if self._out_buffer or self._initiates_otherwise or size > _SEND_AT_MOST:
+            self.out_buffer = self._out_buffer + data
+            self.initiate_send()
+            return size
+        sent = 0
+        try:
+            sent = dispatcher.send(self, data)  # most goes at once, and the loop need not know of it
+        finally:
+            if sent < size:
+                self.out_buffer = bytes(data[sent:])
+        return size

@@ -1,4 +1,4 @@
-"""This computer: sockets, select, poll and epoll, and the clocks of the operating system."""
+"""This computer: sockets, select, poll, epoll and kqueue, and the clocks of the operating system."""
 
 from .transport import RealTransport
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket as std
+import threading
 import time
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ..transport import Address, Poller, Transport, Turner
+from ..transport import Address, Poller, Transport, Turner, current, enter_context, leave_context
 from .modules import MODULES
-from .pollers import make_poller
+from .pollers import best_kind, make_poller
+from .waking import SocketWakeup
 
 
 class SystemClock:
@@ -27,17 +30,21 @@ class RealTransport(Transport):
     """Sockets of this computer.  Loops run when somebody runs them.
 
     Args:
-        poller: which poller its loops use: ``"select"``, ``"poll"`` or ``"epoll"``.
+        poller: which poller its loops use: ``"epoll"``, ``"kqueue"``, ``"poll"`` or ``"select"``; without
+            it, the first of these that the system has.  A pass costs what is ready with the first two, what
+            is watched with the others; select ends at descriptor 1023.
     """
 
     ends_on_error = False
     modules = MODULES
 
-    def __init__(self, poller: str = "select") -> None:
+    def __init__(self, poller: str | None = None) -> None:
         self.clock = SystemClock()
-        self._kind = poller
+        self._kind = poller or best_kind()
         self._default_loop: Turner | None = None
         self._loops: list[weakref.ref[Turner]] = []
+        self.making = threading.RLock()
+        _machines.add(self)
 
     @property
     def loops(self) -> list[Any]:
@@ -73,22 +80,52 @@ class RealTransport(Transport):
     def adopt(self, loop: Turner) -> None:
         if loop.is_default:
             self._default_loop = loop
-        self.loops = [*self.loops, loop]
+        with self.making:
+            self.loops = [*self.loops, loop]
 
     def waker(self, loop: Turner) -> Callable[[], None]:
         return _nothing
 
+    def wakeup(self, loop: Turner) -> SocketWakeup:
+        return SocketWakeup()
+
     def drive(self, loop: Turner, timeout: float | None) -> bool:
-        with self:  # handlers make their channels on the machine that they run on
+        if current() is self:
             loop.turn(timeout)
+            return True
+        token = enter_context(self)  # handlers make their channels on the machine that they run on
+        try:
+            loop.turn(timeout)
+        finally:
+            leave_context(token)
         return True
 
     def close(self) -> None:
-        """Release the pollers of all loops.  Sockets stay open."""
+        """Close all loops: nothing is called any more.  Sockets stay open."""
         for loop in self.loops:
-            loop.poller.close()
+            loop.close()
         self.loops = []
         self._default_loop = None
+
+
+_machines: weakref.WeakSet[RealTransport] = weakref.WeakSet()
+
+
+def _part_from_parent() -> None:
+    """In the child of fork(2): no byte of its own may wake the parent.
+
+    A lock that another thread held would stay held here, where there is no such thread.
+    """
+    for machine in list(_machines):
+        machine.making = threading.RLock()
+        for loop in machine.loops:
+            part = getattr(loop, "part", None)
+            if part is not None:
+                part()
+
+
+if hasattr(os, "register_at_fork"):  # after the pollers, which are renewed by then
+    os.register_at_fork(after_in_child=_part_from_parent)
 
 
 def _nothing() -> None:

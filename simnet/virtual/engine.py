@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from inspect import iscoroutinefunction
+from threading import get_ident
 from typing import Any
 
 from ..errors import Deadlock, Livelock, UsageError
@@ -89,6 +90,7 @@ class Engine(ABC):
         self._alarms: dict[Turner, _Alarm] = {}
         self._turns = 0
         self._is_passing = False
+        self._thread = get_ident()
         self._looks = 0
 
     @abstractmethod
@@ -188,12 +190,19 @@ class Engine(ABC):
         was = gc.isenabled()
         gc.disable()
         self._is_passing = True
+        self._thread = get_ident()
         try:
             yield
         finally:
             self._is_passing = False
             if was:
                 gc.enable()
+
+    def check_thread(self, call: str) -> None:
+        """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
+        nobody's choice here, and would not be the same in the next run."""
+        if get_ident() != self._thread:
+            raise NotImplementedError(f"{call}() from another thread is not simulated: there are no threads")
 
     def _tidy(self, instants: int) -> None:
         """Bound the memory of a long run, at moments that depend on nothing but the run."""

@@ -9,12 +9,13 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..transport import Address, Transport, Turner
+from ..transport import Address, Poller, Transport, Turner
 from ..units import SECOND_NS
 from . import linux as std
 from .kernel.addresses import ANY, Inet, is_loopback, is_wildcard
@@ -62,6 +63,29 @@ class HostClock:
         return EPOCH_NS + self._network.now_ns
 
 
+class HostWakeup:
+    """Makes a loop have something to do at this moment.  It waits for nothing, so there is nothing to end."""
+
+    __slots__ = ("_network", "fd", "set")
+
+    def __init__(self, network: Network, wake: Callable[[], None]) -> None:
+        self._network = network
+        self.set = wake
+        self.fd = -1
+
+    def check(self) -> None:
+        self._network.check_thread("call_soon_threadsafe")
+
+    def arm(self, poller: Poller) -> bool:
+        return True
+
+    def clear(self) -> None:
+        """Nothing to do: there is no descriptor."""
+
+    def close(self) -> None:
+        """The same."""
+
+
 class Host(Transport):
     """One machine of a `Network`; made by `Network.host`.
 
@@ -74,6 +98,7 @@ class Host(Transport):
     """
 
     ends_on_error = True
+    making = nullcontext()  # nobody else is on a host
 
     def __init__(self, network: Network, name: str, number: int, addresses: tuple[str, ...]) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
@@ -212,6 +237,9 @@ class Host(Transport):
 
     def waker(self, loop: Turner) -> Callable[[], None]:
         return self.network.waker(self, loop)
+
+    def wakeup(self, loop: Turner) -> HostWakeup:
+        return HostWakeup(self.network, self.waker(loop))
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from simnet import dispatcher
-from simnet.real.pollers import _KINDS as REAL_POLLERS
+from simnet.real.pollers import KINDS as REAL_POLLERS
 from simnet.stage import RealStage, Stage, VirtualStage
 
 ABORTIVE = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

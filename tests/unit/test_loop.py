@@ -1,13 +1,15 @@
 """The loop: who is asked and when, maps that programs write to, and timers; on every kind of stage."""
 
 import gc
+import os
 import weakref
 
 import pytest
 
-from simnet import Livelock, Network, UsageError, dispatcher, dispatcher_with_send, loop
+from simnet import Livelock, Network, RealTransport, UsageError, dispatcher, dispatcher_with_send, loop
 from simnet.channels import ChannelMap
 from simnet.loop import Loop, loop_for
+from simnet.real.pollers import KINDS as REAL_POLLERS
 from simnet.stage import VirtualStage
 from tests.unit.stages import STAGES, Told, connect, connected, everywhere, listen, on_this_computer
 
@@ -369,6 +371,135 @@ def test_a_map_may_be_cleared_by_a_handler(stage):
         sock.close()
 
 
+class Still(Duck):
+    """Never says that what it is interested in has changed, so that nothing but its map makes a loop look."""
+
+    declares_interest = True
+
+
+class Wanting(Still):
+    def writable(self):
+        return True
+
+
+@on_this_computer
+def test_an_exchange_in_the_middle_of_a_map_is_noticed_before_a_wait(stage):
+    """Neither the number of channels nor the newest one tells of it; a wait of 5 s would."""
+    _, (one, two) = ducks(stage, 2)
+    map = {sock.fileno(): Still(sock) for sock in (one, two)}
+    with stage.server:
+        loop(timeout=0, map=map, count=1)
+        successor = map[one.fileno()] = Wanting(one)
+        loop(timeout=5, map=map, count=2)
+    assert "write" in successor.seen
+    one.close()
+    two.close()
+
+
+@on_this_computer
+def test_an_exchange_in_the_middle_of_a_map_is_noticed_although_something_is_always_ready(stage):
+    _, (one, two) = ducks(stage, 2)
+    map = {one.fileno(): Still(one), two.fileno(): Wanting(two)}
+    with stage.server:
+        loop(timeout=5, map=map, count=3)
+        successor = map[one.fileno()] = Wanting(one)
+        loop(timeout=5, map=map, count=257)
+    assert "write" in successor.seen
+    one.close()
+    two.close()
+
+
+@on_this_computer
+def test_a_pass_that_finds_something_ready_does_not_compare_a_map(stage):
+    class Compared(dict):
+        times = 0
+
+        def __eq__(self, other):
+            self.times += 1
+            return dict.__eq__(self, other)
+
+        def __ne__(self, other):
+            self.times += 1
+            return dict.__ne__(self, other)
+
+        __hash__ = None
+
+    _, (sock,) = ducks(stage, 1)
+    map = Compared({sock.fileno(): Wanting(sock)})
+    with stage.server:
+        loop(timeout=5, map=map, count=2)
+        map.times = 0
+        loop(timeout=5, map=map, count=100)
+    assert map.times <= 1
+    assert map[sock.fileno()].seen.count("write") >= 100
+    sock.close()
+
+
+@pytest.mark.skipif("poll" not in REAL_POLLERS, reason="select does not tell HUP")
+@pytest.mark.parametrize("kind", [kind for kind in REAL_POLLERS if kind != "select"])
+def test_a_channel_that_cannot_be_told_of_a_hang_up_does_not_let_its_loop_spin(kind):
+    """The reading end of a pipe without writers, in a channel that wants only to write: HUP comes unasked."""
+    machine = RealTransport(kind)
+    reader, writer = os.pipe()
+
+    class Deaf(Wanting):
+        def readable(self):
+            return False
+
+    with machine:
+        running = loop_for(machine)
+        channel = running.map[reader] = Deaf(None)
+        running.turn(0)
+        os.close(writer)
+        running.turn(0)
+        assert [running.turn(0) for _ in range(3)] == [False] * 3
+        channel.readable = channel.writable = lambda: True
+        running.touch(reader, channel)
+        running.turn(0)
+        assert running.turn(0) is True
+    assert set(channel.seen) <= {"error", "read"}
+    del running.map[reader]
+    os.close(reader)
+    machine.close()
+
+
+def test_what_the_kernel_takes_at_once_is_nothing_that_the_loop_has_to_be_told():
+    stage = VirtualStage()
+    touched = []
+
+    class Sender(dispatcher_with_send):
+        def touch(self):
+            touched.append(self.out_buffer)
+            super().touch()
+
+    client, served = connected(stage, client_kind=Sender)
+    touched.clear()
+    assert client.send(b"x" * 1000) == 1000
+    assert touched == []
+    size = 10_000_000
+    client.send(bytes(size))
+    assert touched
+    stage.run(lambda: len(served.received) == 1000 + size)
+    assert client.out_buffer == b""
+
+
+def test_a_class_with_an_initiate_send_of_its_own_is_asked_for_every_send():
+    stage = VirtualStage()
+    waited = []
+
+    class Careful(dispatcher_with_send):
+        def initiate_send(self):
+            waited.append(self.out_buffer)
+            super().initiate_send()
+
+    client, served = connected(stage, client_kind=Careful)
+    waited.clear()
+    client.send(b"one")
+    client.send(b"two")
+    stage.run(lambda: served.received == b"onetwo")
+    assert waited == [b"one", b"two"]
+
+
 def test_every_way_to_write_to_a_default_map_tells_the_loop():
     calls = []
 
@@ -681,8 +812,6 @@ def test_no_handler_is_called_within_another_on_the_same_host():
 
 
 def test_closing_a_loop_leaves_its_channels_as_they_are():
-    from simnet import RealTransport
-
     machine = RealTransport("epoll")
     with machine:
         channel = dispatcher()

@@ -1,6 +1,10 @@
-"""The contract of `Poller`, on select, poll and epoll and on the poller of a virtual host."""
+"""The contract of `Poller`: one body for select, poll, epoll, kqueue and the poller of a virtual host.
+
+kqueue is this system's where it has one, and a stand-in on top of poll(2) elsewhere.
+"""
 
 import errno
+import fcntl
 import os
 import signal
 import socket
@@ -11,12 +15,15 @@ import time
 import pytest
 
 from simnet import Network, RealTransport, UsageError
-from simnet.real.pollers import _KINDS as REAL_POLLERS
-from simnet.real.pollers import make_poller
+from simnet.real.pollers import KINDS as REAL_POLLERS
+from simnet.real.pollers import best_kind, make_poller
+from simnet.real.pollers.by_kqueue import KqueuePoller
 from simnet.transport import ERR, HUP, IN, OUT, PRI
+from tests.unit import fake_kqueue
 from tests.unit.stages import reset_socket
 
-KINDS = ["virtual", *REAL_POLLERS]
+ON_THIS_COMPUTER = [*REAL_POLLERS, *(["kqueue"] if "kqueue" not in REAL_POLLERS else [])]
+KINDS = ["virtual", *ON_THIS_COMPUTER]
 
 
 class Machine:
@@ -24,8 +31,11 @@ class Machine:
 
     def __init__(self, kind):
         self.kind = kind
-        self.transport = Network().host("machine") if kind == "virtual" else RealTransport(kind)
-        self.poller = self.transport.poller()
+        self.transport = Network().host("machine") if kind == "virtual" else RealTransport()
+        if kind == "kqueue" and kind not in REAL_POLLERS:
+            self.poller = KqueuePoller(fake_kqueue)
+        else:
+            self.poller = self.transport.poller(None if kind == "virtual" else kind)
         self.sockets = []
 
     def socket(self):
@@ -152,7 +162,8 @@ def test_a_number_that_was_closed_and_opened_again_can_be_watched_again(machine)
     fd = client.fileno()
     machine.poller.watch(fd, IN)
     client.close()
-    successor = machine.socket()
+    successor = machine.transport.socket(socket.AF_INET, socket.SOCK_DGRAM)  # always writable
+    machine.sockets.append(successor)
     assert successor.fileno() == fd
     machine.poller.watch(fd, OUT)  # without a forget in between
     assert machine.poll(0)[fd] & OUT
@@ -188,8 +199,10 @@ def test_hup_and_err_come_unasked(machine):
 def test_a_socket_that_is_neither_connected_nor_connecting_hangs_up(machine):
     sock = machine.socket()
     machine.poller.watch(sock.fileno(), IN | OUT)
-    expected = IN | OUT if machine.kind == "select" else OUT | HUP
-    assert machine.poll(0) == {sock.fileno(): expected}
+    expected = {"select": {sock.fileno(): IN | OUT}, "kqueue": {}}.get(
+        machine.kind, {sock.fileno(): OUT | HUP}
+    )
+    assert machine.poll(0) == expected
 
 
 def test_a_refused_connection_is_readable_and_writable(machine):
@@ -229,7 +242,7 @@ def test_all_that_is_ready_is_reported_in_an_order_that_does_not_change(machine)
         machine.until(fd, IN)
     first = [fd for fd, _ in machine.poller.poll(0)]
     assert sorted(first) == sorted(fds)
-    if machine.kind != "epoll":  # which takes turns
+    if machine.kind not in ("epoll", "kqueue"):  # which take turns
         assert first == fds
         assert [fd for fd, _ in machine.poller.poll(0)] == first
 
@@ -250,10 +263,141 @@ def test_a_thousand_ready_descriptors_are_all_reported():
     assert len(machine.poll(0)) == 1000
 
 
+# --- descriptors that were closed before anybody said so -----------------------------------------
+
+
+@pytest.fixture
+def epoll():
+    if "epoll" not in REAL_POLLERS:
+        pytest.skip("epoll is Linux's")
+    made = Machine("epoll")
+    yield made
+    made.close()
+
+
+def test_a_file_that_is_still_open_elsewhere_is_not_reported_after_its_descriptor_was_closed(epoll):
+    """epoll goes on reporting it, and does not let itself be told to stop."""
+    client, served = epoll.pair()
+    other_client, other = epoll.pair()
+    fd, duplicate = served.fileno(), served.dup()
+    epoll.poller.watch(fd, IN)
+    epoll.poller.watch(other.fileno(), IN)
+    client.send(b"x")
+    assert epoll.poll(1) == {fd: IN}
+    served.close()
+    epoll.poller.forget(fd)
+    epoll.poll(0)
+    assert epoll.poll(0) == {}
+    other_client.send(b"x")
+    assert epoll.poll(1) == {other.fileno(): IN}
+    duplicate.close()
+
+
+def test_events_of_a_file_that_had_the_number_before_are_not_told_to_its_successor(epoll):
+    client, served = epoll.pair()
+    fd, duplicate = served.fileno(), served.dup()
+    epoll.poller.watch(fd, IN)
+    client.send(b"x")
+    served.close()
+    listener = epoll.listener()
+    assert listener.fileno() == fd
+    epoll.poller.watch(fd, IN)  # without a forget in between
+    assert epoll.poll(0) == {}
+    visitor = epoll.socket()
+    visitor.connect_ex(listener.getsockname())
+    assert epoll.until(fd, IN) == IN
+    duplicate.close()
+
+
+def test_numbers_that_are_closed_before_they_are_forgotten_do_not_pile_up(epoll):
+    _, served = epoll.pair()
+    epoll.poller.watch(served.fileno(), OUT)
+    for number in range(200):
+        duplicate = fcntl.fcntl(served.fileno(), fcntl.F_DUPFD_CLOEXEC, 300 + number)
+        epoll.poller.watch(duplicate, OUT)
+        os.close(duplicate)
+        epoll.poller.forget(duplicate)
+        assert set(epoll.poll(0)) <= {served.fileno()}
+    assert len(epoll.poller._suspects) <= 1 + 64
+    assert epoll.until(served.fileno(), OUT) == OUT
+
+
+def test_a_poller_that_was_forked_does_not_change_its_parents():
+    """The child forgets what the parent watches, and goes on seeing what it watches itself."""
+    machine = Machine(best_kind())
+    client, served = machine.pair()
+    fd = served.fileno()
+    machine.poller.watch(fd, IN)
+    client.send(b"x")
+    child = os.fork()
+    if not child:
+        seen = machine.poll(1)
+        machine.poller.forget(fd)
+        os._exit(0 if seen == {fd: IN} and machine.poll(0) == {} else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert machine.poll(1) == {fd: IN}
+    machine.close()
+
+
+def test_a_regular_file_is_always_ready(tmp_path):
+    for kind in REAL_POLLERS:
+        poller = make_poller(kind)
+        with (tmp_path / "text").open("w+b") as file:
+            poller.watch(file.fileno(), IN | OUT)
+            assert poller.poll(None) == [(file.fileno(), IN | OUT)], kind
+            poller.watch(file.fileno(), IN)
+            assert poller.poll(None) == [(file.fileno(), IN)], kind
+            poller.forget(file.fileno())
+            assert poller.poll(0) == [], kind
+        poller.close()
+
+
+# --- what only kqueue has ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kqueue():
+    made = Machine("kqueue")
+    made.poller.close()
+    made.poller = KqueuePoller(fake_kqueue)
+    yield made
+    made.close()
+
+
+def test_kqueue_is_told_only_what_changed(kqueue):
+    _, served = kqueue.pair()
+    fd = served.fileno()
+    changes = kqueue.poller._kqueue.changes
+    changes.clear()
+    kqueue.poller.watch(fd, IN)
+    kqueue.poller.watch(fd, IN | OUT)
+    kqueue.poller.watch(fd, OUT)
+    kqueue.poller.forget(fd)
+    kqueue.poll(0)
+    read, write = fake_kqueue.KQ_FILTER_READ, fake_kqueue.KQ_FILTER_WRITE
+    add, delete = fake_kqueue.KQ_EV_ADD, fake_kqueue.KQ_EV_DELETE
+    assert changes == [
+        (fd, read, add),
+        *((fd, which, add) for which in (read, write)),
+        (fd, read, delete),
+        (fd, write, add),
+        (fd, write, delete),
+    ]
+
+
+def test_kqueue_shows_data_before_the_end_of_the_stream(kqueue):
+    client, served = kqueue.pair()
+    kqueue.poller.watch(served.fileno(), IN)
+    client.send(b"x")
+    client.shutdown(socket.SHUT_WR)
+    assert kqueue.until(served.fileno(), IN) == IN
+    assert (served.recv(10), served.recv(10)) == (b"x", b"")
+
+
 # --- what only a real poller can do --------------------------------------------------------------
 
 
-@pytest.fixture(params=list(REAL_POLLERS))
+@pytest.fixture(params=ON_THIS_COMPUTER)
 def real(request):
     made = Machine(request.param)
     yield made
@@ -286,6 +430,8 @@ def test_an_endless_number_of_seconds_is_no_overflow(real):
 
 
 def test_out_of_band_data_is_an_exceptional_condition(real):
+    if real.kind == "kqueue":
+        pytest.skip("Python's select has no EVFILT_EXCEPT")
     client, served = real.pair()
     real.poller.watch(served.fileno(), IN | PRI)
     client.send(b"!", socket.MSG_OOB)
@@ -317,15 +463,13 @@ def test_a_descriptor_above_1023_is_watched_or_refused_by_name(real):
     if hard != resource.RLIM_INFINITY and hard < wanted:
         pytest.skip(f"this machine allows {hard} descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    import fcntl
-
     client, served = real.pair()
     high = fcntl.fcntl(served.fileno(), fcntl.F_DUPFD_CLOEXEC, 1500)
     try:
         client.send(b"x")
         real.poller.watch(high, IN)
         if real.kind == "select":
-            with pytest.raises(UsageError, match=f"descriptor {high}: take the poller 'poll' or 'epoll'"):
+            with pytest.raises(UsageError, match=f"descriptor {high}: take the poller 'epoll', 'kqueue'"):
                 real.poll(1)
         else:
             assert real.poll(1) == {high: IN}
@@ -336,12 +480,15 @@ def test_a_descriptor_above_1023_is_watched_or_refused_by_name(real):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
-def test_every_real_poller_of_linux_is_there():
-    assert list(REAL_POLLERS) == ["select", "poll", "epoll"]
+def test_every_real_poller_of_linux_is_there_and_the_best_one_is_taken():
+    assert list(REAL_POLLERS) == ["epoll", "poll", "select"]
+    assert best_kind() == "epoll"
+    assert type(RealTransport().poller()) is type(make_poller("epoll"))
+    assert type(RealTransport("poll").poller()) is type(make_poller("poll"))
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="no poller is called 'iocp'; there are select"):
+    with pytest.raises(UsageError, match="no poller is called 'iocp'; there are epoll"):
         make_poller("iocp")
     with pytest.raises(UsageError, match="no poller is called 'iocp'"):
         Network().host("a").poller("iocp")

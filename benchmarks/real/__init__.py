@@ -1,0 +1,1 @@
+"""The loop on real sockets, beside others, measured by whoever asks: ``python -m benchmarks.real``."""
