@@ -4,7 +4,13 @@ The same handler classes run on real sockets and on a virtual network whose late
 resets and interleavings are chosen, recorded, replayed and shrunk.
 """
 
-from .dispatchers import datagram_dispatcher, dispatcher, dispatcher_with_send, file_dispatcher
+from .dispatchers import (
+    async_chat,
+    datagram_dispatcher,
+    dispatcher,
+    dispatcher_with_send,
+    file_dispatcher,
+)
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
@@ -33,6 +39,7 @@ __all__ = [
     "Timer",
     "Transport",
     "UsageError",
+    "async_chat",
     "current",
     "datagram_dispatcher",
     "dispatcher",
