@@ -6,6 +6,7 @@ resets and interleavings are chosen, recorded, replayed and shrunk.
 
 from .dispatchers import dispatcher, dispatcher_with_send
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
+from .installing import install_asyncore
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
 from .script import Deviation, Happening, Script, parse
@@ -36,6 +37,7 @@ __all__ = [
     "current",
     "dispatcher",
     "dispatcher_with_send",
+    "install_asyncore",
     "loop",
     "parse",
 ]
