@@ -12,6 +12,7 @@ from .dispatchers import (
     file_dispatcher,
 )
 from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
+from .installing import install_asyncore
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
 from .script import Deviation, Happening, Script, parse
@@ -45,6 +46,7 @@ __all__ = [
     "dispatcher",
     "dispatcher_with_send",
     "file_dispatcher",
+    "install_asyncore",
     "loop",
     "parse",
 ]

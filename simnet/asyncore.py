@@ -317,7 +317,7 @@ class dispatcher:
     ignore_log_types: Any = frozenset({"warning"})
     socket: Any
     family_and_type: tuple[int, int]
-    _refusal: OSError | None = None
+    _connect_failure: OSError | None = None
     _passes: Passes
 
     def __init__(self, sock: Any = None, map: dict[int, Any] | None = None) -> None:
@@ -506,8 +506,8 @@ class dispatcher:
         """Connecting is over; raises OSError if it failed."""
         reason = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if reason != 0:
-            self._refusal = OSError(reason, _strerror(reason))
-            raise self._refusal
+            self._connect_failure = OSError(reason, _strerror(reason))
+            raise self._connect_failure
         self.handle_connect()
         self.connected = True
         self.connecting = False
@@ -528,7 +528,7 @@ class dispatcher:
         is no mistake of the program.
         """
         _, kind, value, info = compact_traceback()
-        if current().ends_on_error and value is not self._refusal:
+        if current().ends_on_error and value is not self._connect_failure:
             raise value
         try:
             name = repr(self)

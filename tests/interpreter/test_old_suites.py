@@ -1,4 +1,4 @@
-"""The interpreter's own tests of asyncore, asynchat, smtpd and ftplib pass with simnet's modules in their place.
+"""The interpreter's tests of asyncore, asynchat, smtpd and ftplib pass with simnet's modules in their place.
 
 They use real sockets and real threads, so each suite has a process of its own.
 """
