@@ -7,6 +7,7 @@ raised and printed.  The old modules are those of Python 3.11, or, later, pyasyn
 import pytest
 
 from tests.unit.letter import OURS, noted, old_modules
+from tests.unit.letter_details import DETAILS
 from tests.unit.letter_programs import EXCEPTIONS, PROGRAMS, raising
 
 THEIRS = old_modules()
@@ -43,3 +44,8 @@ def test_exit_now_leaves_the_loop(close_on_error, use_poll):
         raising(world.asyncore.ExitNow("enough"), close_on_error)(world)
 
     agree(program, use_poll)
+
+
+@pytest.mark.parametrize("program", DETAILS, ids=lambda program: program.__name__)
+def test_no_detail_differs(program):
+    agree(program, use_poll=False)
