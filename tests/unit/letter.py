@@ -89,7 +89,7 @@ class World:
         for module in (self.asyncore, self.asynchat):
             text = re.sub(re.escape(module.__file__) + r"\|(\w+)\|\d+", module.__name__ + r"|\1", text)
         text = text.replace("simnet.asyn", "asyn")
-        text = re.sub(r"\[asyn\w+\|_\w+\] ", "", text)
+        text = re.sub(r" \[asynchat\|_\w+\]", "", text)
         text = re.sub(r"0x[0-9a-f]+", "0x", text)
         text = re.sub(r"for object at [0-9a-f]+", "for object at", text)
         self.noted.append(re.sub(r"(127\.0\.0\.1(?:', |:))\d+", r"\1port", text))
