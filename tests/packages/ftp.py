@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -45,7 +45,7 @@ def patient(timeout_s: int) -> dict[str, Any]:
 def served_on_loopback(folder: Path) -> Iterator[tuple[str, int]]:
     """The address of a server that a thread turns until the end of the `with`."""
     stop = threading.Event()
-    with ioloop.IOLoop.factory() as own_loop:
+    with closing(ioloop.IOLoop.factory()) as own_loop:
         server = servers.FTPServer(("127.0.0.1", 0), handler_for(folder), ioloop=own_loop)
 
         def serve() -> None:
@@ -112,7 +112,7 @@ def served_on(host: Host, folder: Path, port: int = 21, **settings: Any) -> Iter
     """The server, on a virtual host that drives it."""
     # sendfile(2) would be asked of this computer, with the number of a virtual descriptor.
     handler = handler_for(folder, use_sendfile=False, **settings)
-    with asked_of(host), host, ioloop.Epoll() as own_loop:
+    with asked_of(host), host, closing(ioloop.Epoll()) as own_loop:
         servers.FTPServer(("", port), handler, ioloop=own_loop)
         Turned(host, own_loop)
         yield
