@@ -23,6 +23,9 @@ from typing import Any, TypeAlias
 from .channels import ChannelMap
 from .transport import IN, OUT, PRI, Poller, Transport, current
 
+_VISITOR = f"{__name__}.visitor"
+"""What makes the passes over maps that are only lent, among what modules keep of a machine."""
+
 ChannelAt: TypeAlias = Callable[[int], Any]
 """Who has a descriptor now, or None: an earlier handler may have closed the channel."""
 
@@ -76,7 +79,7 @@ class BySelect(Way):
     def interest(self, asked: tuple[list[int], list[int], list[int]]) -> dict[int, int]:
         events: dict[int, int] = {}
         for fds, event in zip(asked, (IN, OUT, PRI), strict=True):
-            for fd in fds:
+            for fd in map(_number, fds):
                 events[fd] = events.get(fd, 0) | event
         return events
 
@@ -90,7 +93,7 @@ class BySelect(Way):
         return ready
 
     def descriptors(self, ready: tuple[list[int], list[int], list[int]]) -> Iterable[int]:
-        return [fd for fds in ready for fd in fds]
+        return [_number(fd) for fds in ready for fd in fds]
 
     def tell(self, channel_at: ChannelAt, ready: tuple[list[int], list[int], list[int]]) -> None:
         names = self.names
@@ -115,7 +118,7 @@ class ByPoll(Way):
         return asked
 
     def interest(self, asked: dict[int, int]) -> dict[int, int]:
-        return asked
+        return {_number(fd): events for fd, events in asked.items()}
 
     def find(self, asked: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
         pollster = self.names.select.poll()
@@ -134,6 +137,12 @@ class ByPoll(Way):
                 self.names.readwrite(channel, flags)
 
 
+def _number(key: Any) -> int:
+    """The descriptor that a key of a map means: select(2) of Python takes a socket as well as its number."""
+    number: int = key if isinstance(key, int) else key.fileno()
+    return number
+
+
 class Passes:
     """The passes over one map on one transport: a `Turner` beside the native loops.  See `passes_over`.
 
@@ -148,9 +157,10 @@ class Passes:
         self.transport = transport
         self.way = way
         self._wake = transport.waker(self)
-        self.poller: Poller = transport.poller("select", self._wake)
+        self.poller: Poller = transport.poller("select", self._become_ready)
         self._watched: dict[int, int] = {}
         self._is_closed = False
+        self._is_away = False
         self.map: dict[int, Any] = map if map is not None else self._own_map()
         transport.adopt(self)
 
@@ -169,6 +179,10 @@ class Passes:
     def remove(self, fd: int) -> None:
         """Somebody takes a channel out of it."""
         self._drop(fd, None)
+
+    def _become_ready(self) -> None:
+        if not self._is_away:
+            self._wake()
 
     def touch(self) -> None:
         """Something may have changed in the map: everybody is asked again."""
@@ -219,6 +233,20 @@ class Passes:
                 is_news = True  # select raises, poll has an event for it
         return is_news
 
+    def visit(self, map: dict[int, Any], timeout: float | None) -> bool:
+        """Let time pass for one pass over `map`; the machine turns this at no other time."""
+        self.map, self._is_away = map, False
+        self.transport.adopt(self)
+        try:
+            return self.transport.drive(self, timeout)
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """Be turned no more until the next visit.  What was ready and left alone is remembered till then."""
+        self._is_away = True
+        self.transport.dismiss(self)
+
     def next_deadline_ns(self) -> int | None:
         """asyncore has no timers."""
         return None
@@ -236,11 +264,16 @@ class Passes:
 
 
 def passes_over(map: dict[int, Any], transport: Transport, way: Way) -> Passes:
-    """What makes the passes over `map` on `transport`; a new one goes by `way`."""
+    """What makes the passes over `map` on `transport`, from now on; a new one goes by `way`."""
+    return _find(map, transport) or Passes(transport, way, map)
+
+
+def _find(map: dict[int, Any], transport: Transport) -> Passes | None:
+    visitor = transport.kept.get(_VISITOR)
     for loop in transport.loops:
-        if loop.map is map and isinstance(loop, Passes):
+        if loop.map is map and isinstance(loop, Passes) and loop is not visitor:
             return loop
-    return Passes(transport, way, map)
+    return None
 
 
 def make_pass(map: dict[int, Any], way: Way, timeout: float | None) -> None:
@@ -269,6 +302,15 @@ def run_until_quiet(map: dict[int, Any], way: Way, timeout: float | None) -> Non
 
 
 def _drive(transport: Transport, map: dict[int, Any], way: Way, timeout: float | None) -> bool:
-    passes = passes_over(map, transport, way)
-    passes.way = way
-    return transport.drive(passes, timeout)
+    passes = _find(map, transport)
+    if passes is not None:
+        passes.way = way
+        return transport.drive(passes, timeout)
+    # No channel says that it lives in this map: a pass was asked for, and that is all.
+    visitor = transport.kept.get(_VISITOR)
+    if visitor is None:
+        visitor = transport.kept[_VISITOR] = Passes(transport, way, map)
+        visitor.leave()
+    visitor.way = way
+    is_news: bool = visitor.visit(map, timeout)
+    return is_news
