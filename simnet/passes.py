@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from .channels import ChannelMap
+from .errors import UsageError
 from .transport import IN, OUT, PRI, Poller, Transport, current
 
 _VISITOR = f"{__name__}.visitor"
@@ -161,31 +162,45 @@ class Passes:
         self._watched: dict[int, int] = {}
         self._is_closed = False
         self._is_away = False
+        self._told: ChannelMap | None = None
         self.map: dict[int, Any] = map if map is not None else self._own_map()
         transport.adopt(self)
 
     def _own_map(self) -> dict[int, Any]:
         if not self.transport.drives_loops:
             return {}
-        told = ChannelMap(self)
-        self._put, self._drop = told.put, told.drop
-        return told
+        self._told = ChannelMap(self)
+        return self._told
 
     def add(self, fd: int, channel: Any) -> None:
-        """Somebody writes to the map that was made here."""
-        self._put(fd, channel)
+        """Somebody writes to the map that was made here, or a channel of the native kind joins the map."""
+        if self.map is self._told:
+            self._told.put(fd, channel)
+        else:
+            self.map[fd] = channel
         self._wake()
 
     def remove(self, fd: int) -> None:
         """Somebody takes a channel out of it."""
-        self._drop(fd, None)
+        if self.map is self._told:
+            self._told.drop(fd, None)
+        else:
+            self.map.pop(fd, None)
+
+    def call_later(self, *args: Any) -> Any:
+        """What a channel of the native kind may ask of its loop, and asyncore's has not."""
+        raise UsageError("the map that this channel has joined is asyncore's, whose loop has no timers")
+
+    def call_soon_threadsafe(self, *args: Any) -> None:
+        """See `call_later`."""
+        raise UsageError("the map that this channel has joined is asyncore's, whose loop no thread can wake")
 
     def _become_ready(self) -> None:
         if not self._is_away:
             self._wake()
 
-    def touch(self) -> None:
-        """Something may have changed in the map: everybody is asked again."""
+    def touch(self, *of: Any) -> None:
+        """Something may have changed in the map, or `of` one channel: everybody is asked again."""
         self._wake()
 
     def turn(self, timeout: float | None) -> bool:
