@@ -206,7 +206,7 @@ class Passes:
     def turn(self, timeout: float | None) -> bool:
         """One pass: True if it told anybody of something that had not been told, and left alone, before."""
         way = self.way
-        asked = way.ask(self.map)
+        asked = way.ask(self._own())
         if not self.transport.drives_loops:
             ready = way.find(asked, timeout)
             way.tell(self.map.get, ready)
@@ -224,6 +224,14 @@ class Passes:
             if is_new and not self._is_closed:
                 self._wake()  # whoever was told may have changed what anybody answers
         return is_new
+
+    def _own(self) -> dict[int, Any]:
+        """The map without the channels of the map that was lent last: the program makes their passes."""
+        visitor = self.transport.kept.get(_VISITOR)
+        if visitor is None or visitor.map is self.map:
+            return self.map
+        lent = {id(channel) for channel in visitor.map.values()}
+        return {fd: channel for fd, channel in self.map.items() if id(channel) not in lent}
 
     def _channel_at(self, fd: int) -> Any:
         return None if self._is_closed else self.map.get(fd)

@@ -65,6 +65,33 @@ def test_who_is_in_the_map_is_told_during_the_call_and_at_no_other_time(net, pai
     assert listed.told == [b"one", b"two"]
 
 
+def test_a_channel_of_another_map_is_told_by_the_program_that_polls_it_and_not_while_that_sleeps(net, pair):
+    a, b = pair
+
+    class Channel(asyncore.dispatcher):
+        got = b""
+
+        def handle_read(self):
+            self.got += self.recv(100)
+
+    channel = Channel(a)  # it is in socket_map, which the host turns
+
+    def poll():
+        asyncore.poll(0, {channel.socket: channel})
+
+    poll()
+    b.send(b"one")
+    asyncore.time.sleep(1)
+    net.run()
+    assert channel.got == b""
+    poll()
+    assert channel.got == b"one"
+    asyncore.poll(0, {b: Listed(b)})  # another map is lent, and the channel is the host's again
+    b.send(b" two")
+    asyncore.time.sleep(1)
+    assert channel.got == b"one two"
+
+
 def test_what_comes_later_ends_the_wait_when_it_comes(net, pair):
     a, b = pair
     listed = Listed(a)
