@@ -108,23 +108,23 @@ class BySelect(Way):
 class ByPoll(Way):
     """poll(2): one descriptor after the other is told all that there is of it."""
 
-    def ask(self, map: dict[int, Any]) -> dict[int, int]:
-        select, asked = self.names.select, {}
+    def ask(self, map: dict[int, Any]) -> tuple[Any, dict[int, int]]:
+        select = self.names.select
+        pollster, asked = select.poll(), {}
         for fd, channel in list(map.items()):
             flags = select.POLLIN | select.POLLPRI if channel.readable() else 0
             if channel.writable() and not channel.accepting:
                 flags |= select.POLLOUT
             if flags:
+                pollster.register(fd, flags)
                 asked[fd] = flags
-        return asked
+        return pollster, asked
 
-    def interest(self, asked: dict[int, int]) -> dict[int, int]:
-        return {_number(fd): events for fd, events in asked.items()}
+    def interest(self, asked: tuple[Any, dict[int, int]]) -> dict[int, int]:
+        return {_number(fd): events for fd, events in asked[1].items()}
 
-    def find(self, asked: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
-        pollster = self.names.select.poll()
-        for fd, flags in asked.items():
-            pollster.register(fd, flags)
+    def find(self, asked: tuple[Any, dict[int, int]], timeout: float | None) -> list[tuple[int, int]]:
+        pollster, _ = asked
         ready: list[tuple[int, int]] = pollster.poll(None if timeout is None else int(timeout * 1000))
         return ready
 
