@@ -14,6 +14,7 @@ from simnet import Network
 from simnet.fuzz.campaign import search
 from simnet.scenario.replay import first_difference
 from tests.unit.test_tls_storms import MESSAGE, converse
+from tests.unit.tls_channels import certificate, x509
 
 ROOT = Path(__file__).parents[2]
 SEEDS = range(8)
@@ -59,6 +60,13 @@ def test_equal_seeds_are_equal_under_every_hash_seed_and_certificate():
         )
         digests.add(done.stdout.strip())
     assert len(digests) == 1
+
+
+def test_certificates_of_tests_have_one_size(monkeypatch):
+    drawn = [1 << 151, (1 << 151) - 1, 1 << 158, 1 << 151]  # 20 bytes in DER, 19, 20, 20
+    monkeypatch.setattr(x509, "random_serial_number", lambda: drawn.pop(0))
+    sizes = {len(certificate.__wrapped__().cert_chain_pems[0].bytes()) for _ in range(3)}
+    assert (drawn, len(sizes)) == ([], 1)
 
 
 def hasty(net):
