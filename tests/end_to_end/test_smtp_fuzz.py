@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from examples import recorded_mail, smtp_server, weather
 from examples.recorded_mail import PIPELINED, MailConversation, Message
-from examples.smtp_server import TEXT_LINE_BYTES_MAX, Session
+from examples.smtp_session import TEXT_LINE_BYTES_MAX, Session, State
 from simnet import Network
 from simnet.fuzz import GENTLE, networks
 
@@ -223,7 +223,7 @@ class Eager(Session):
 
     def collect_incoming_data(self, data: bytes) -> None:
         super().collect_incoming_data(data)
-        if self.state is smtp_server.State.TEXT and self._line == b".":
+        if self.state is State.TEXT and self._line == b".":
             self._deliver()
 
 
