@@ -105,7 +105,8 @@ class Session(tls_channel, asynchat.async_chat):
 
     def handle_close(self) -> None:
         """The client has sent everything, or is gone.  What it can still read is sent first."""
-        if self.connected and self.producer_fifo and self.state is not State.LEAVING:
+        can_be_told = self.connected and self.tls_error is None
+        if can_be_told and self.producer_fifo and self.state is not State.LEAVING:
             self.state = State.LEAVING
             self.close_when_done()
         else:
