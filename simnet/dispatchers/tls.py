@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import UsageError
 from ..loop import DISCONNECTED
+from ..timers import Timer
 from .lingering import Lingering, is_abortive
 from .tls_phases import Phase
 from .tls_socket import TLSSocket
@@ -54,11 +55,19 @@ class tls_channel(_Channel):
 
     is_layer: ClassVar[bool] = True
 
+    handshake_limit: ClassVar[str | float | None] = None
+    """How long a handshake may take, in seconds or as text (``"10s"``); None is for ever.
+
+    It begins when the TCP connection stands and everything plain was sent.  When it has passed,
+    `handle_tls_error` is told so, and `handle_close` follows.  It takes a channel with `call_later`.
+    """
+
     tls_error: ssl.SSLError | None = None
     """Why TLS has failed; None if it has not."""
 
     # Two underscores: the class behind this one has private names of its own, and does not know these.
     __needs: object = None
+    __patience: Timer | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -104,9 +113,11 @@ class tls_channel(_Channel):
                 other.  An attacker can cause it; but some peers know no better.
 
         Raises:
-            UsageError: there is no socket, or TLS was started already.
+            UsageError: there is no socket, TLS was started already, or `handshake_limit` has no timers.
             ValueError: the context wants a `server_hostname`.
         """
+        if self.handshake_limit is not None and not hasattr(self, "call_later"):
+            raise UsageError("handshake_limit needs timers, and channels of asyncore have none")
         if self.socket is None or self.accepting:
             raise UsageError("start_tls is for a channel with a socket that does not listen")
         if context.check_hostname and not server_side and not server_hostname:
@@ -170,6 +181,8 @@ class tls_channel(_Channel):
 
     def __begin(self, sock: TLSSocket) -> None:
         sock.begin()
+        if self.handshake_limit is not None:
+            self.__patience = self.call_later(self.handshake_limit, self.__give_up, sock)
         self.__shake(sock, fresh=False)
         self.__settle(sock)
 
@@ -188,6 +201,16 @@ class tls_channel(_Channel):
         if self.__has(sock) and self.connecting:
             super().handle_connect_event()
         return self.__has(sock)
+
+    def __give_up(self, sock: TLSSocket) -> None:
+        if self.__has(sock) and sock.phase is Phase.HANDSHAKE:
+            self.__fail(sock, sock.give_up(f"the handshake took longer than {self.handshake_limit}"))
+            self.__settle(sock)
+
+    def __stop_waiting(self) -> None:
+        if self.__patience is not None:
+            self.__patience.cancel()
+            self.__patience = None
 
     # --- override points: what the loop asks and tells -------------------------------------------
 
@@ -271,6 +294,7 @@ class tls_channel(_Channel):
         sock, rest = self.__secured(), b""
         if sock is not None and self._fileno is not None and not is_abortive(sock.raw):
             rest = sock.hand_over()
+        self.__stop_waiting()
         super().close()
         if sock is not None and rest:
             Lingering(sock.raw, rest, self._map, getattr(self, "call_later", None))
@@ -364,6 +388,8 @@ class tls_channel(_Channel):
         """After whatever may have changed what TLS needs of the loop."""
         if sock is None or not self.__has(sock):
             return
+        if sock.phase is not Phase.HANDSHAKE:
+            self.__stop_waiting()
         with suppress(OSError):  # it is told by the next event
             sock.flush()
         needs = (sock.phase, sock.has_unsent, sock.has_pending, sock.write_needs_read)

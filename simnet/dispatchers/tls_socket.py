@@ -111,6 +111,10 @@ class TLSSocket:
         """
         return self._shake() or (fresh and self._pump() and self._shake())
 
+    def give_up(self, why: str) -> ssl.SSLError:
+        """Wait no longer for the peer: TLS has failed, with the error that is returned."""
+        return self._fail(ssl.SSLError(why))
+
     def end(self) -> None:
         """Say that nothing more will be sent, by close_notify.  What the peer sends can still be read."""
         if self.phase not in _SENDS:
