@@ -10,38 +10,30 @@ overrides what asyncore documents as override points and nothing else, so it ser
 simnet and the compatible ones alike.
 
 What goes over the wire is the business of `tls_socket.TLSSocket`, which takes the place of the channel's
-socket.  This module owns what a channel is told and when: that the loop calls for what TLS needs and not
-only for what the handlers want; that plaintext which lies in memory is delivered although no poller knows
-of it; and that the plain part of a stream and the encrypted one are kept apart.
+socket; what the loop is answered, of `tls_interest`; what becomes of plain bytes in buffers, of
+`tls_upgrade`.  This module owns what a channel is told and when, also that plaintext which lies in memory
+is delivered although no poller knows of it.
 """
 
 from __future__ import annotations
 
 import socket as std
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import UsageError
 from ..loop import DISCONNECTED
 from ..timers import Timer
 from .lingering import Lingering, is_abortive
+from .tls_interest import Wanted, behind_tls, is_behind_tls, is_readable, is_writable, wants
 from .tls_phases import Phase
 from .tls_socket import TLSSocket
+from .tls_upgrade import begin_behind_plain, discard_plain
 
 if TYPE_CHECKING:
-    from .dispatcher import dispatcher
-
-    class _Channel(dispatcher):
-        """What stands behind the mixin, with what an async_chat and a dispatcher_with_send have besides."""
-
-        ac_in_buffer: bytes
-        incoming: list[bytes]
-        out_buffer: bytes
-
-        def push_with_producer(self, producer: Any) -> None: ...
+    from .dispatcher import dispatcher as _Channel
 else:
     _Channel = object
 
@@ -79,8 +71,8 @@ class tls_channel(_Channel):
         # A class that answers the loop itself stands in front of this one; TLS is asked before it.
         for name, answer in (("readable", cls.__is_readable), ("writable", cls.__is_writable)):
             own = getattr(cls, name)
-            if own is not getattr(tls_channel, name) and not hasattr(own, "behind_tls"):
-                setattr(cls, name, _behind_tls(own, answer))
+            if own is not getattr(tls_channel, name) and not is_behind_tls(own):
+                setattr(cls, name, behind_tls(own, answer))
 
     # --- TLS -------------------------------------------------------------------------------------
 
@@ -135,8 +127,8 @@ class tls_channel(_Channel):
             session=session,
         )
         if self.connected:
-            self.__discard_plain()
-            self.__send_plain_first(sock)
+            discard_plain(self)
+            begin_behind_plain(self, sock, partial(self.__begin, sock))
         elif not self.connecting and sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR):
             self.__begin(sock)  # accepted, and reset before anybody looked: the handshake finds it out
         self.touch()
@@ -160,24 +152,6 @@ class tls_channel(_Channel):
         self.log_info(f"TLS failed: {error}", "error")
 
     # --- the beginning ---------------------------------------------------------------------------
-
-    def __discard_plain(self) -> None:
-        """Forget what an async_chat has received and not handled (the injection of CVE-2011-0411)."""
-        if getattr(self, "ac_in_buffer", b""):
-            self.log_info(f"discarded {len(self.ac_in_buffer)} bytes received in plain", "warning")
-            self.ac_in_buffer = b""
-            self.incoming.clear()
-
-    def __send_plain_first(self, sock: TLSSocket) -> None:
-        """Begin when everything that is queued already is on its way, in plain."""
-        if getattr(self, "producer_fifo", None):
-            sock.upgrade()
-            self.push_with_producer(_Upgrade(partial(self.__begin, sock)))
-            return
-        if getattr(self, "out_buffer", b""):
-            sock.send_first(self.out_buffer)
-            self.out_buffer = b""
-        self.__begin(sock)
 
     def __begin(self, sock: TLSSocket) -> None:
         sock.begin()
@@ -306,44 +280,17 @@ class tls_channel(_Channel):
         sock = self.socket
         return sock if isinstance(sock, TLSSocket) and sock.phase is not Phase.PLAIN else None
 
-    def __is_readable(self, wanted: Callable[[], object]) -> bool:
-        """What to answer the loop, if `wanted` is what the handlers want."""
-        sock = self.__secured()
-        if sock is None:
-            return bool(wanted())
-        if sock.phase is Phase.WAITING:
-            return self.connecting
-        if sock.phase is Phase.UPGRADING:
-            return False  # the peer has nothing to say before it was told to begin
-        if sock.phase is Phase.HANDSHAKE:
-            return True
-        if sock.error is not None or sock.end_was_told:
-            return False
-        return sock.write_needs_read or bool(wanted())
+    def __is_readable(self, wants_to_read: Wanted) -> bool:
+        return is_readable(self.__secured(), self.connecting, wants_to_read)
 
-    def __is_writable(self, wanted: Callable[[], object]) -> bool:
-        sock = self.__secured()
-        if sock is None or sock.phase is Phase.UPGRADING:
-            return bool(wanted())
-        if sock.phase is Phase.WAITING:
-            return self.connecting
-        if sock.has_unsent:
-            return True
-        if sock.phase is Phase.HANDSHAKE or sock.error is not None:
-            return False
-        # No poller knows of plaintext in memory.  A socket that is writable tells it as well.
-        if sock.has_pending and self.__wants_to_read():
-            return True
-        return not sock.write_needs_read and bool(wanted())
+    def __is_writable(self, wants_to_write: Wanted) -> bool:
+        return is_writable(self.__secured(), self.connecting, wants_to_write, self.__wants_to_read)
 
     def __wants_to_read(self) -> bool:
-        """What the handlers want, whatever TLS needs."""
-        own = getattr(type(self).readable, "behind_tls", None)
-        return bool(super().readable() if own is None else own(self))
+        return wants(self, "readable", super().readable)
 
     def __wants_to_write(self) -> bool:
-        own = getattr(type(self).writable, "behind_tls", None)
-        return bool(super().writable() if own is None else own(self))
+        return wants(self, "writable", super().writable)
 
     def __has(self, sock: TLSSocket) -> bool:
         """Whether no handler has closed the channel or given it another socket."""
@@ -414,28 +361,3 @@ class tls_channel(_Channel):
             self.handle_tls_error(error)
             if self.__has(sock):
                 self.handle_close()
-
-
-def _behind_tls(
-    own: Callable[[Any], object], answer: Callable[[tls_channel, Callable[[], object]], bool]
-) -> Callable[[tls_channel], bool]:
-    """The `readable` or `writable` of a class in front, asked when TLS has no answer of its own."""
-
-    @wraps(own)
-    def asked(self: tls_channel) -> bool:
-        return answer(self, partial(own, self))
-
-    asked.behind_tls = own  # type: ignore[attr-defined]
-    return asked
-
-
-class _Upgrade:
-    """A producer without data: when its turn comes, everything queued before it went out in plain."""
-
-    def __init__(self, begin: Callable[[], None]) -> None:
-        self._begin = begin
-
-    def more(self) -> bytes:
-        """Begin with TLS; nothing to send."""
-        self._begin()
-        return b""
