@@ -6,12 +6,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import attrs
 import pytest
 
 pytest.importorskip("trustme", reason="the test extra is not installed: no certificates")
 
 from simnet import Network
 from simnet.fuzz.campaign import search
+from simnet.scenario import loads, record_of, replay, run_scenario
 from simnet.scenario.replay import first_difference
 from tests.unit.test_tls_storms import MESSAGE, converse
 from tests.unit.tls_channels import certificate, x509
@@ -81,3 +83,26 @@ def test_a_search_finds_and_shrinks_a_mistake_over_tls():
     found = search(hasty, runs_max=300)
     assert "a part was taken" in str(found.outcome.error)
     assert 1 <= len(found.script) <= 3
+
+
+SCENARIO = """
+format = 1
+title = "What was read before a reset is taken for the whole answer"
+faults = ["the 3rd segment of server:32768 -> client:1 is reset"]
+
+[program]
+call = "tests.determinism.test_tls:hasty"
+
+[expect]
+outcome = "fails"
+error = "AssertionError"
+says = "a part was taken"
+"""
+
+
+def test_a_scenario_over_tls_repeats_by_its_faults_and_by_a_record_of_the_same_openssl():
+    scenario = loads(SCENARIO)
+    verdict = run_scenario(scenario)
+    assert verdict.as_expected, str(verdict)
+    recorded = attrs.evolve(scenario, record=record_of(verdict.outcome))
+    assert replay(recorded).digest == recorded.record.digest == verdict.digest
