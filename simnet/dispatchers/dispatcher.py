@@ -458,11 +458,11 @@ class dispatcher:
 
     # --- logging ---------------------------------------------------------------------------------
 
-    def log(self, message: str) -> None:
+    def log(self, message: object) -> None:
         """Write a line to standard error."""
         sys.stderr.write(f"log: {message}\n")
 
-    def log_info(self, message: str, type: str = "info") -> None:
+    def log_info(self, message: object, type: str = "info") -> None:
         """Print a line, unless its type is one of `ignore_log_types`."""
         if type not in self.ignore_log_types:
             print(f"{type}: {message}")
