@@ -16,6 +16,7 @@ import attrs
 
 from .errors import UsageError
 from .units import duration_ns
+from .words import Words
 
 
 @attrs.frozen
@@ -27,7 +28,7 @@ class Outcome:
     """
 
     name: str
-    words: str
+    words: Words = attrs.field(converter=Words)
     amounts: Callable[[int], Sequence[int]]
 
 

@@ -287,7 +287,7 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
 def _canonical(outcome: Effect, size: int) -> Sequence[int]:
     """The amounts of an outcome that are worth a try, the simplest first."""
     amounts = outcome.amounts(size)
-    if len(amounts) > 1 and "{bytes}" in outcome.words:
+    if len(amounts) > 1 and "bytes" in outcome.words.holes:
         return tuple(dict.fromkeys((1, size // 2, size - 1)))
     if len(amounts) > _AMOUNTS_MAX:  # of a jitter: nanoseconds
         return tuple(amounts[len(amounts) * part // _AMOUNTS_MAX] for part in range(_AMOUNTS_MAX))

@@ -7,6 +7,7 @@ nor what a connection does (`tcp`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
@@ -16,20 +17,19 @@ from ..script import Deviation, Happening, Script
 from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns, rate_bits, size_bytes
 from .engine import Engine
-from .faults import At, Call, On, Rule, names
+from .faults import At, Call, Fault, Happenings, On, Rule
 from .host import Host
-from .kernel.datagrams import Datagram, PortUnreachable
 from .kernel.file import File
 from .kernel.tcp_segments import SegmentEnd
 from .kernel.tcp_states import State
-from .kernel.tcp_wire import Segment, Syn, Timer
+from .kernel.tcp_wire import Segment, Syn
 from .link import Path
 from .names import Zone
 from .names.numeric import family_of, is_loopback
 from .names.zone import address_of_record
-from .schedule import Entry
 
 if TYPE_CHECKING:
+    from .faults.effects import Effects
     from .kernel.udp_addressing import AddressedEnd
 
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
@@ -41,7 +41,7 @@ observers: list[Callable[[Network], object]] = []
 """Called with every network that is made: how a test runner learns of those that a test makes itself."""
 
 
-class Network(Engine):
+class Network(Happenings, Engine):
     """Hosts and what connects them, in memory, in virtual time.
 
     Args:
@@ -83,7 +83,6 @@ class Network(Engine):
         self.happened: list[Happening] = []
         self.latency_ns = duration_ns(latency)
         self._rules: list[Rule] = []
-        self._cuts: list[tuple[Path, ...]] = []
         self._ends: list[SegmentEnd] = []
         self._prune_at = _PRUNE_AT
         self._has_given_addresses = False
@@ -184,11 +183,15 @@ class Network(Engine):
         for source, target in ((left, right), (right, left)):
             path = self.path(self._known(source), self._known(target))
             if latency is not None:
-                for end in self._ends:
-                    end.keep_order(path)
-                path.set_latency(duration_ns(latency), self.schedule)
+                self.set_latency(path, duration_ns(latency))
             path.shape(duration_ns(jitter), rate_bits(bandwidth), size_bytes(capacity))
-        self._refit()
+        self.refit()
+
+    def set_latency(self, path: Path, latency_ns: int) -> None:
+        """Change how long a path takes; what is on it already is not overtaken."""
+        for end in self._ends:
+            end.keep_order(path)
+        path.set_latency(latency_ns, self.schedule)
 
     def path(self, source: Host, target: Host) -> Path:
         """One direction between two hosts."""
@@ -228,66 +231,43 @@ class Network(Engine):
         """Name a moment (seconds, or text with a unit), to say what happens then: ``net.at("3s").heal()``."""
         return At(self, duration_ns(time))
 
-    def partition(self, left: str | Iterable[str], right: str | Iterable[str]) -> None:
-        """Cut every path between two groups of hosts; what is under way on them gets lost."""
-        self.happen("partition", (names(left), names(right)))
+    def befall(
+        self, what: str, groups: tuple[tuple[str, ...], ...] = (), amounts: tuple[int, ...] = ()
+    ) -> Fault:
+        """Let something befall the network now: a `Happening` without its time.
 
-    def heal(self) -> None:
-        """Undo every partition.  What got lost comes again when its sender's time-out fires."""
-        self.happen("heal", ())
-
-    def happen(self, what: str, groups: tuple[tuple[str, ...], ...]) -> None:
-        """Let something befall the network now: a `Happening` without its time."""
-        if what == "partition":
-            left, right = ([self._known(name) for name in group] for group in groups)
-            paths = [self.path(*pair) for a in left for b in right for pair in ((a, b), (b, a))]
-            self._cuts.append(tuple(paths))
-            self._cut(paths, paths)
-        elif what == "heal":
-            for path in (path for cut in self._cuts for path in cut):
-                path.cut(-1)
-            self._cuts.clear()
-        else:
-            host = self._known(groups[0][0])
-            if host.is_up is (what == "restart"):
-                raise UsageError(f"cannot {what} host {host.name}: it is {'up' if host.is_up else 'down'}")
-            others = [other for other in self.hosts.values() if other is not host]
-            to_host = [self.path(other, host) for other in others]
-            paths = [*to_host, *(self.path(host, other) for other in others)]
-            if what == "crash":
-                host.lose_power()
-                self._cut(paths, to_host)
-            else:
-                for path in paths:
-                    path.cut(-1)
-                host.power_on()
+        Raises UsageError if it makes no sense: a host that is not known, or to crash one that is down.
+        """
+        happening = Happening(self.now_ns, what, groups, amounts)
+        undo = self._effects.apply(what, [[self._known(name) for name in group] for group in groups], amounts)
         if self.log is not None:
-            self.log((self.now_ns, _HAPPEN, 0, 0, str(Happening(self.now_ns, what, groups))))
-        self._refit()
+            self.log((self.now_ns, _HAPPEN, 0, 0, str(happening)))
+        self.refit()
+        return Fault(what, None if undo is None else partial(self._undo, happening, undo))
+
+    def _undo(self, happening: Happening, undo: Callable[[], object]) -> None:
+        undo()
+        if self.log is not None:
+            ended = f"at {duration(self.now_ns)} no longer {happening.effect}"
+            self.log((self.now_ns, _HAPPEN, 0, 0, ended))
+        self.refit()
+
+    @cached_property
+    def _effects(self) -> Effects:
+        from .faults.effects import Effects  # most worlds are calm, and many
+
+        return Effects(self)
 
     def _happen_as_scripted(self, happening: Happening) -> None:
-        self.happen(happening.what, happening.groups)
+        self.befall(happening.what, happening.groups, happening.amounts)
         self.happened.append(happening)
-
-    def _cut(self, paths: list[Path], swept: list[Path]) -> None:
-        """Close paths, and lose what is under way on the `swept` ones."""
-        for path in paths:
-            path.cut(1)
-        lost: dict[SegmentEnd, list[Any]] = {}
-        for _, _, target, item in self.schedule.extract(lambda entry: _path_of(entry) in swept):
-            if isinstance(item, (Datagram, PortUnreachable)):
-                continue  # nobody sends it again
-            sender = item.opener if isinstance(item, Syn) else target.peer  # type: ignore[attr-defined]
-            lost.setdefault(sender, []).append(item)
-        for sender, items in lost.items():
-            sender.lose_in_flight(items)
 
     def add_rule(self, rule: Rule) -> None:
         """What `on` ends in."""
         self._rules.append(rule)
-        self._refit()
+        self.refit()
 
-    def _refit(self) -> None:
+    def refit(self) -> None:
         """Paths or rules changed: every end finds out anew whether it may take the fast path."""
         self._prune()
         for end in self._ends:
@@ -392,15 +372,3 @@ def _supplier(script: Script | None, seed: int | None, only: Collection[tuple[st
     if seed is not None:
         return Seeded(seed, only)
     return Scripted(script) if script is not None and script.deviations else Calm()
-
-
-def _path_of(entry: Entry) -> Path | None:
-    """The path on which an entry of the schedule is under way, if it is a segment or a datagram."""
-    _, _, target, item = entry
-    if isinstance(item, (Datagram, PortUnreachable)):
-        return item.path
-    if isinstance(item, Syn):
-        return item.opener.path
-    if isinstance(target, SegmentEnd) and not isinstance(item, Timer):
-        return target.peer.path if target.peer is not None else None
-    return None

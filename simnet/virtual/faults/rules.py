@@ -1,4 +1,4 @@
-"""Faults that a test asks for: ``net.on("client", "send", nth=2).take(1)``, ``net.at("3s").heal()``.
+"""Faults of operations that a test asks for: ``net.on("client", "send", nth=2).take(1)``.
 
 A `Rule` watches for operations of a kind at a place and decides some of them; it comes before the
 supplier of the run's choices.  What it decided is recorded like any other deviation, anchored on the
@@ -9,22 +9,18 @@ Owns the words of tests.  What a deviation does is the business of the end where
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..errors import UsageError
-from ..outcomes import OUTCOMES, outcome_of
-from ..script import Deviation
-from ..units import duration_ns
-from .kernel.buffers import ByteQueue
+from ...errors import UsageError
+from ...outcomes import OUTCOMES, outcome_of
+from ...script import Deviation
+from ...units import duration_ns
+from ..kernel.buffers import ByteQueue
 
 if TYPE_CHECKING:
-    from .names import Zone
-    from .network import Network
+    from ..network import Network
 
 
 @attrs.define(eq=False)
@@ -120,74 +116,7 @@ class On:
         self._network.add_rule(Rule(where, op, nth, containing, outcome, amount))
 
 
-class At:
-    """A moment; each method is something that happens then.  Made by `Network.at`."""
-
-    def __init__(self, network: Network, time_ns: int) -> None:
-        if time_ns < network.now_ns:
-            raise UsageError("that moment has passed already")
-        self._network, self._time_ns = network, time_ns
-
-    def partition(self, left: Iterable[str], right: Iterable[str]) -> None:
-        """As `Network.partition`."""
-        self._happen("partition", (names(left), names(right)))
-
-    def heal(self) -> None:
-        """As `Network.heal`."""
-        self._happen("heal", ())
-
-    def crash(self, host: str) -> None:
-        """As `Host.crash`."""
-        self._happen("crash", ((host,),))
-
-    def restart(self, host: str) -> None:
-        """As `Host.restart`."""
-        self._happen("restart", ((host,),))
-
-    @property
-    def names(self) -> Zone:
-        """Edits of the network's names: ``net.at("3s").names.remove("db.example")``."""
-        return cast("Zone", _Later(self, self._network.names))
-
-    def call(self, function: Callable[..., object], *args: Any) -> None:
-        """Call `function`, at network level: no host is current."""
-        self._network.schedule.plan(self._time_ns, Call(function, args))
-
-    def _happen(self, what: str, groups: tuple[tuple[str, ...], ...]) -> None:
-        self.call(self._network.happen, what, groups)
-
-
-class _Later:
-    """Stands for an object at a moment to come: the methods that are called on it are called then."""
-
-    def __init__(self, moment: At, target: object) -> None:
-        self._moment, self._target = moment, target
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        method = getattr(self._target, name)
-        return lambda *args, **named: self._moment.call(partial(method, *args, **named))
-
-
-@attrs.define(eq=False)
-class Call:
-    """Something planned that is neither a segment nor a timer of a loop."""
-
-    function: Callable[..., object]
-    args: tuple[Any, ...]
-
-    def arrive(self, item: object) -> None:
-        self.function(*self.args)
-
-
 def _positive(count: int) -> int:
     if count < 1:
         raise UsageError(f"a number of bytes from 1 on is wanted, not {count!r}")
     return count
-
-
-def names(group: str | Iterable[str]) -> tuple[str, ...]:
-    """Host names in a fixed order, from a name, a list, or a set, whose own order is chance."""
-    found = (group,) if isinstance(group, str) else tuple(sorted(group))
-    if not found or not all(isinstance(name, str) and re.fullmatch(r"\S+", name) for name in found):
-        raise UsageError(f"a side of a partition is host names, not {group!r}")
-    return found
