@@ -2,8 +2,8 @@
 
 A `Deviation` is one pick that was not 0, anchored on what a person would say: *the 2nd send of
 client:1 -> server:7 takes 1 byte*.  A `Happening` befalls the network at a time.  A `Script` is some of
-both.  Such a script outlives a refactoring, where a seed or a position in a stream of numbers dies at the
-next edit.
+both, and of the rules that stand.  Such a script outlives a refactoring, where a seed or a position in a
+stream of numbers dies at the next edit.
 
 Owns the words, in both directions.  What is possible at an operation is `outcomes`.
 """
@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import attrs
 
 from .errors import UsageError
 from .happenings import HAPPENINGS
 from .outcomes import OUTCOMES, outcome_of
+from .rules import Rule, parse_rule
 from .units import duration, duration_ns
 from .words import ordinal
 
@@ -98,11 +100,19 @@ class Happening:
         return HAPPENINGS[self.what].words.write(*self.groups, *self.amounts)
 
 
+Item: TypeAlias = Deviation | Happening | Rule
+"""What a script is made of: each is one sentence."""
+
+
 def _deviations(items: Iterable[Deviation]) -> tuple[Deviation, ...]:
     return tuple(items)
 
 
 def _happenings(items: Iterable[Happening]) -> tuple[Happening, ...]:
+    return tuple(items)
+
+
+def _rules(items: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(items)
 
 
@@ -112,31 +122,35 @@ class Script:
 
     deviations: tuple[Deviation, ...] = attrs.field(default=(), converter=_deviations)
     happenings: tuple[Happening, ...] = attrs.field(default=(), converter=_happenings)
+    rules: tuple[Rule, ...] = attrs.field(default=(), converter=_rules)
 
     def __repr__(self) -> str:
-        lists = (list(self.deviations), list(self.happenings))
-        return _expression(self, *(lists if self.happenings else lists[: len(self.deviations) > 0]))
+        lists = [list(self.deviations), list(self.happenings), list(self.rules)]
+        while lists and not lists[-1]:
+            lists.pop()
+        return _expression(self, *lists)
 
     def __len__(self) -> int:
-        return len(self.deviations) + len(self.happenings)
+        return len(self.deviations) + len(self.happenings) + len(self.rules)
 
     def __str__(self) -> str:
         return "\n".join(self.sentences()) or "calm"
 
     def sentences(self) -> list[str]:
-        """One sentence a deviation or happening, in order; `parse` reads them back."""
+        """One sentence an item, in order; `parse` reads them back."""
         return [str(item) for item in self.items()]
 
-    def items(self) -> tuple[Deviation | Happening, ...]:
-        return (*self.deviations, *self.happenings)
+    def items(self) -> tuple[Item, ...]:
+        return (*self.deviations, *self.happenings, *self.rules)
 
     @classmethod
-    def of(cls, items: Iterable[Deviation | Happening]) -> Script:
+    def of(cls, items: Iterable[Item]) -> Script:
         """The script of a mixed list."""
         items = tuple(items)
         return cls(
             deviations=[item for item in items if isinstance(item, Deviation)],
             happenings=[item for item in items if isinstance(item, Happening)],
+            rules=[item for item in items if isinstance(item, Rule)],
         )
 
 
@@ -149,19 +163,21 @@ _DEVIATION = re.compile(r"(?:the )?(\d+)(?:st|nd|rd|th) (\w+) of (.+)")
 _HAPPENING = re.compile(r"at ([\d.]+ ?[a-zµ]+) (.+)")
 
 
-def parse(sentence: str) -> Deviation | Happening:
-    """Read one sentence, as `str()` of a Deviation or a Happening writes it.
+def parse(sentence: str) -> Item:
+    """Read one sentence, as `str()` of a Deviation, a Happening or a Rule writes it.
 
     Raises UsageError that says what was not understood and what would be.
     """
     text = " ".join(sentence.split())
     if happening := _HAPPENING.fullmatch(text):
         return _parse_happening(duration_ns(happening[1]), happening[2])
+    if (rule := parse_rule(text)) is not None:
+        return rule
     if match := _DEVIATION.fullmatch(text):
         return _parse_deviation(int(match[1]), match[2], match[3])
     raise UsageError(
-        f"not understood: {sentence!r}; write 'the 2nd send of client:1 -> server:7 takes 1 byte' "
-        "or 'at 1.5s partition client from server'"
+        f"not understood: {sentence!r}; write 'the 2nd send of client:1 -> server:7 takes 1 byte', "
+        "'at 1.5s partition client from server' or 'every send on client takes 1 byte'"
     )
 
 

@@ -20,7 +20,18 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
     {"errors", "units", "words"},
-    {"transport", "calls", "channels", "timers", "outcomes", "happenings", "script", "choices", "trace"},
+    {
+        "transport",
+        "calls",
+        "channels",
+        "timers",
+        "outcomes",
+        "happenings",
+        "rules",
+        "script",
+        "choices",
+        "trace",
+    },
     {"loop", "passes", "machine", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing"},
@@ -33,6 +44,8 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 WITHIN_A_FLOOR = {
     ("script", "outcomes"): "a deviation is an outcome in words",
     ("script", "happenings"): "a happening is in words as well",
+    ("script", "rules"): "a rule is one more sentence",
+    ("rules", "outcomes"): "a rule is an outcome that is asked for",
     ("choices", "outcomes"): "a pick is one of an operation's options",
     ("choices", "script"): "a supplier reads one script and records another",
     ("units", "errors"): "a quantity that cannot be read is a mistake of whoever wrote it",

@@ -16,11 +16,10 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from ..script import Deviation, Happening, parse
+from ..script import Deviation, parse
 from ..trace import Event, Kind, Trace
 from ..units import seconds
 
-Item: TypeAlias = Deviation | Happening
 Side: TypeAlias = Literal[0, 1]
 
 LEFT: Side = 0

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from functools import cached_property, partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..outcomes import EVERY, GENTLE, option, option_index, options
-from ..script import Deviation, Happening, Script
+from ..rules import Rule
+from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns, rate_bits, size_bytes
 from .engine import Engine
-from .faults import At, Call, Fault, Happenings, On, Rule
+from .faults import At, Call, Fault, Happenings, On, Standing
 from .host import Host
 from .kernel.file import File
 from .kernel.tcp_segments import SegmentEnd
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
 
 LATENCY_NS = duration_ns("1ms")
+_SEEDS_APART = 1 << 20  # rules of one run, whose chances are apart from those of the next seed
 _PRUNE_AT = 256  # ends, before those that are over are looked for
 
 observers: list[Callable[[Network], object]] = []
@@ -82,13 +85,15 @@ class Network(Happenings, Engine):
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.happened: list[Happening] = []
         self.latency_ns = duration_ns(latency)
-        self._rules: list[Rule] = []
+        self._rules: list[Standing] = []
+        self._added = 0
         self._ends: list[SegmentEnd] = []
         self._prune_at = _PRUNE_AT
         self._has_given_addresses = False
         self._connections = self._listeners = self._datagram_sockets = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
+        self._scripted_rules = [self._stand(rule) for rule in script.rules] if script is not None else []
         for observer in observers:
             observer(self)
 
@@ -216,16 +221,43 @@ class Network(Happenings, Engine):
 
     # --- faults ----------------------------------------------------------------------------------
 
-    def on(self, where: str, op: str, *, nth: int | None = None, containing: bytes | None = None) -> On:
+    def on(
+        self,
+        where: str,
+        op: str,
+        *,
+        nth: int | None = None,
+        containing: bytes | None = None,
+        start: str | float = 0,
+        end: str | float | None = None,
+        when: Callable[[], object] | None = None,
+        chance: float = 1.0,
+        times: int | None = None,
+    ) -> On:
         """Name operations, and say with a verb what happens to them: ``on("client", "send", nth=2).take(1)``.
+
+        The verb returns a `Fault`: the rule stands until it is lifted, or to the end of a ``with`` block.
 
         Args:
             where: a host, an end (``"client:1 -> server:80"``), a listener (``"server:80"``) or ``"*"``.
-            op: connect, accept, send, recv or segment.
+            op: an operation of `simnet.outcomes.OUTCOMES`.
             nth: which of the matching operations, from 1 on; without it, every one.
             containing: only operations whose bytes contain these.
+            start, end: only from this moment on, and before that one (virtual time).
+            when: only while this function, which is called without arguments, returns something true.
+            chance: how often, of the operations that match, from 0 to 1.  A storm's seed decides as well
+                which ones; without a seed they are always the same.
+            times: how often at most.
         """
-        return On(self, where, op, nth, containing)
+        conditions = {
+            "nth": nth,
+            "containing": containing,
+            "start_ns": duration_ns(start),
+            "end_ns": None if end is None else duration_ns(end),
+            "percent": chance * 100,
+            "times": times,
+        }
+        return On(self, where, op, when, conditions)
 
     def at(self, time: str | float) -> At:
         """Name a moment (seconds, or text with a unit), to say what happens then: ``net.at("3s").heal()``."""
@@ -262,10 +294,20 @@ class Network(Happenings, Engine):
         self.befall(happening.what, happening.groups, happening.amounts)
         self.happened.append(happening)
 
-    def add_rule(self, rule: Rule) -> None:
-        """What `on` ends in."""
-        self._rules.append(rule)
+    def add_rule(self, rule: Rule, when: Callable[[], object] | None = None) -> Fault:
+        """Let a rule stand; what `on` ends in."""
+        standing = self._stand(rule, when)
         self.refit()
+        return Fault("a rule", partial(self._rules.remove, standing))
+
+    def _stand(self, rule: Rule, when: Callable[[], object] | None = None) -> Standing:
+        self._added += 1
+        chance = Random(self._added + (self._given[1] or 0) * _SEEDS_APART)
+        standing = Standing(rule, chance, when)
+        self._rules.append(standing)
+        if rule.op == "turn":
+            self.is_calm = False  # else nobody asks which host is next
+        return standing
 
     def refit(self) -> None:
         """Paths or rules changed: every end finds out anew whether it may take the fast path."""
@@ -307,9 +349,14 @@ class Network(Happenings, Engine):
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
-        host = place.host if isinstance(place, File) else place
-        deciding = [r for r in self._rules if r.decides(point.where, host.label, point.op, data)]  # all count
-        return option_index(point.op, point.size, deciding[0].outcome, deciding[0].amount) if deciding else 0
+        host = (place.host if isinstance(place, File) else place).label
+        found = 0
+        for standing in self._rules:  # all of them count
+            if standing.decides(point.where, host, point.op, self.now_ns, data) and not found:
+                rule = standing.rule
+                found = option_index(point.op, point.size, rule.outcome, rule.amount)
+                standing.met += bool(found)
+        return found
 
     def script(self) -> Script:
         """The run so far as the script that repeats it: its deviations, and the given script's happenings.
@@ -318,10 +365,16 @@ class Network(Happenings, Engine):
         """
         return Script(self.recording.deviations, self.happened)
 
-    def unmet(self) -> tuple[Deviation, ...]:
-        """The deviations of the given script that have not happened (yet)."""
+    def unmet(self) -> tuple[Item, ...]:
+        """What of the given script has not happened (yet): deviations, happenings, and rules that decided
+        nothing."""
         inner = self.recording.inner
-        return inner.unmet() if isinstance(inner, Scripted) else ()
+        script = self._given[0]
+        return (
+            *(inner.unmet() if isinstance(inner, Scripted) else ()),
+            *(each for each in (script.happenings if script else ()) if each not in self.happened),
+            *(standing.rule for standing in self._scripted_rules if not standing.met),
+        )
 
     # --- labels ----------------------------------------------------------------------------------
 

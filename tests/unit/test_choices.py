@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnet import Deviation, Happening, Network, Script, UsageError, parse
+from simnet import Deviation, Happening, Network, Rule, Script, UsageError, parse
 from simnet.choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from simnet.happenings import HAPPENINGS
 from simnet.outcomes import EVERY, GENTLE, OUTCOMES, option, option_index, options
+from simnet.script import Item
 from simnet.words import ordinal
 
 sizes = st.integers(0, 200)
@@ -51,6 +52,23 @@ def happenings(draw: Any) -> Happening:
     ]
     amounts = [draw(st.integers(0, 10**15)) for hole in holes if "host" not in hole]
     return Happening(draw(st.integers(0, 10**15)), what, tuple(sides), tuple(amounts))
+
+
+@st.composite
+def rules(draw: Any) -> Rule:
+    deviation = draw(deviations())
+    return Rule(
+        where=draw(st.one_of(st.just("*"), places)),
+        op=deviation.op,
+        outcome=deviation.outcome,
+        amount=deviation.amount,
+        nth=draw(st.none() | st.integers(1, 10**6)),
+        containing=draw(st.none() | st.binary(min_size=1, max_size=8)),
+        start_ns=draw(st.integers(0, 10**15)),
+        end_ns=draw(st.none() | st.integers(0, 10**15)),
+        percent=draw(st.floats(0.001, 100)),
+        times=draw(st.none() | st.integers(1, 10**6)),
+    )
 
 
 # --- options -------------------------------------------------------------------------------------
@@ -98,20 +116,20 @@ def test_gentle_weather_is_a_part_of_all_weather() -> None:
 # --- sentences -----------------------------------------------------------------------------------
 
 
-@given(st.one_of(deviations(), happenings()))
-def test_what_a_deviation_says_is_read_back_as_that_deviation(item: Deviation | Happening) -> None:
+@given(st.one_of(deviations(), happenings(), rules()))
+def test_what_a_deviation_says_is_read_back_as_that_deviation(item: Item) -> None:
     assert parse(str(item)) == item
     assert parse(f"  {item}  ".replace(" ", "  ")) == item
 
 
-@given(st.lists(deviations(), max_size=4), st.lists(happenings(), max_size=3))
+@given(st.lists(deviations(), max_size=4), st.lists(happenings(), max_size=3), st.lists(rules(), max_size=3))
 def test_a_script_is_its_sentences_and_its_repr_evaluates(
-    some: list[Deviation], more: list[Happening]
+    some: list[Deviation], more: list[Happening], standing: list[Rule]
 ) -> None:
-    script = Script(some, more)
+    script = Script(some, more, standing)
     assert Script.of(map(parse, script.sentences())) == script
     assert eval(repr(script)) == script
-    assert len(script) == len(some) + len(more)
+    assert len(script) == len(some) + len(more) + len(standing)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +146,26 @@ def test_a_script_is_its_sentences_and_its_repr_evaluates(
         ),
         ("at 1.5s partition a and b from c", Happening(1_500_000_000, "partition", (("a", "b"), ("c",)))),
         ("at 2min heal", Happening(120_000_000_000, "heal")),
+        ("every send on client takes 1 byte", Rule(where="client", op="send", outcome="takes", amount=1)),
+        (
+            "the 2nd recv on server containing 'EHLO ' is reset, from 1s, until 2s, 10% of the time, "
+            "at most 3 times",
+            Rule(
+                where="server",
+                op="recv",
+                outcome="reset",
+                nth=2,
+                containing=b"EHLO ",
+                start_ns=1_000_000_000,
+                end_ns=2_000_000_000,
+                percent=10,
+                times=3,
+            ),
+        ),
+        ("every segment anywhere is lost", Rule(where="*", op="segment", outcome="lost")),
     ],
 )
-def test_people_write_scripts_in_sentences(sentence: str, expected: Deviation | Happening) -> None:
+def test_people_write_scripts_in_sentences(sentence: str, expected: Item) -> None:
     assert parse(sentence) == expected
 
 
@@ -146,6 +181,13 @@ def test_people_write_scripts_in_sentences(sentence: str, expected: Deviation | 
         ("at 1s heal a", "in 'heal a'; write heal"),
         ("at 1s crash", "in 'crash'; write crash a"),
         ("the 0th send of client is reset", "nth"),
+        (
+            "every send on client takes none",
+            "what happens to the send is not understood in 'on client takes none'",
+        ),
+        ("every sned on client takes 1 byte", "no operation 'sned'"),
+        ("every send on client is reset, 0% of the time", "a rule holds more than 0%"),
+        ("every send on client containing '\\x' is reset", "no bytes are written"),
     ],
 )
 def test_a_sentence_that_is_not_understood_is_answered_by_one_that_would_be(

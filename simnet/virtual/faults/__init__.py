@@ -2,6 +2,6 @@
 
 from .fault import Fault
 from .happenings import At, Call, Happenings
-from .rules import On, Rule
+from .rules import On, Standing
 
-__all__ = ["At", "Call", "Fault", "Happenings", "On", "Rule"]
+__all__ = ["At", "Call", "Fault", "Happenings", "On", "Standing"]

@@ -1,119 +1,144 @@
 """Faults of operations that a test asks for: ``net.on("client", "send", nth=2).take(1)``.
 
-A `Rule` watches for operations of a kind at a place and decides some of them; it comes before the
-supplier of the run's choices.  What it decided is recorded like any other deviation, anchored on the
-connection on which it happened: so a run with rules has a script without them.
+A rule stands until it is lifted; it watches for operations of a kind at a place and decides some of them,
+before the supplier of the run's choices is asked.  What it decided is recorded like any other deviation,
+anchored on the connection on which it happened: so a run with rules has a script without them.
 
-Owns the words of tests.  What a deviation does is the business of the end where it happens.
+Owns the words of tests, and who is next.  What a deviation does is the business of the end where it happens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ...errors import UsageError
 from ...outcomes import OUTCOMES, outcome_of
+from ...rules import ANYWHERE, Rule
 from ...script import Deviation
 from ...units import duration_ns
 from ..kernel.buffers import ByteQueue
+from .fault import Fault
 
 if TYPE_CHECKING:
     from ..network import Network
 
 
 @attrs.define(eq=False)
-class Rule:
-    """Decides the `nth` matching operation, or each one if `nth` is None."""
+class Standing:
+    """A rule that stands on a network, and how far it has counted.
 
-    where: str
-    op: str
-    nth: int | None
-    containing: bytes | None
-    outcome: str
-    amount: int
+    `when` is asked at each operation that matches all else; `random` says which of them are meant, if not
+    every one is.  `met` is how many it has decided.
+    """
+
+    rule: Rule
+    random: Random
+    when: Callable[[], object] | None = None
+    met: int = 0
     _seen: int = 0
 
     def covers(self, label: str, host: str) -> bool:
         """Whether an end or listener with this label, on this host, is meant."""
-        return self.where in ("*", label, host)
+        return self.rule.where in (ANYWHERE, label, host)
 
-    def decides(self, label: str, host: str, op: str, data: Any) -> bool:
-        """Count one operation, and say whether it is the one."""
-        if op != self.op or not self.covers(label, host):
+    def decides(self, label: str, host: str, op: str, now_ns: int, data: Any) -> bool:
+        """Count one operation, and say whether it is one that the rule decides."""
+        rule = self.rule
+        if op != rule.op or not self.covers(label, host) or not self._applies(now_ns, data):
             return False
-        if self.containing is not None:
-            raw = data.peek(data.size) if isinstance(data, ByteQueue) else bytes(data or b"")
-            if self.containing not in raw:
-                return False
         self._seen += 1
-        return self.nth is None or self._seen == self.nth
+        if rule.nth is not None and self._seen != rule.nth:
+            return False
+        return rule.percent == 100 or self.random.random() * 100 < rule.percent
+
+    def _applies(self, now_ns: int, data: Any) -> bool:
+        rule = self.rule
+        if now_ns < rule.start_ns or (rule.end_ns is not None and now_ns >= rule.end_ns):
+            return False
+        if rule.times is not None and self.met >= rule.times:
+            return False
+        if rule.containing is not None:
+            raw = data.peek(data.size) if isinstance(data, ByteQueue) else bytes(data or b"")
+            if rule.containing not in raw:
+                return False
+        return self.when is None or bool(self.when())
 
 
 class On:
-    """The half of a sentence before its verb; each method is one verb.  Made by `Network.on`."""
+    """The half of a sentence before its verb; each method is one verb, and returns the `Fault`.
+
+    Made by `Network.on`.
+    """
 
     def __init__(
-        self, network: Network, where: str, op: str, nth: int | None, containing: bytes | None
+        self,
+        network: Network,
+        where: str,
+        op: str,
+        when: Callable[[], object] | None,
+        conditions: dict[str, Any],
     ) -> None:
         if op not in OUTCOMES:
             raise UsageError(f"no operation {op!r}; there are {', '.join(OUTCOMES)}")
-        if nth is not None and nth < 1:
-            raise UsageError(f"nth counts from 1, not {nth}")
-        self._network = network
-        self._head = (where, op, nth, containing)
+        if when is not None and not callable(when):
+            raise UsageError(f"`when` is a function without arguments, not {when!r}")
+        self._network, self._where, self._op, self._when = network, where, op, when
+        self._conditions = conditions
 
-    def take(self, count: int) -> None:
+    def take(self, count: int) -> Fault:
         """send: the kernel takes `count` bytes, 1 or more.  More than are offered takes all."""
-        self._decide("takes", _positive(count))
+        return self._decide("takes", _positive(count))
 
-    def again(self) -> None:
+    def again(self) -> Fault:
         """send, recv, accept: EAGAIN, although poll said ready."""
-        self._decide("again")
+        return self._decide("again")
 
-    def reset(self) -> None:
+    def reset(self) -> Fault:
         """send, recv, segment: the connection is reset; both ends learn it."""
-        self._decide("reset")
+        return self._decide("reset")
 
-    def late(self, delay: str | float) -> None:
+    def late(self, delay: str | float) -> Fault:
         """segment: it arrives `delay` later than it would, and what follows waits behind it.
 
         Delays are rounded up to the next of those that a script can name (1ms ... 60s).
         """
         wanted = duration_ns(delay)
         possible = OUTCOMES["segment"][0].amounts(0)
-        self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
+        return self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
 
-    def cut(self, count: int) -> None:
+    def cut(self, count: int) -> Fault:
         """segment: the first `count` bytes, 1 or more, arrive alone, the rest a moment later."""
-        self._decide("cut", _positive(count))
+        return self._decide("cut", _positive(count))
 
-    def lose(self, times: int = 0) -> None:
+    def lose(self, times: int = 0) -> Fault:
         """segment: lost, and sent again after a time-out.  connect: `times` SYNs are lost (1 to 3)."""
-        if self._head[1] == "connect":
-            self._decide("loses", times or 1)
-        else:
-            self._decide("lost")
+        if self._op == "connect":
+            return self._decide("loses", times or 1)
+        return self._decide("lost")
 
-    def refuse(self) -> None:
+    def refuse(self) -> Fault:
         """connect: answered by a RST."""
-        self._decide("refused")
+        return self._decide("refused")
 
-    def fail(self, reason: int) -> None:
+    def fail(self, reason: int) -> Fault:
         """accept: fails with this errno."""
-        self._decide("fails", reason)
+        return self._decide("fails", reason)
 
-    def _decide(self, outcome: str, amount: int = 0) -> None:
-        where, op, nth, containing = self._head
+    def _decide(self, outcome: str, amount: int = 0) -> Fault:
+        op = self._op
         if outcome not in [known.name for known in OUTCOMES[op]]:
             known = ", ".join(each.name for each in OUTCOMES[op])
             raise UsageError(f"a {op} cannot be {outcome!r}; it has the outcomes {known}")
         possible = outcome_of(op, outcome).amounts(0)
         if possible and amount not in possible:
-            known = ", ".join(Deviation(where, op, 1, outcome, each).effect for each in possible)
+            known = ", ".join(Deviation(self._where, op, 1, outcome, each).effect for each in possible)
             raise UsageError(f"not possible for a {op}: {outcome} {amount}; what is: {known}")
-        self._network.add_rule(Rule(where, op, nth, containing, outcome, amount))
+        rule = Rule(where=self._where, op=op, outcome=outcome, amount=amount, **self._conditions)
+        return self._network.add_rule(rule, self._when)
 
 
 def _positive(count: int) -> int:
