@@ -308,7 +308,8 @@ class Engine(ABC):
 
     def _turn(self, host: Host, loop: Turner) -> bool:
         """One pass of a loop, with its host as the current transport; none while the host stands still."""
-        if host.parks(loop):
+        if host.parked is not None:
+            host.parked[loop] = None
             return False
         token = enter_context(host)
         try:

@@ -132,12 +132,12 @@ class Host(Transport):
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
         self.is_up = self.runs = True  # it has power; and its programs have not ended
-        self._parked: dict[Turner, Any] | None = None  # while it stands still
+        self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
         self.loops: list[Turner] = []
         self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
-        self.turns = 0
+        self.turns = self.timer_turns = self.lookups = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
@@ -252,7 +252,7 @@ class Host(Transport):
             self.descriptors.close(fd)
 
     def _end_loops(self) -> None:
-        self.runs, self._parked = False, None
+        self.runs, self.parked = False, None
         for loop in self.loops:
             self.network.forget(loop)
             loop.close()
@@ -262,28 +262,21 @@ class Host(Transport):
     @property
     def is_paused(self) -> bool:
         """Whether its programs stand still."""
-        return self._parked is not None
+        return self.parked is not None
 
     def stand_still(self) -> None:
         """The host's part of a pause."""
-        self._parked = {}
+        self.parked = {}
         for loop in self.loops:
             loop.poller.hold(True)  # type: ignore[attr-defined]
 
     def go_on(self) -> None:
         """The host's part of the end of a pause: whoever has something to do does it now."""
-        assert self._parked is not None
-        parked, self._parked = self._parked, None
+        assert self.parked is not None
+        parked, self.parked = self.parked, None
         for loop in self.loops:
             loop.poller.hold(False)  # type: ignore[attr-defined]
         self.network.runnable.update(dict.fromkeys(parked, self))
-
-    def parks(self, loop: Turner) -> bool:
-        """Whether a loop that has something to do has to wait until the host goes on."""
-        if self._parked is None:
-            return False
-        self._parked[loop] = None
-        return True
 
     def power_on(self) -> None:
         """The host's part of a restart."""
@@ -326,6 +319,15 @@ class Host(Transport):
         self.turns += 1
         effect = self.network.choose("turn", self, self.turns, ready)
         return effect[1] - 1 if effect else 0
+
+    def timers_first(self, ready: int) -> bool:
+        self.timer_turns += 1
+        return self.network.choose("timer", self, self.timer_turns, ready) is not None
+
+    def choose_lookup(self) -> tuple[str, int] | None:
+        """What becomes of a look-up that asks the name server."""
+        self.lookups += 1
+        return self.network.choose("lookup", self, self.lookups, 0)
 
     def count_accept(self, listener: str) -> int:
         """One more accept that a script may name; listeners made again on a port count on."""
@@ -410,7 +412,12 @@ class Host(Transport):
         if family == AF_INET and name.__class__ is str and "hosts_file" not in self.__dict__:
             address = self.network.names.plain.get(name)
             if address is not None:
-                return address
+                effect = self.choose_lookup()
+                if effect is None:
+                    return address
+                from .names.errors import gaierror
+
+                raise gaierror(std.EAI_AGAIN if effect[0] == "again" else std.EAI_NONAME)
         return self.resolver.address(name, family)
 
     def getaddrinfo(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simnet import Deviation, Happening, Network, Rule, Script, UsageError, parse
 from simnet.choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from simnet.happenings import HAPPENINGS
-from simnet.outcomes import EVERY, GENTLE, OUTCOMES, option, option_index, options
+from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, option, option_index, options
 from simnet.script import Item
 from simnet.words import ordinal
 
@@ -98,19 +98,26 @@ def test_an_amount_that_is_out_of_range_is_not_possible_or_wrapped(op: str, size
 def test_a_send_of_three_bytes_can_take_two_or_one_or_none_or_be_reset() -> None:
     """From mild to severe."""
     assert [option("send", 3, index) for index in range(1, options("send", 3))] == [
-        ("takes", 2), ("takes", 1), ("again", 0), ("reset", 0),
+        ("takes", 2), ("takes", 1), ("again", 0), ("fails", 105), ("fails", 12), ("reset", 0),
     ]  # fmt: skip
 
 
 def test_an_outcome_that_an_operation_does_not_have_is_named() -> None:
-    with pytest.raises(UsageError, match="'recv' has no outcome 'cut'; it has again, reset"):
+    with pytest.raises(UsageError, match="'recv' has no outcome 'cut'; it has again, fails, reset"):
         option_index("recv", 5, "cut", 1)
 
 
 def test_gentle_weather_is_a_part_of_all_weather() -> None:
-    assert GENTLE < EVERY
-    severe = {f"{op} {outcome}" for op, outcome in EVERY - GENTLE}
-    assert severe == {"connect refused", "accept fails", "send reset", "recv reset", "segment reset"}
+    assert GENTLE < EVERY < HARSH
+    assert not HARSH & CORRUPTION
+    assert {f"{op} {outcome}" for op, outcome in EVERY - GENTLE} == {
+        *("connect refused", "connect unreachable", "connect hangs", "accept fails", "accept reset"),
+        *("send reset", "recv reset", "segment reset"),
+        *("datagram late", "datagram twice", "datagram lost", "datagram refused"),
+    }
+    assert {f"{op} {outcome}" for op, outcome in HARSH - EVERY} == {
+        *("send fails", "recv fails", "segment last", "lookup again", "lookup fails"),
+    }
 
 
 # --- sentences -----------------------------------------------------------------------------------
@@ -175,7 +182,7 @@ def test_people_write_scripts_in_sentences(sentence: str, expected: Item) -> Non
         ("", "not understood: ''; write 'the 2nd send"),
         ("the send of client is reset", "not understood"),
         ("the 1st sned of client is reset", "no operation 'sned'; there are connect, accept, send"),
-        ("the 1st recv of client takes 1 byte", "a recv is told to try again; is reset"),
+        ("the 1st recv of client takes 1 byte", "a recv is told to try again; fails with EMFILE; is reset"),
         ("the 1st accept of server:7 fails with ENONSENSE", "no errno is called 'ENONSENSE'"),
         ("at 1s partition a", "in 'partition a'; write partition a and b from a and b"),
         ("at 1s heal a", "in 'heal a'; write heal"),

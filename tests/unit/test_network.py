@@ -296,7 +296,7 @@ def test_the_sides_of_a_partition_are_named_in_a_fixed_order(order: tuple[str, .
         (lambda net: net.on("a", "send", nth=0).take(1), "nth counts from 1, not 0"),
         (
             lambda net: net.on("a", "recv").take(1),
-            "a recv cannot be 'takes'; it has the outcomes again, reset",
+            "a recv cannot be 'takes'; it has the outcomes again, fails, reset",
         ),
         (lambda net: net.on("a", "send").lose(), "a send cannot be 'lost'"),
         (lambda net: net.on("a", "accept").refuse(), "a accept cannot be 'refused'"),

@@ -94,39 +94,80 @@ class On:
         return self._decide("takes", _positive(count))
 
     def again(self) -> Fault:
-        """send, recv, accept: EAGAIN, although poll said ready."""
+        """send, recv, accept: EAGAIN, although poll said ready.  lookup: EAI_AGAIN."""
         return self._decide("again")
 
+    def fail(self, reason: int = 0) -> Fault:
+        """send, recv, accept: fails with this errno; recv is the end of the connection.
+
+        lookup: there is no such name (EAI_NONAME), and no errno is given.
+        """
+        return self._decide("fails", reason)
+
     def reset(self) -> Fault:
-        """send, recv, segment: the connection is reset; both ends learn it."""
+        """send, recv, segment: the connection is reset; both ends learn it.
+
+        accept: what it returns was reset while it waited to be accepted.
+        """
         return self._decide("reset")
 
     def late(self, delay: str | float) -> Fault:
         """segment: it arrives `delay` later than it would, and what follows waits behind it.
 
+        datagram: it arrives `delay` later, and what follows may overtake it.
         Delays are rounded up to the next of those that a script can name (1ms ... 60s).
         """
         wanted = duration_ns(delay)
-        possible = OUTCOMES["segment"][0].amounts(0)
+        possible = outcome_of(self._op, "late").amounts(0)
         return self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
 
     def cut(self, count: int) -> Fault:
         """segment: the first `count` bytes, 1 or more, arrive alone, the rest a moment later."""
         return self._decide("cut", _positive(count))
 
+    def crumble(self) -> Fault:
+        """segment: it arrives byte by byte, or in 64 parts if it has more bytes than that."""
+        return self._decide("crumbles")
+
     def lose(self, times: int = 0) -> Fault:
-        """segment: lost, and sent again after a time-out.  connect: `times` SYNs are lost (1 to 3)."""
+        """segment: lost, and sent again after a time-out.  datagram: lost.
+
+        connect: `times` SYNs are lost (1 to 3).
+        """
         if self._op == "connect":
             return self._decide("loses", times or 1)
         return self._decide("lost")
 
+    def duplicate(self) -> Fault:
+        """datagram: it arrives twice."""
+        return self._decide("twice")
+
     def refuse(self) -> Fault:
-        """connect: answered by a RST."""
+        """connect: answered by a RST.  datagram: by ICMP, as if nobody had the port."""
         return self._decide("refused")
 
-    def fail(self, reason: int) -> Fault:
-        """accept: fails with this errno."""
-        return self._decide("fails", reason)
+    def no_route(self) -> Fault:
+        """connect: answered by ICMP, and fails with EHOSTUNREACH."""
+        return self._decide("unreachable")
+
+    def hang(self) -> Fault:
+        """connect: never answered; it fails with ETIMEDOUT, after 131 s unless TCP_SYNCNT says otherwise."""
+        return self._decide("hangs")
+
+    def silence(self) -> Fault:
+        """segment: it is the last that arrives, in either direction; neither end is told (half-open)."""
+        return self._decide("last")
+
+    def flip(self, bit: int) -> Fault:
+        """segment, datagram: one bit is the other way round; bit 0 is the lowest of the first byte."""
+        return self._decide("flipped", bit)
+
+    def first(self, number: int = 0) -> Fault:
+        """turn: the channel (or host) with this number among those that are ready goes first, from 2 on.
+
+        timer: timers that are due come before what is ready.
+        """
+        return self._decide("first", number)
 
     def _decide(self, outcome: str, amount: int = 0) -> Fault:
         op = self._op
