@@ -256,7 +256,7 @@ class _Reader:
         by_peer = self._was_reset[_other(side)] or not itself
         self._was_reset[side] = True
         text = f"reset ({_errno(reason)})"
-        if by_peer and reason != errno.ETIMEDOUT:
+        if by_peer and reason not in (errno.ETIMEDOUT, errno.EHOSTUNREACH):
             self._new(time_ns, side, text, Arrow(_other(side), "RST", leaves=False))
         else:
             self._say(time_ns, side, text)
