@@ -171,10 +171,14 @@ class Model:
 
 @given(lines=LINES, places=PLACES, net=networks(GENTLE))
 def test_any_sequence_of_commands_is_answered_by_the_model(lines, places, net):
-    model = Model()
+    """Nothing is sent behind QUIT: unread, it resets the connection, and replies that got lost with it."""
+    model, said = Model(), b""
     for line in lines.split(b"\r\n")[:-1]:
         model.hear(line)
-    answer, messages = recorded_mail.feed(net, cut(lines, places))
+        said += line + b"\r\n"
+        if model.codes[-1] == 221:
+            break
+    answer, messages = recorded_mail.feed(net, cut(said, places))
     assert codes(answer) == model.codes
     assert messages == model.messages
 
