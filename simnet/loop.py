@@ -43,6 +43,8 @@ DISCONNECTED = frozenset(
 )
 """Errnos that mean that the connection is gone: a handler that lets one out is told by handle_close."""
 
+GIVEN_UP = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""Errnos with which Linux gives up an established connection (tcp(7)); asyncore takes them for mistakes."""
 
 _UNARMED_WAIT = 0.1  # seconds; while the process has no descriptor left to be woken by
 

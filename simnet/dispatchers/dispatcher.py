@@ -19,6 +19,8 @@ Classes written for asyncore work with a change of the import.  Where this diffe
   recv and send find nothing and take nothing, and `handle_close` is not called for it.
 * A listener outlives an accept that fails for want of descriptors or memory, and pauses.
 * `send` takes nothing before the connection stands, where asyncore closes the channel.
+* A connection that the system gives up (ETIMEDOUT, EHOSTUNREACH, ENETUNREACH) is told by `handle_close`, as
+  one that was reset.
 * With `close_once`, `handle_close` is called once even if it leaves the channel open.
 """
 
@@ -32,7 +34,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..loop import DISCONNECTED, Loop, loop_for
+from ..loop import DISCONNECTED, GIVEN_UP, Loop, loop_for
 from ..timers import Timer
 from ..transport import IN, OUT, PRI, Address, Transport, current
 
@@ -40,6 +42,7 @@ from ..transport import IN, OUT, PRI, Address, Transport, current
 # has an EWOULDBLOCK of its own, which says what EINPROGRESS says elsewhere.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, *({errno.EWOULDBLOCK} - {errno.EAGAIN}))
 _NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
+_REFUSALS = GIVEN_UP | {errno.ECONNREFUSED, errno.ECONNRESET}
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _UNCONNECTED = (errno.EPIPE, errno.ENOTCONN)  # what send(2) says before connect(2), and of lost connections
 
@@ -82,6 +85,7 @@ class dispatcher:
     ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
     _handles_write: ClassVar[bool] = False
     _refused = False
+    _failure: OSError | None = None  # of connecting, if `send` was told it
     _is_over = False  # closed, or told by handle_close if that is called once
     _resumption: Timer | None = None  # of a listener that pauses
 
@@ -243,7 +247,7 @@ class dispatcher:
         as with AF_UNIX always (also with EAGAIN, if the backlog is full), and else to `handle_error`.
         """
         self.connected = self._refused = False
-        self.connecting = True
+        self.connecting, self._failure = True, None
         self.touch()
         try:
             reason = self.socket.connect_ex(address)
@@ -267,7 +271,10 @@ class dispatcher:
         except OSError as error:
             if error.errno == errno.EWOULDBLOCK:
                 return 0
-            if error.errno in DISCONNECTED:
+            if self.connecting and error.errno in _REFUSALS:
+                self._failure = error  # the socket says it once, and handle_connect_event must know
+                return 0
+            if error.errno in DISCONNECTED | GIVEN_UP:
                 if self.connected or error.errno not in _UNCONNECTED:
                     self.handle_close_event()
                 return 0
@@ -278,7 +285,7 @@ class dispatcher:
         try:
             data: bytes = self.socket.recv(buffer_size)
         except OSError as error:
-            if error.errno in DISCONNECTED:
+            if error.errno in DISCONNECTED or (error.errno in GIVEN_UP and not self.connecting):
                 self.handle_close_event()
                 return b""
             raise
@@ -338,8 +345,8 @@ class dispatcher:
         """Connecting is over; if it failed, `handle_connect_failed` is told, whose default raises OSError."""
         sock = self.socket
         reason = sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
-        if reason:
-            self._connect_failed(OSError(reason, os.strerror(reason)))
+        if reason or self._failure is not None:
+            self._connect_failed(self._failure or OSError(reason, os.strerror(reason)))
             return
         self.handle_connect()
         if self._fileno is not None and self.socket is sock:  # else the handler has closed the channel
