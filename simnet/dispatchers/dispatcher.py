@@ -275,7 +275,8 @@ class dispatcher:
                 self._failure = error  # the socket says it once, and handle_connect_event must know
                 return 0
             if error.errno in DISCONNECTED | GIVEN_UP:
-                if self.connected or error.errno not in _UNCONNECTED:
+                # Nothing cannot be sent after shutdown(SHUT_WR) either, and is no end of what is read.
+                if error.errno not in _UNCONNECTED or (self.connected and data):
                     self.handle_close_event()
                 return 0
             raise
