@@ -226,7 +226,9 @@ class dispatcher:
 
     def _pause(self, error: OSError) -> None:
         if self._resumption is None:
-            self.log_info(f"{self._name()} rests for {self.accept_pause}: {error}", "error")
+            # On a virtual host the trace tells it, and a search would print it a thousand times.
+            kind = "warning" if self._transport.ends_on_error else "error"
+            self.log_info(f"{self._name()} rests for {self.accept_pause}: {error}", kind)
             self._turn_deaf(_INPUT)
             self._resumption = self.call_later(self.accept_pause, self._resume)
 

@@ -3,11 +3,13 @@
 One body for both, on virtual and on real sockets.  docs/explanation/asyncore.md names these tests.
 """
 
+import errno
 import fcntl
 import socket
 
 import pytest
 
+from simnet.stage import RealStage
 from tests.unit.old_and_new import (
     NEW,
     OLD,
@@ -32,7 +34,7 @@ def kind_of(names, *bases, **attributes):
 # --- connections ---------------------------------------------------------------------------------
 
 
-def test_no_descriptor_for_a_connection_closes_the_listener(stage):
+def test_no_descriptor_for_a_connection_closes_the_listener(stage, capsys):
     def listener_after(names, **attributes):
         listener = listen(stage, names, kind_of(names), **attributes)
         client = call(stage, listener)
@@ -46,6 +48,10 @@ def test_no_descriptor_for_a_connection_closes_the_listener(stage):
     listener, client = listener_after(NEW, accept_pause="5ms")
     assert listener.told == []
     stage.run(lambda: listener.channels and client.connected)
+    # A virtual run has it in its trace.
+    assert (f"rests for 5ms: [Errno {errno.EMFILE}]" in capsys.readouterr().out) is isinstance(
+        stage, RealStage
+    )
 
 
 def test_a_refused_connect_is_an_error_without_a_name(stage):
@@ -319,7 +325,7 @@ def test_what_waits_to_be_sent_is_lost_when_the_peer_has_said_all(stage):
 
 def test_a_descriptor_above_1023_stops_the_loop(stage):
     modules = stage.server.modules
-    if hasattr(stage, "network"):
+    if not isinstance(stage, RealStage):
         stage.server.descriptors_max = 2000
 
     def received(names):
