@@ -71,13 +71,13 @@ def test_happenings_are_steps_as_well() -> None:
 
 
 def test_the_rest_decides_only_after_the_beginning() -> None:
-    net = Network(choices=Beginning(Script.of([parse(FIRST)]), Seeded(1, GENTLE)))
-    conversation(net, outgoing=bytes(1000))
+    net = Network(choices=Beginning(Script.of([parse(FIRST)]), Seeded(3, GENTLE)))
+    conversation(net, outgoing=bytes(500_000))
     net.run(until=100)
     assert str(net.script().deviations[0]) == FIRST
     assert len(net.script().deviations) > 1
     again = net.again()
-    conversation(again, outgoing=bytes(1000))
+    conversation(again, outgoing=bytes(500_000))
     again.run(until=100)
     assert again.script() == net.script()
 
