@@ -71,7 +71,7 @@ def test_happenings_are_steps_as_well() -> None:
 
 
 def test_the_rest_decides_only_after_the_beginning() -> None:
-    net = Network(choices=Beginning(Script.of([parse(FIRST)]), Seeded(3, GENTLE)))
+    net = Network(choices=Beginning(Script.of([parse(FIRST)]), Seeded(6, GENTLE)))
     conversation(net, outgoing=bytes(500_000))
     net.run(until=100)
     assert str(net.script().deviations[0]) == FIRST
