@@ -1,4 +1,4 @@
-"""``simnet run`` and ``simnet replay``: scenario files, one after the other, or one to the letter.
+"""``simnet run``, ``replay`` and ``export``: scenario files one after the other, or one to the letter.
 
 Owns what is printed of them.
 """
@@ -80,6 +80,18 @@ def _run_test(scenario: Scenario) -> int:
     if problems:
         return _line("NOT", "red", "\n".join([f"{scenario.name}:", *(f"  {each}" for each in problems)]), 1)
     return _line("ok", "green", f"{scenario.name}: {scenario.expect.outcome}, as expected", 0)
+
+
+# --- export --------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("file", metavar="FILE")
+def export(file: str) -> None:
+    """Print the scenario in FILE as a pytest function that needs no file."""
+    from ..scenario import as_test, load
+
+    click.echo(as_test(load(file)), nl=False)
 
 
 # --- replay --------------------------------------------------------------------------------------
