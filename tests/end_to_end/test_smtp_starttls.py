@@ -8,7 +8,7 @@ import ssl
 from contextlib import closing, suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 pytest.importorskip("trustme", reason="the test extra is not installed: no certificates")
 
@@ -183,6 +183,7 @@ CODES = [220, 250, 220, 250, 250, 250, 354, 250]
 # No QUIT: a close_notify behind it reaches a socket that is closed, and the reset may overtake replies.
 
 
+@settings(deadline=None)  # OpenSSL takes its time on a computer that is busy
 @given(net=networks(GENTLE))
 def test_no_gentle_weather_is_noticed(net):
     answer, messages = feed(net, REQUEST)
@@ -198,6 +199,7 @@ def test_a_last_reply_that_the_kernel_has_no_room_for_is_sent_after_the_close():
     assert codes(answer) == [*CODES, 221]
 
 
+@settings(deadline=None)  # OpenSSL takes its time on a computer that is busy
 @given(net=networks())
 def test_in_any_weather_the_replies_and_messages_are_a_beginning_of_the_right_ones(net):
     answer, messages = feed(net, REQUEST)
