@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
     {"errors", "units"},
-    {"transport", "calls", "channels", "timers", "outcomes", "script", "choices", "trace"},
+    {"transport", "calls", "channels", "timers", "outcomes", "script", "choices", "trace", "fence"},
     {"loop", "passes", "machine", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing"},
@@ -37,6 +37,7 @@ WITHIN_A_FLOOR = {
     ("units", "errors"): "a quantity that cannot be read is a mistake of whoever wrote it",
     ("timers", "transport"): "timers go by a machine's clock",
     ("calls", "transport"): "a call ends the wait of a loop by its machine's wakeup",
+    ("fence", "transport"): "who is on a virtual machine has it as the current transport",
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
