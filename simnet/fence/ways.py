@@ -83,8 +83,8 @@ _PROCESSES = "processes", "a program on another host", False
 
 WAYS: tuple[Way, ...] = (
     *_heard(*_SOCKETS, {"socket.socket": "socket.__new__"}),
-    *_within("socket.socket", *_SOCKETS, "socket.socketpair socket.create_connection socket.create_server"),
-    *_within("socket.socket", *_SOCKETS, "socket.fromfd"),
+    *_within("socket.socket", *_SOCKETS, "socket.socketpair socket.create_server socket.fromfd"),
+    *_within("socket.getaddrinfo", *_SOCKETS, "socket.create_connection"),
     *_within("socket.socket", "sockets", "", False, "asyncio.run asyncio.new_event_loop asyncio.Runner"),
     *_heard(
         "sockets",
@@ -93,10 +93,16 @@ WAYS: tuple[Way, ...] = (
         {
             "socket.socket.bind": "socket.bind",
             "socket.socket.connect": "socket.connect",
-            "socket.socket.connect_ex": "socket.connect",
             "socket.socket.sendto": "socket.sendto",
             "socket.socket.sendmsg": "socket.sendmsg",
         },
+    ),
+    *_within(
+        "socket.socket.connect",
+        "sockets",
+        "a socket of host.modules.socket",
+        False,
+        "socket.socket.connect_ex",
     ),
     *_heard(
         *_NAMES,
@@ -144,12 +150,12 @@ WAYS: tuple[Way, ...] = (
         patches=("threading._start_new_thread", "_thread.start_new_thread", "_thread.start_new"),
     ),
     *_within("threading.Thread", *_THREADS, "_thread.start_new_thread _thread.start_new threading.Timer"),
-    *_within("threading.Thread", *_THREADS, "_thread.start_joinable_thread asyncio.to_thread"),
-    *_within("threading.Thread", *_THREADS, "concurrent.futures.ThreadPoolExecutor"),
+    *_within("threading.Thread", *_THREADS, "_thread.start_joinable_thread"),
     # Every wait of `threading` and `queue` comes to this: a lock that another thread is to release.
     Way("threading.Condition.wait", *_THREADS[:2], patches=("threading._allocate_lock",)),
     *_within("threading.Condition.wait", *_THREADS, "threading.Condition.wait_for threading.Event.wait"),
     *_within("threading.Condition.wait", *_THREADS, "threading.Barrier.wait threading.Semaphore.acquire"),
+    *_within("threading.Condition.wait", *_THREADS, "concurrent.futures.ThreadPoolExecutor"),
     *_within("threading.Condition.wait", *_THREADS, "queue.Queue.get queue.Queue.put queue.Queue.join"),
     *_heard(
         *_PROCESSES,
@@ -166,16 +172,15 @@ WAYS: tuple[Way, ...] = (
         },
     ),
     *_within("subprocess.Popen", *_PROCESSES, "subprocess.run subprocess.call subprocess.check_call"),
-    *_within("subprocess.Popen", *_PROCESSES, "subprocess.check_output subprocess.getoutput os.popen"),
-    *_within("subprocess.Popen", *_PROCESSES, "subprocess.getstatusoutput"),
     *_within("os.fork", *_PROCESSES, "os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve"),
-    *_within("os.fork", *_PROCESSES, "os.spawnvp os.spawnvpe pty.fork"),
+    *_within("os.fork", *_PROCESSES, "os.spawnvp os.spawnvpe"),
+    *_within("os.forkpty", *_PROCESSES, "pty.fork"),
     *_within("os.posix_spawn", *_PROCESSES, "os.posix_spawnp"),
     *_within(
         "os.execv", *_PROCESSES, "os.execl os.execle os.execlp os.execlpe os.execve os.execvp os.execvpe"
     ),
-    # All start methods of multiprocessing but fork, whose event is os.fork.
-    Way("multiprocessing.Process", *_PROCESSES[:2], patches=("_posixsubprocess.fork_exec",)),
+    *_within("os.pipe", *_PROCESSES, "multiprocessing.Process subprocess.check_output subprocess.getoutput"),
+    *_within("os.pipe", *_PROCESSES, "subprocess.getstatusoutput os.popen"),
 )
 
 BY_NAME = {way.name: way for way in WAYS}
