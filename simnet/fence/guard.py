@@ -6,7 +6,7 @@ Owns levels and reports.  How it comes to see anything is `watch`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Protocol
 
@@ -24,6 +24,12 @@ class EscapeWarning(UserWarning):
     """A program went past its virtual host, and the fence only warns."""
 
 
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise UsageError(f"what a fence allows is a list of names, not {given!r}")
+    return tuple(given)
+
+
 @attrs.frozen
 class Fence:
     """What is made of a program that goes past its virtual host.
@@ -39,7 +45,7 @@ class Fence:
     """
 
     level: str = "error"
-    allow: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    allow: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
     def __attrs_post_init__(self) -> None:
         if self.level not in LEVELS:

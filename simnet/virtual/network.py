@@ -61,6 +61,7 @@ class Network(Engine):
 
     Attributes:
         names: what hosts learn when they look names up; tests edit it.
+        fence: what is made of a program that goes past its host.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class Network(Engine):
             raise UsageError("give one of script, seed and choices, not several")
         if script is not None and not isinstance(script, Script):
             raise UsageError(f"a script is a Script, not {script!r}; Script.of([parse(sentence)]) makes one")
-        self._fence = Fence.of(fence)
-        super().__init__(trace, self._fence)
+        self.fence = Fence.of(fence)
+        super().__init__(trace, self.fence)
         self._given = (script, seed, only)
         self.names = Zone()
         self._by_address: dict[str, Host] = {}
@@ -109,8 +110,8 @@ class Network(Engine):
             words.append("only=GENTLE" if only is GENTLE else f"only={sorted(only)}")
         if self.latency_ns != LATENCY_NS:
             words.append(f"latency={duration(self.latency_ns)!r}")
-        if self._fence != default():
-            words.append(f"fence={self._fence!r}")
+        if self.fence != default():
+            words.append(f"fence={self.fence!r}")
         return f"Network({', '.join(words)})"
 
     def again(self) -> Network:
@@ -124,7 +125,7 @@ class Network(Engine):
             only=only,
             latency=self.latency_ns / SECOND_NS,
             trace=self.log is not None,
-            fence=self._fence,
+            fence=self.fence,
         )
 
     # --- making it -------------------------------------------------------------------------------

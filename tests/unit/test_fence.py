@@ -235,6 +235,11 @@ def test_a_fence_of_another_level_is_a_mistake():
         Network(fence="high")
 
 
+def test_a_single_name_in_place_of_a_list_is_a_mistake():
+    with pytest.raises(UsageError, match="a list of names, not 'clocks'"):
+        Fence(allow="clocks")
+
+
 def test_a_network_made_again_has_the_same_fence():
     net = Network(fence=Fence("warn", allow=["clocks"]))
     assert repr(net.again()) == "Network(fence=Fence(level='warn', allow=('clocks',)))"
