@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -77,9 +78,10 @@ def scenario_words(error: ScenarioError) -> str:
 @click.option("--allow", multiple=True, metavar="NAME", help="A function, family or module to let through.")
 def main(level: str, allow: tuple[str, ...]) -> None:
     """Deterministic simulation and testing of network code."""
-    from ..fence import Fence, set_default
+    from .. import fence
 
-    set_default(Fence(level, allow))
+    click.get_current_context().call_on_close(partial(fence.set_default, fence.default()))
+    fence.set_default(fence.Fence(level, allow))
     # As `python -m` does it: programs are found from where the command is given.
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
