@@ -10,5 +10,6 @@ what a program is to use instead: that is its host's.
 """
 
 from .guard import Escape, EscapeWarning, Fence, default, set_default
+from .place import Place
 
-__all__ = ["Escape", "EscapeWarning", "Fence", "default", "set_default"]
+__all__ = ["Escape", "EscapeWarning", "Fence", "Place", "default", "set_default"]
