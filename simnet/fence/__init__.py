@@ -11,5 +11,6 @@ what a program is to use instead: that is its host's.
 
 from .guard import Escape, EscapeWarning, Fence, default, set_default
 from .place import Place
+from .watch import take_down
 
-__all__ = ["Escape", "EscapeWarning", "Fence", "Place", "default", "set_default"]
+__all__ = ["Escape", "EscapeWarning", "Fence", "Place", "default", "set_default", "take_down"]

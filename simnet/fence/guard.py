@@ -6,9 +6,8 @@ Owns levels and reports.  How it comes to see anything is `watch`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import FrameType
-from typing import Protocol
 
 import attrs
 
@@ -95,25 +94,17 @@ class Escape:
         return f"{what}: {where}{f'; instead: {self.way.instead}' if self.way.instead else ''}"
 
 
-class Clocked(Protocol):
-    """What a guard asks of its network."""
-
-    @property
-    def now_ns(self) -> int: ...
-
-
 class Guard:
     """Looks at what is gone by, for one network."""
 
-    def __init__(self, fence: Fence, network: Clocked, on_gone: Callable[[], None]) -> None:
-        self.fence, self._network, self._on_gone = fence, network, on_gone
+    __slots__ = ("_escapes", "fence", "raised")
+
+    def __init__(self, fence: Fence) -> None:
+        self.fence = fence
         self._escapes: dict[Place, Escape] = {}
         self.raised: Escaped | None = None  # since time passes
 
-    def __del__(self) -> None:
-        self._on_gone()
-
-    def see(self, way: Way, host: str, frame: FrameType | None) -> None:
+    def see(self, way: Way, host: str, now_ns: int, frame: FrameType | None) -> None:
         """Somebody goes `way`: raise or warn, unless they may."""
         allow = self.fence.allow
         if allow and matches(allow, (way.name, way.family)):
@@ -121,7 +112,7 @@ class Guard:
         place = place_of(way, allow, frame)
         if place is None:
             return
-        escape = Escape(way, place, host, self._network.now_ns)
+        escape = Escape(way, place, host, now_ns)
         is_new = self._escapes.setdefault(place, escape) is escape
         if self.fence.level == "error":
             self.raised = Escaped(str(escape))

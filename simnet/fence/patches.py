@@ -72,22 +72,11 @@ class Checks:
 
     def __init__(self, went: Callable[[Way], None]) -> None:
         self.are_up = False
-        self._holders = 0
         self._went = went
         self._owned: dict[str, _Name] = {}
         self._taken: list[_Name] = []
         self._known: dict[Any, _Name] = {}  # by a function, and by its check, the name of its owner
         self._modules: dict[str, Any] = {}  # those that were looked through
-
-    def hold(self) -> None:
-        """One more network may need them."""
-        self._holders += 1
-
-    def let_go(self) -> None:
-        """One network fewer does; with the last one they are taken down."""
-        self._holders -= 1
-        if not self._holders:
-            self.take_down()
 
     def put_up(self) -> None:
         """Let the names lead through checks; again, for modules that have come since."""

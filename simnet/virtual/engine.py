@@ -81,7 +81,7 @@ class Engine(ABC):
 
     def __init__(self, trace: bool, fence: Fence) -> None:
         self.now_ns = 0
-        self.guard = watch.guard_for(fence, self)
+        self.guard = watch.guard_for(fence)
         self.hosts: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
@@ -193,7 +193,7 @@ class Engine(ABC):
         gc.disable()
         self._is_passing = True
         self._thread = thread = get_ident()
-        outer = watch.begin(thread, self.guard)
+        outer = watch.begin(thread, self)
         try:
             yield
         finally:

@@ -105,7 +105,6 @@ class Host(Transport):
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
             raise UsageError(f"a host name has letters, digits, '.', '_' and '-', not {name!r}")
         self.network = network
-        self.guard = network.guard
         self.name = self.label = name
         self.alias = f"#{number} host"
         self.addresses = addresses

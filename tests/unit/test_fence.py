@@ -2,13 +2,11 @@
 
 import asyncio
 import copy
-import gc
 import logging.handlers
 import pdb
 import pickle
 import random
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -62,15 +60,6 @@ def line_of(error):
             lines.append(step.tb_lineno)
         step = step.tb_next
     return lines[-1]
-
-
-@pytest.fixture(autouse=True)
-def checks_taken_down():
-    """Checks stay up while a network is left; the tests here ask who puts them up."""
-    gc.collect()
-    watch.take_down()
-    yield
-    watch.take_down()
 
 
 # --- what is seen, and where ---------------------------------------------------------------------
@@ -321,19 +310,14 @@ def test_what_a_module_does_when_it_is_imported_is_let_through(tmp_path, monkeyp
 # --- checks come and go --------------------------------------------------------------------------
 
 
-def test_names_mean_what_they_meant_when_the_last_network_is_gone():
-    program = """
-import gc, time
-from time import monotonic
-from simnet import Network
-before = time.time, monotonic
-net = Network()
-assert (time.time, monotonic) != before
-del net
-gc.collect()
-assert (time.time, monotonic) == before
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)
+def test_names_mean_what_they_meant_when_checks_are_taken_down():
+    before = time.time, time.sleep, from_import
+    net = Network()
+    assert [time.time, time.sleep, from_import] != list(before)
+    fence.take_down()
+    assert (time.time, time.sleep, from_import) == before
+    assert {type(each) for each in before} == {type(len)}
+    assert net.escapes == ()
 
 
 def test_what_a_test_puts_in_place_before_a_network_is_left_there(monkeypatch):
@@ -342,14 +326,14 @@ def test_what_a_test_puts_in_place_before_a_network_is_left_there(monkeypatch):
         net = Network()
         with net.host("server"):
             assert time.time() == 7.0
-        watch.take_down()
+        fence.take_down()
     assert time.time() == 7.0
 
 
 def test_what_a_test_puts_in_place_while_checks_are_up_stays_when_they_are_taken_down(monkeypatch):
     net = Network()
     monkeypatch.setattr(time, "time", lambda: 7.0)
-    watch.take_down()
+    fence.take_down()
     assert time.time() == 7.0
     assert net.escapes == ()
 
@@ -358,17 +342,17 @@ def test_what_a_test_put_in_place_can_be_undone_after_checks_were_taken_down(mon
     real = time.time
     net = Network()
     monkeypatch.setattr(time, "time", lambda: 7.0)
-    watch.take_down()
+    fence.take_down()
     monkeypatch.undo()  # puts the check back that it found
     net.run()
-    watch.take_down()
+    fence.take_down()
     assert time.time is real
 
 
 def test_checks_are_put_up_again_for_a_network_that_goes_on():
     net = Network()
     host = net.host("server")
-    watch.take_down()
+    fence.take_down()
     with host:
         Timed(lambda: time.time())
     with pytest.raises(Escaped):
@@ -381,7 +365,7 @@ def test_a_module_that_took_a_check_gets_the_function_back():
     try:
         exec("from time import monotonic, sleep", late.__dict__)
         assert late.sleep is time.sleep
-        watch.take_down()
+        fence.take_down()
         assert late.sleep is time.sleep
         assert isinstance(late.sleep, type(len))
     finally:
