@@ -40,7 +40,7 @@ class Fence:
             stands for any characters.
 
     Raises:
-        UsageError: another level, or a name in a module of the standard library that is not watched.
+        UsageError: another level, or a single name in the place of a list.
     """
 
     level: str = "error"

@@ -121,14 +121,13 @@ class Checks:
 
     def _look_through(self, dotted: str, globals_: dict[str, Any]) -> None:
         """Find the names that a module took from their owners."""
-        is_of_program_ = is_of_program(dotted)
-        for name, value in list(globals_.items()):
-            if type(value) not in _KINDS or value not in self._known or f"{dotted}.{name}" in BY_PATCH:
+        found = [(name, value) for name, value in list(globals_.items()) if type(value) in _KINDS]
+        for name, value in found:
+            owned = self._known.get(value)
+            if owned is None or f"{dotted}.{name}" in BY_PATCH:
                 continue
-            owned = self._known[value]
-            if is_of_program_:
+            if is_of_program(dotted):
                 self._taken.append(_Name(globals_, name, owned.original, owned.check))
-            elif value is owned.check:
-                globals_[name] = (
-                    owned.original
-                )  # taken while checks were up, by the standard library or a tool
+            else:
+                # A tool, or the standard library, that was imported while checks were up has taken a check.
+                globals_[name] = owned.original

@@ -29,7 +29,7 @@ class Watched(Protocol):
     now_ns: int
 
 
-passing: dict[int, Watched | None] = {}
+passing: dict[int, Watched] = {}
 """By thread, the network that lets time pass in it."""
 
 
@@ -56,7 +56,10 @@ def begin(thread: int, network: Watched) -> Watched | None:
 
 def end(thread: int, outer: Watched | None) -> None:
     """It does not any more; that of an outer network may."""
-    passing[thread] = outer
+    if outer is None:
+        del passing[thread]
+    else:
+        passing[thread] = outer
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
@@ -66,11 +69,13 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _went(way: Way) -> None:
     """Somebody goes `way`: is it a program on a virtual host?"""
-    machine: Any = chosen()
-    network = passing.get(get_ident()) if machine is None else getattr(machine, "network", None)
-    if network is not None and network.guard is not None:
-        host = machine.name if machine is not None else ""
-        network.guard.see(way, host, network.now_ns, sys._getframe(2))
+    machine = chosen()
+    if machine is None and not passing:
+        return
+    network: Any = passing.get(get_ident()) if machine is None else getattr(machine, "network", None)
+    guard: Guard | None = getattr(network, "guard", None)
+    if guard is not None:
+        guard.see(way, getattr(machine, "name", ""), network.now_ns, sys._getframe(2))
 
 
 def take_down() -> None:
