@@ -25,6 +25,7 @@ from .fence import EscapeWarning, Fence
 from .installing import install_asyncore
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
+from .rules import Rule
 from .script import Deviation, Happening, Script, parse
 from .timers import Timer
 from .transport import Transport, current, set_default
@@ -48,6 +49,7 @@ __all__ = [
     "ProgramError",
     "RealTransport",
     "ScenarioError",
+    "Rule",
     "Script",
     "SimnetError",
     "Timer",

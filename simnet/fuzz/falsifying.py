@@ -17,10 +17,11 @@ from typing import Any
 import attrs
 
 from ..fence import Fence
+from ..rules import Rule
 from ..script import Deviation, Happening, Script
 
 _HEAD = re.compile(r"(?:Falsifying|Failing)(?: explicit)? (?:example|test case): (?=\w+\()")
-_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening, "Fence": Fence}
+_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening, "Rule": Rule, "Fence": Fence}
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ from examples.recorded_mail import (
     MailConversation,
     Message,
 )
-from examples.smtp_server import COMMAND_BYTES_MAX, REPLIES_WAITING_MAX, TEXT_LINE_BYTES_MAX, Session, State
+from examples.smtp_session import COMMAND_BYTES_MAX, REPLIES_WAITING_MAX, TEXT_LINE_BYTES_MAX, Session, State
 from simnet import Network, Script, parse
 
 ADA, BOB, EVE = "ada@client.example", "bob@mail.example", "eve@mail.example"
