@@ -132,10 +132,17 @@ def replay(file: str, verify: bool, quiet: bool) -> int:
 def _verify(file: str, digest: str) -> None:
     """Raise Diverged unless a new process under another hash seed comes to the same digest."""
     other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    command = [sys.executable, "-m", "simnet.cli", "replay", "--quiet", file]
+    command = [sys.executable, "-m", "simnet.cli", *_fence(), "replay", "--quiet", file]
     environment = {**os.environ, "PYTHONHASHSEED": other}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.stdout.strip() != digest:
         came = done.stdout.strip() or done.stderr.strip()
         raise Diverged(f"{file}: a new process under PYTHONHASHSEED={other} came to {came}")
     click.echo(f"digest {digest}, also in a new process under PYTHONHASHSEED={other}")
+
+
+def _fence() -> list[str]:
+    """The options of a command that has the same fence."""
+    from ..fence import default
+
+    return ["--fence", default().level, *(f"--allow={name}" for name in default().allow)]
