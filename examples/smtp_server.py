@@ -8,6 +8,7 @@ What it guards against:
 * lines, messages and lists of recipients without end: each has a limit, and no more than that is kept;
 * a client that asks and does not read: above `REPLIES_WAITING_MAX` it is not read either;
 * a client that is silent: asyncore has no timers, so whoever runs the loop calls `Server.close_idle`;
+* a computer without a descriptor left: old smtpd closed its listener; this one waits until there is room;
 * a client that closes its sending side behind its last command: it is still answered;
 * commands that somebody else has put behind a STARTTLS, in plain (CVE-2011-0411): they are not obeyed, and
   nothing that was said before TLS counts after it;
@@ -47,6 +48,7 @@ class Server(asyncore.dispatcher):
     ) -> None:
         super().__init__()
         self.context = context
+        self._sessions_when_full: int | None = None
         self.name = name or asyncore.socket.gethostname()
         self.create_socket()
         self.set_reuse_addr()
@@ -87,21 +89,25 @@ class Server(asyncore.dispatcher):
         return [each for each in self._map.values() if isinstance(each, Session) and each.server is self]
 
     def readable(self) -> bool:
-        return len(self.sessions) < self.sessions_max
+        sessions = len(self.sessions)
+        return sessions < self.sessions_max and sessions != self._sessions_when_full
 
     def handle_accept(self) -> None:
         try:
             super().handle_accept()
         except OSError as error:
-            # The connection stays in the queue, and the next pass tries again.
             if error.errno not in OUT_OF_RESOURCES:
                 raise
+            # The connection stays in the queue, and to try again at once, and again, is to spin.  It is
+            # tried when a session has ended, or `close_idle` is called.
+            self._sessions_when_full = len(self.sessions) or None
 
     def handle_accepted(self, sock: Any, addr: Address) -> None:
         Session(self, sock, addr)
 
     def close_idle(self) -> None:
         """Say 421 to whoever was silent for `idle_seconds_max` (RFC 5321, section 4.5.3.2), and close."""
+        self._sessions_when_full = None
         for session in self.sessions:
             if session.idle_seconds >= self.idle_seconds_max:
                 session.time_out()

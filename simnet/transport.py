@@ -262,6 +262,9 @@ def set_default(transport: Transport) -> None:
     _default[:] = [transport]
 
 
+chosen = _current.get
+"""The transport of the innermost ``with``; None if there is none."""
+
 # A virtual machine enters itself around every pass of its loops; the bound methods save it the
 # look-ups of `with`.
 enter_context = _current.set

@@ -5,10 +5,10 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 pytest.importorskip("trustme", reason="the test extra is not installed: no certificates")
 
@@ -114,6 +114,10 @@ class SecureFeeder(tls_channel, weather.Feeder):
         if self.tls is None and self.answer.endswith(b"220 begin with TLS\r\n"):
             self.start_tls(CONTEXTS[1], server_hostname=HOSTNAME)
 
+    def _end_if_sent(self) -> None:
+        with suppress(OSError):  # the end has to be said, and there may be nobody to say it to
+            super()._end_if_sent()
+
     def handle_handshake(self) -> None:
         self._pieces = self.secret or [b""]
         self.feed()
@@ -173,11 +177,13 @@ def test_no_cut_of_either_direction_is_noticed(conversation):
 
 REQUEST = [
     *(b"EHLO x\r\n", STARTTLS),
-    *(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<bob@mail.example>\r\n", b"DATA\r\nhello\r\n.\r\nQUIT\r\n"),
+    *(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<bob@mail.example>\r\n", b"DATA\r\nhello\r\n.\r\n"),
 ]
-CODES = [220, 250, 220, 250, 250, 250, 354, 250, 221]
+CODES = [220, 250, 220, 250, 250, 250, 354, 250]
+# No QUIT: a close_notify behind it reaches a socket that is closed, and the reset may overtake replies.
 
 
+@settings(deadline=None)  # OpenSSL takes its time on a computer that is busy
 @given(net=networks(GENTLE))
 def test_no_gentle_weather_is_noticed(net):
     answer, messages = feed(net, REQUEST)
@@ -188,11 +194,12 @@ def test_no_gentle_weather_is_noticed(net):
 def test_a_last_reply_that_the_kernel_has_no_room_for_is_sent_after_the_close():
     """The session is closed by then: what is left in the map of asyncore's loop sends it."""
     net = Network(Script.of([parse("the 11th send of #1 server is told to try again")]))
-    answer, _ = feed(net, REQUEST)
+    answer, _ = feed(net, [*REQUEST, b"QUIT\r\n"])
     assert not net.unmet()
-    assert codes(answer) == CODES
+    assert codes(answer) == [*CODES, 221]
 
 
+@settings(deadline=None)  # OpenSSL takes its time on a computer that is busy
 @given(net=networks())
 def test_in_any_weather_the_replies_and_messages_are_a_beginning_of_the_right_ones(net):
     answer, messages = feed(net, REQUEST)

@@ -36,9 +36,11 @@ def handler_for(folder: Path, **settings: Any) -> type[Any]:
 
 def patient(timeout_s: int) -> dict[str, Any]:
     """Settings with which all of pyftpdlib's time-outs, which are 30 s and 300 s, are longer."""
-    classes = (handlers.DTPHandler, handlers.PassiveDTP, handlers.ActiveDTP)
-    waits = [type(cls.__name__, (cls,), {"timeout": timeout_s}) for cls in classes]
-    return dict(zip(("dtp_handler", "passive_dtp", "active_dtp"), waits, strict=True), timeout=timeout_s)
+    settings: dict[str, Any] = {"timeout": timeout_s}
+    for name in ("dtp_handler", "passive_dtp", "active_dtp"):
+        cls = getattr(handlers.FTPHandler, name)
+        settings[name] = type(cls.__name__, (cls,), {"timeout": timeout_s})
+    return settings
 
 
 @contextmanager
