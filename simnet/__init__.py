@@ -11,10 +11,21 @@ from .dispatchers import (
     dispatcher_with_send,
     file_dispatcher,
 )
-from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
+from .errors import (
+    Deadlock,
+    Diverged,
+    Escaped,
+    Livelock,
+    ProgramError,
+    ScenarioError,
+    SimnetError,
+    UsageError,
+)
+from .fence import EscapeWarning, Fence
 from .installing import install_asyncore
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
+from .rules import Rule
 from .script import Deviation, Happening, Script, parse
 from .timers import Timer
 from .transport import Transport, current, set_default
@@ -26,7 +37,10 @@ __all__ = [
     "Deadlock",
     "Deviation",
     "Diverged",
+    "EscapeWarning",
+    "Escaped",
     "ExitNow",
+    "Fence",
     "Happening",
     "Host",
     "Livelock",
@@ -35,6 +49,7 @@ __all__ = [
     "ProgramError",
     "RealTransport",
     "ScenarioError",
+    "Rule",
     "Script",
     "SimnetError",
     "Timer",

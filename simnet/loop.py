@@ -171,6 +171,7 @@ class Loop:
         # A listener is never writable; that channel.accepting is not set counts as "no listener".
         if channel.writable() and not getattr(channel, "accepting", False):
             events |= OUT | PRI
+        events &= ~getattr(channel, "deaf_to", 0)
         if events != self._events.get(fd, 0) and self._has(fd, channel):  # else it closed itself just now
             try:
                 self.poller.watch(fd, events)
@@ -221,12 +222,13 @@ class Loop:
             self._reconcile()
         if self._touched or self._asked:
             self._refresh()
-        timers = self._timers
+        timers, are_due = self._timers, False
         if timers.heap:
             deadline_ns = timers.next_deadline_ns()
             if deadline_ns is not None:
                 left = max(deadline_ns - self.transport.clock.monotonic_ns(), 0) / SECOND_NS
                 timeout = left if timeout is None else min(timeout, left)
+                are_due = not left
         if timeout != 0.0 and self._armed is not self.poller:
             timeout = self._arm(timeout)
         calls = self._calls
@@ -236,6 +238,8 @@ class Loop:
             ready = self.poller.poll(timeout)
         else:
             ready = self.poller.poll(0.0) or self._poll_after_a_look(timeout)
+        if are_due and ready and self.transport.timers_first(len(ready)):
+            timers.fire()
         find, told = self.map.get, self._events
         for fd, events in ready:
             channel = find(fd)
@@ -346,7 +350,7 @@ def _answer(channel: Any, error: Exception) -> None:
     if not isinstance(error, OSError):
         channel.handle_error()
     elif error.errno in DISCONNECTED:
-        channel.handle_close()
+        getattr(channel, "handle_close_event", channel.handle_close)()  # a dispatcher's tells it once
     elif error.errno != errno.EAGAIN:
         # Else readiness was spurious (select(2), BUGS): nothing to do, and poll will tell again.
         channel.handle_error()

@@ -1,12 +1,16 @@
 """Directives whose content is read from the code, so that a page cannot contradict it.
 
 ``{outcomes}``          what a network may decide, from `simnet.outcomes.OUTCOMES`
+``{happenings}``        what may befall a network, from `simnet.happenings.HAPPENINGS`
 ``{public-names}``      what `simnet` exports
 ``{pytest-options}``    options and ini settings, as the plugin registers them
 ``{pytest-marker}``     the marker
 ``{simplified}``        every paragraph of a module that begins with "Simplified"
 ``{not-simulated}``     everything that a virtual host says it does not simulate
 ``{profiles}``          the profiles of random programs, from `simnet.oracle.profiles`
+``{ways}``              what the fence sees, from `simnet.fence.ways`
+``{callers}``           who may go past the fence, from `simnet.fence.allowed`
+``{let-through}``       what it does not watch, and why, from there too
 ``{put-aside}``         what is put aside before kernels are compared, from `simnet.oracle.normal`
 """
 
@@ -15,7 +19,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -27,12 +31,18 @@ from sphinx.util.docutils import SphinxDirective
 import simnet
 import simnet.virtual
 from simnet import Deviation, pytest_plugin
+from simnet.fence.allowed import CALLERS, LET_THROUGH, TOOLS, WATCHED_MODULES
+from simnet.fence.ways import FAMILIES, WAYS, Way
+from simnet.happenings import HAPPENINGS
 from simnet.oracle.normal import RULES
 from simnet.oracle.profiles import PROFILES
-from simnet.outcomes import GENTLE, OUTCOMES, Outcome
+from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, Outcome
 
 SIMPLIFIED = "Simplified"
 _SIZE = 4  # of an operation, to show the amounts that an outcome has
+
+
+_WEATHER = {"GENTLE": GENTLE, "EVERY": EVERY, "HARSH": HARSH, "CORRUPTION": CORRUPTION}
 
 
 class FromCode(SphinxDirective):
@@ -55,13 +65,14 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[st
 class Outcomes(FromCode):
     def markdown(self) -> Iterator[str]:
         rows = (self.row(op, outcome) for op, outcomes in OUTCOMES.items() for outcome in outcomes)
-        yield from table(("operation", "outcome", "in a sentence", "amounts", "in `GENTLE`"), rows)
+        yield from table(("operation", "outcome", "in a sentence", "amounts", "weather"), rows)
 
     def row(self, op: str, outcome: Outcome) -> tuple[str, ...]:
         amounts = outcome.amounts(_SIZE)
         sentence = Deviation("PLACE", op, 2, outcome.name, amounts[0])
-        gentle = "yes" if (op, outcome.name) in GENTLE else "no"
-        return f"`{op}`", f"`{outcome.name}`", str(sentence), self.amounts(op, outcome), gentle
+        kind = (op, outcome.name)
+        weather = next((name for name, kinds in _WEATHER.items() if kind in kinds), "")
+        return f"`{op}`", f"`{outcome.name}`", str(sentence), self.amounts(op, outcome), f"`{weather}`"
 
     def amounts(self, op: str, outcome: Outcome) -> str:
         amounts = list(outcome.amounts(_SIZE))
@@ -70,9 +81,17 @@ class Outcomes(FromCode):
         if amounts != list(outcome.amounts(2 * _SIZE)):
             return f"{amounts[0]} … {amounts[-1]} of {_SIZE}"
         return ", ".join(
-            Deviation("PLACE", op, 2, outcome.name, n).effect.rpartition(outcome.words.partition("{")[0])[2]
+            Deviation("PLACE", op, 2, outcome.name, n).effect.rpartition(
+                outcome.words.text.partition("{")[0]
+            )[2]
             for n in amounts
         )
+
+
+class HappeningsTable(FromCode):
+    def markdown(self) -> Iterator[str]:
+        rows = ((f"`{kind.words.example}`", kind.doc) for kind in HAPPENINGS.values())
+        yield from table(("in a sentence, after `at 1s`", "what it does"), rows)
 
 
 class PublicNames(FromCode):
@@ -175,8 +194,48 @@ class PutAside(FromCode):
             yield f"{what[0].upper()}{what[1:]}\n: {why[0].upper()}{why[1:]}.\n"
 
 
+class Ways(FromCode):
+    def markdown(self) -> Iterator[str]:
+        for family, what in FAMILIES.items():
+            rows = [way for way in WAYS if way.family == family]
+            yield f"`{family}`: what {what}."
+            yield ""
+            yield from table(("function", "seen by", "instead"), (self.row(way) for way in rows))
+            yield ""
+
+    def row(self, way: Way) -> tuple[str, ...]:
+        means = [f"`{way.within}`"] if way.within else [f"event `{event}`" for event in way.events]
+        means += ["check"] * bool(way.patches)
+        instead = f"`host.modules.{way.name}`" if way.on_host else ""
+        return f"`{way.name}`", " or ".join(means), "; ".join(filter(None, (instead, way.hint)))
+
+
+class Callers(FromCode):
+    def markdown(self) -> Iterator[str]:
+        rows = ((f"`{name}`", self.families(families)) for name, families in CALLERS.items())
+        yield from table(("module, and what it calls", "families"), rows)
+        yield ""
+        tools = ", ".join(f"`{name}`" for name in sorted(TOOLS))
+        yield f"Tools, and packages called `pytest_...`, which run programs and are no part of them: {tools}."
+
+    def families(self, families: Collection[str]) -> str:
+        return "all" if set(families) == set(FAMILIES) else ", ".join(families)
+
+
+class LetThrough(FromCode):
+    def markdown(self) -> Iterator[str]:
+        for module in WATCHED_MODULES:
+            reasons: dict[str, list[str]] = {}
+            for owner, names, why in LET_THROUGH:
+                if owner == module:
+                    reasons.setdefault(why, []).extend(names.split())
+            lines = (f"{', '.join(f'`{name}`' for name in names)} ({why})" for why, names in reasons.items())
+            yield f"`{module}`\n: {'; '.join(lines)}.\n"
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("outcomes", Outcomes)
+    app.add_directive("happenings", HappeningsTable)
     app.add_directive("public-names", PublicNames)
     app.add_directive("pytest-options", PytestOptions)
     app.add_directive("pytest-marker", PytestMarker)
@@ -184,4 +243,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("not-simulated", NotSimulated)
     app.add_directive("profiles", Profiles)
     app.add_directive("put-aside", PutAside)
+    app.add_directive("ways", Ways)
+    app.add_directive("callers", Callers)
+    app.add_directive("let-through", LetThrough)
     return {"version": simnet.__version__, "parallel_read_safe": True}
