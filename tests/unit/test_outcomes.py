@@ -51,6 +51,27 @@ def test_a_connect_that_is_never_answered_times_out() -> None:
     assert world.net.now == pytest.approx(131)
 
 
+def test_a_connection_is_reset_after_a_time_whatever_it_does() -> None:
+    world = scripted("the 1st life of client:1 -> server:80 ends by a reset after 2s")
+    opener, accepted = world.pair()
+    began = world.net.now
+    world.until(accepted, HUP)
+    assert world.net.now == pytest.approx(began + 2, abs=0.05)
+    assert end_of(world, opener) == errno.ECONNRESET
+    assert world.net.unmet() == ()
+
+
+def test_a_connection_that_has_ended_is_not_reset() -> None:
+    world = World()
+    world.net.on("client", "life").reset_after("1.5s")
+    opener, accepted = world.pair()
+    assert str(world.net.script().deviations[0]).endswith("ends by a reset after 2s")
+    for sock in (opener, accepted):
+        sock.close()
+    world.pass_time(100)
+    assert "RST" not in str([event[4] for event in world.net.trace.events])
+
+
 # --- accept --------------------------------------------------------------------------------------
 
 
