@@ -116,6 +116,9 @@ class Guard:
         is_new = self._escapes.setdefault(place, escape) is escape
         if self.fence.level == "error":
             self.raised = Escaped(str(escape))
+            self.raised.add_note(
+                f"Fence(allow=[{place.called!r}]) lets it through; so does simnet_fence_allow."
+            )
             raise self.raised
         if is_new:
             warnings.warn_explicit(str(escape), EscapeWarning, place.path, place.line)
