@@ -106,6 +106,7 @@ class Guard:
 
     def see(self, way: Way, host: str, now_ns: int, frame: FrameType | None) -> None:
         """Somebody goes `way`: raise or warn, unless they may."""
+        __tracebackhide__ = True
         allow = self.fence.allow
         if allow and matches(allow, (way.name, way.family)):
             return
@@ -117,7 +118,7 @@ class Guard:
         if self.fence.level == "error":
             self.raised = Escaped(str(escape))
             self.raised.add_note(
-                f"Fence(allow=[{place.called!r}]) lets it through; so does simnet_fence_allow."
+                f"Fence(allow=[{place.called!r}]) lets it through; so do simnet_fence_allow and --allow."
             )
             raise self.raised
         if is_new:

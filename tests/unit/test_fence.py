@@ -74,7 +74,7 @@ def test_an_escape_in_a_handler_ends_the_run_with_its_line_host_and_time():
         "instead: host.modules.time.time, host.clock"
     )
     assert caught.value.__notes__ == [
-        "Fence(allow=['time.time']) lets it through; so does simnet_fence_allow."
+        "Fence(allow=['time.time']) lets it through; so do simnet_fence_allow and --allow."
     ]
 
 
