@@ -4,11 +4,11 @@ A customer whose connection is lost leaves a number behind that the kernel gives
 the number comes the picture that somebody else has ordered.
 """
 
-from simnet import dispatcher
+from simnet import dispatcher_with_send
 from tests.zoo.common import Client, Listener
 
 
-class Desk(dispatcher):
+class Desk(dispatcher_with_send):
     def __init__(self, sock, desks):
         super().__init__(sock)
         self.desks = desks
@@ -22,12 +22,12 @@ class Desk(dispatcher):
     def handle_read(self):
         *lines, self.buffer = (self.buffer + self.recv(4096)).split(b"\n")
         for line in lines:
-            self.call_later("50ms", self.deliver, self.desks, self.key, b"picture of " + line)
+            self.call_later("50ms", self.deliver, self.desks, self.key, line + b", done\n")
 
     @staticmethod
-    def deliver(desks, key, picture):
+    def deliver(desks, key, work):
         if key in desks:
-            desks[key].send(picture + b"\n")
+            desks[key].send(work)
 
     def handle_close(self):
         self.desks.pop(self.key, None)
@@ -43,9 +43,12 @@ class NumberedDesk(Desk):
 
 
 class Customer(Client):
+    """Orders a sketch, and the picture 10 ms later."""
+
     def __init__(self, wish):
         self.wish = wish
-        super().__init__(wish + b"\n")
+        super().__init__(b"sketch of " + wish + b"\n")
+        self.call_later("10ms", self.say, b"picture of " + wish + b"\n")
 
 
 def run(net, desk):
@@ -62,7 +65,8 @@ def run(net, desk):
         net.at(f"{20 * number}ms").call(come, wish)
     net.run()
     for each in customers:
-        assert (b"picture of " + each.wish + b"\n").startswith(each.received), (each.wish, each.received)
+        ordered = b"sketch of %s, done\npicture of %s, done\n" % (each.wish, each.wish)
+        assert ordered.startswith(each.received), f"who ordered {each.wish} was sent {each.received}"
 
 
 def bad(net):
