@@ -15,6 +15,7 @@ from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, S
 from .installing import install_asyncore
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
+from .rules import Rule
 from .script import Deviation, Happening, Script, parse
 from .timers import Timer
 from .transport import Transport, current, set_default
@@ -35,6 +36,7 @@ __all__ = [
     "ProgramError",
     "RealTransport",
     "ScenarioError",
+    "Rule",
     "Script",
     "SimnetError",
     "Timer",

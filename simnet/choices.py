@@ -21,8 +21,11 @@ from collections.abc import Callable, Collection
 import attrs
 
 from .errors import UsageError
-from .outcomes import EVERY, OUTCOMES, option, option_index
+from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Script
+
+_ORDERED = frozenset(op for op, _ in ORDER)
+_OF_THEIR_OWN = _ORDERED | {"jitter"}  # operations that deviate or not in every pick, not now and then
 
 
 @attrs.define
@@ -124,12 +127,12 @@ class Seeded(Choices):
         character = random.Random(2 * seed)
         self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
-        self._orderly = character.getrandbits(1) or ("turn", "first") not in only
+        self._shuffled = set() if character.getrandbits(1) else {op for op, _ in ORDER & set(only)}
         self._steady = ("jitter", "late") not in only
         self._known = {
             op: [o for o in outcomes if character.getrandbits(1) and (op, o.name) in only]
             for op, outcomes in OUTCOMES.items()
-            if op not in ("turn", "jitter")
+            if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
         self._countdown = {op: self._spacing(op) for op in self._known}
@@ -142,8 +145,8 @@ class Seeded(Choices):
 
     def pick(self, label: Point, count: int) -> int:
         op = label.op
-        if op == "turn":
-            return 0 if self._orderly else self._order.randrange(count)
+        if op in _ORDERED:
+            return self._order.randrange(count) if op in self._shuffled else 0
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
         self._countdown[op] = left = self._countdown[op] - 1

@@ -221,12 +221,13 @@ class Loop:
             self._reconcile()
         if self._touched or self._asked:
             self._refresh()
-        timers = self._timers
+        timers, are_due = self._timers, False
         if timers.heap:
             deadline_ns = timers.next_deadline_ns()
             if deadline_ns is not None:
                 left = max(deadline_ns - self.transport.clock.monotonic_ns(), 0) / SECOND_NS
                 timeout = left if timeout is None else min(timeout, left)
+                are_due = not left
         if timeout != 0.0 and self._armed is not self.poller:
             timeout = self._arm(timeout)
         calls = self._calls
@@ -236,6 +237,8 @@ class Loop:
             ready = self.poller.poll(timeout)
         else:
             ready = self.poller.poll(0.0) or self._poll_after_a_look(timeout)
+        if are_due and ready and self.transport.timers_first(len(ready)):
+            timers.fire()
         find, told = self.map.get, self._events
         for fd, events in ready:
             channel = find(fd)

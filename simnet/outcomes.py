@@ -16,6 +16,7 @@ import attrs
 
 from .errors import UsageError
 from .units import duration_ns
+from .words import Words
 
 
 @attrs.frozen
@@ -27,7 +28,7 @@ class Outcome:
     """
 
     name: str
-    words: str
+    words: Words = attrs.field(converter=Words)
     amounts: Callable[[int], Sequence[int]]
 
 
@@ -47,82 +48,134 @@ def _delays(size: int) -> Sequence[int]:
     return _DELAYS_NS
 
 
-def _accept_errors(size: int) -> Sequence[int]:
-    return _ACCEPT_ERRORS
+def _one_of(*amounts: int) -> Callable[[int], Sequence[int]]:
+    return lambda size: amounts
 
 
-def _few(size: int) -> Sequence[int]:
-    return (1, 2, 3)
+def _if_several(size: int) -> Sequence[int]:
+    return (0,) if size > 1 else ()
+
+
+def _bits(size: int) -> Sequence[int]:
+    return range(8 * size)
 
 
 _DELAYS_NS = tuple(duration_ns(text) for text in ("1ms", "5ms", "20ms", "100ms", "500ms", "2s", "10s", "60s"))
-_ACCEPT_ERRORS = (errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
 
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "connect": (
-        Outcome("loses", "loses {count} SYN", _few),
+        Outcome("loses", "loses {count} SYN", _one_of(1, 2, 3)),
         Outcome("refused", "is refused", _once),
+        Outcome("unreachable", "finds no route to the host", _once),
+        Outcome("hangs", "is never answered", _once),
     ),
     "accept": (
         Outcome("again", "is told to try again", _once),
-        Outcome("fails", "fails with {errno}", _accept_errors),
+        Outcome(
+            "fails",
+            "fails with {errno}",
+            _one_of(errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS),
+        ),
+        Outcome("reset", "returns a connection that was reset", _once),
     ),
     "send": (
         Outcome("takes", "takes {bytes}", _part_of),
         Outcome("again", "is told to try again", _once),
+        Outcome("fails", "fails with {errno}", _one_of(errno.ENOBUFS, errno.ENOMEM)),
         Outcome("reset", "is reset", _once),
     ),
     "recv": (
         Outcome("again", "is told to try again", _once),
+        Outcome("fails", "fails with {errno}", _one_of(errno.ETIMEDOUT, errno.EHOSTUNREACH)),
         Outcome("reset", "is reset", _once),
     ),
     "segment": (
         Outcome("late", "comes {duration} late", _delays),
         Outcome("cut", "is cut after {bytes}", _part_of),
+        Outcome("crumbles", "comes in crumbs", _if_several),
         Outcome("lost", "is lost", _once),
         Outcome("reset", "is reset", _once),
+        Outcome("last", "is the last that arrives", _once),
+        Outcome("flipped", "has bit {count} flipped", _bits),
     ),
     "jitter": (Outcome("late", "adds {duration}", _up_to),),
+    "datagram": (
+        Outcome("late", "comes {duration} late", _delays),
+        Outcome("twice", "comes twice", _once),
+        Outcome("lost", "is lost", _once),
+        Outcome("refused", "is refused", _once),
+        Outcome("flipped", "has bit {count} flipped", _bits),
+    ),
+    "lookup": (
+        Outcome("again", "is told to try again", _once),
+        Outcome("fails", "finds no such name", _once),
+    ),
     "turn": (Outcome("first", "starts with ready number {count}", lambda size: range(2, size + 1)),),
+    "timer": (Outcome("first", "comes before what is ready", _once),),
 }
 """Every operation at which a network may deviate, with its outcomes from mild to severe.
 
-=========  =====================  ====================================================================
-operation  belongs to             the size of a Point
-=========  =====================  ====================================================================
-connect    a connection's opener  0
-accept     a listener             0
-send       an end                 bytes that would be taken
-recv       an end                 bytes that would be returned
-segment    an end                 bytes in the segment it emits
-jitter     an end                 the link's jitter, ns
-turn       a host, the network    how many channels (or hosts) are ready at once
-=========  =====================  ====================================================================
+=========  ========================  =================================================================
+operation  belongs to                the size of a Point
+=========  ========================  =================================================================
+connect    a connection's opener     0
+accept     a listener                0
+send       an end                    bytes that would be taken
+recv       an end                    bytes that would be returned
+segment    an end                    bytes in the segment it emits
+jitter     an end, a socket of UDP   the link's jitter, ns
+datagram   a socket of UDP           bytes in the datagram it sends
+lookup     a host                    0
+turn       a host, the network       how many channels (or hosts) are ready at once
+timer      a host                    how many channels are ready in the pass in which timers are due
+=========  ========================  =================================================================
 """
 
+PLACES = dict.fromkeys(OUTCOMES, "end") | {
+    "accept": "listener",
+    "datagram": "socket",
+    "lookup": "host",
+    "turn": "host",
+    "timer": "host",
+}
+"""What kind of place each operation belongs to; a jitter may be of a ``socket`` as well."""
 
-GENTLE = frozenset(
-    {
-        ("connect", "loses"),
-        ("accept", "again"),
-        ("send", "takes"),
-        ("send", "again"),
-        ("recv", "again"),
-        ("segment", "late"),
-        ("segment", "cut"),
-        ("segment", "lost"),
-        ("jitter", "late"),
-        ("turn", "first"),
-    }
-)
+ORDER = frozenset({("turn", "first"), ("timer", "first")})
+"""Only in which order a program learns of things that are ready at once."""
+
+GENTLE = ORDER | {
+    ("connect", "loses"),
+    ("accept", "again"),
+    ("send", "takes"),
+    ("send", "again"),
+    ("recv", "again"),
+    ("segment", "late"),
+    ("segment", "cut"),
+    ("segment", "crumbles"),
+    ("segment", "lost"),
+    ("jitter", "late"),
+}
 """What TCP hides from a program that is right: everything arrives, only not as on the textbook network.
 
 A program that fails in gentle weather is wrong; one that fails when a connection is reset may have
 every right to.
 """
 
-EVERY = frozenset((op, outcome.name) for op, outcomes in OUTCOMES.items() for outcome in outcomes)
-"""Every kind of deviation, as (operation, outcome)."""
+CORRUPTION = frozenset({("segment", "flipped"), ("datagram", "flipped")})
+"""What checksums hide from programs, nearly always: nobody meets it who does not ask for it."""
+
+HARSH = frozenset((op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes) - CORRUPTION
+"""Whatever may happen, rare as it is: connections that die without a word, kernels without memory, and
+name servers that do not know."""
+
+EVERY = HARSH - {
+    ("send", "fails"),
+    ("recv", "fails"),
+    ("segment", "last"),
+    ("lookup", "again"),
+    ("lookup", "fails"),
+}
+"""Every kind of deviation that a program meets sooner or later, as (operation, outcome)."""
 
 
 @lru_cache(maxsize=4096)

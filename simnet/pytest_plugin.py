@@ -111,7 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "simnet(seed=None, runs=1, only='every', latency=None): the networks of the `net` fixture; "
-        "only='gentle' keeps to what TCP hides from a program that is right",
+        "only='gentle' keeps to what TCP hides from a program that is right, 'harsh' adds what is rare",
     )
     config.stash[SETTINGS] = Settings(config)
 
@@ -161,7 +161,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 @pytest.fixture
 def net(request: pytest.FixtureRequest) -> Network:
     """A virtual network: calm, or a storm by --simnet-seed, --simnet-runs or the simnet marker."""
-    from .outcomes import EVERY, GENTLE
+    from .outcomes import EVERY, GENTLE, HARSH
     from .virtual import Network
 
     marked = _marked(request.node)
@@ -173,7 +173,9 @@ def net(request: pytest.FixtureRequest) -> Network:
     if seed is None:
         return Network(**options)
     only = marked.get("only", "every")
-    return Network(seed=seed, only={"gentle": GENTLE, "every": EVERY}.get(only, only), **options)
+    return Network(
+        seed=seed, only={"gentle": GENTLE, "every": EVERY, "harsh": HARSH}.get(only, only), **options
+    )
 
 
 @pytest.fixture

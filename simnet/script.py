@@ -2,23 +2,26 @@
 
 A `Deviation` is one pick that was not 0, anchored on what a person would say: *the 2nd send of
 client:1 -> server:7 takes 1 byte*.  A `Happening` befalls the network at a time.  A `Script` is some of
-both.  Such a script outlives a refactoring, where a seed or a position in a stream of numbers dies at the
-next edit.
+both, and of the rules that stand.  Such a script outlives a refactoring, where a seed or a position in a
+stream of numbers dies at the next edit.
 
 Owns the words, in both directions.  What is possible at an operation is `outcomes`.
 """
 
 from __future__ import annotations
 
-import errno
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import TypeAlias
 
 import attrs
 
 from .errors import UsageError
+from .happenings import HAPPENINGS
 from .outcomes import OUTCOMES, outcome_of
+from .rules import Rule, parse_rule
 from .units import duration, duration_ns
+from .words import ordinal
 
 
 def _known_op(instance: object, attribute: object, value: str) -> None:
@@ -53,31 +56,52 @@ class Deviation:
     @property
     def effect(self) -> str:
         """The sentence's verb: ``takes 1 byte``."""
-        words = outcome_of(self.op, self.outcome).words
-        return _HOLE.sub(lambda hole: _UNITS[hole.group(1)].write(self.amount), words)
+        return outcome_of(self.op, self.outcome).words.write(self.amount)
 
     @property
     def wraps(self) -> bool:
         return self.where.startswith("#")
 
 
+def _known_happening(instance: object, attribute: object, value: str) -> None:
+    if value not in HAPPENINGS:
+        raise UsageError(f"nothing that happens is called {value!r}; there are {', '.join(HAPPENINGS)}")
+
+
 @attrs.frozen(order=True, repr=False)
 class Happening:
-    """Something that befalls the network at a time: ``partition``, ``heal``, ``crash``, ``restart``.
+    """Something that befalls the network at a time; `simnet.happenings.HAPPENINGS` lists what there is.
 
-    `groups` are host names: the two sides of a partition, or the one host that crashes or restarts.
+    `groups` are the host names of each side: two for a partition, one for the host that crashes, none to
+    heal.  `amounts` are durations in ns, and counts, in the order of its words.
     """
 
     at_ns: int
-    what: str = attrs.field(validator=attrs.validators.in_(("partition", "heal", "crash", "restart")))
+    what: str = attrs.field(validator=_known_happening)
     groups: tuple[tuple[str, ...], ...] = ()
+    amounts: tuple[int, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        kind = HAPPENINGS[self.what]
+        if (len(self.groups), len(self.amounts)) != (kind.sides, kind.amounts):
+            given = (*self.groups, *self.amounts)
+            raise UsageError(f"{self.what} is written {kind.words.example!r}; given was {given!r}")
 
     def __repr__(self) -> str:
-        return _expression(self, self.at_ns, self.what, *([self.groups] if self.groups else []))
+        given = (self.groups, self.amounts) if self.amounts else (self.groups,) if self.groups else ()
+        return _expression(self, self.at_ns, self.what, *given)
 
     def __str__(self) -> str:
-        sides = " from ".join(" and ".join(group) for group in self.groups)
-        return f"at {duration(self.at_ns)} {self.what} {sides}".rstrip()
+        return f"at {duration(self.at_ns)} {self.effect}"
+
+    @property
+    def effect(self) -> str:
+        """What happens, without when: ``partition a and b from c``."""
+        return HAPPENINGS[self.what].words.write(*self.groups, *self.amounts)
+
+
+Item: TypeAlias = Deviation | Happening | Rule
+"""What a script is made of: each is one sentence."""
 
 
 def _deviations(items: Iterable[Deviation]) -> tuple[Deviation, ...]:
@@ -88,37 +112,45 @@ def _happenings(items: Iterable[Happening]) -> tuple[Happening, ...]:
     return tuple(items)
 
 
+def _rules(items: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(items)
+
+
 @attrs.frozen(repr=False)
 class Script:
     """Calm, but for what is named here: sparse, readable, written by people or recorded from a run."""
 
     deviations: tuple[Deviation, ...] = attrs.field(default=(), converter=_deviations)
     happenings: tuple[Happening, ...] = attrs.field(default=(), converter=_happenings)
+    rules: tuple[Rule, ...] = attrs.field(default=(), converter=_rules)
 
     def __repr__(self) -> str:
-        lists = (list(self.deviations), list(self.happenings))
-        return _expression(self, *(lists if self.happenings else lists[: len(self.deviations) > 0]))
+        lists = [list(self.deviations), list(self.happenings), list(self.rules)]
+        while lists and not lists[-1]:
+            lists.pop()
+        return _expression(self, *lists)
 
     def __len__(self) -> int:
-        return len(self.deviations) + len(self.happenings)
+        return len(self.deviations) + len(self.happenings) + len(self.rules)
 
     def __str__(self) -> str:
         return "\n".join(self.sentences()) or "calm"
 
     def sentences(self) -> list[str]:
-        """One sentence a deviation or happening, in order; `parse` reads them back."""
+        """One sentence an item, in order; `parse` reads them back."""
         return [str(item) for item in self.items()]
 
-    def items(self) -> tuple[Deviation | Happening, ...]:
-        return (*self.deviations, *self.happenings)
+    def items(self) -> tuple[Item, ...]:
+        return (*self.deviations, *self.happenings, *self.rules)
 
     @classmethod
-    def of(cls, items: Iterable[Deviation | Happening]) -> Script:
+    def of(cls, items: Iterable[Item]) -> Script:
         """The script of a mixed list."""
         items = tuple(items)
         return cls(
             deviations=[item for item in items if isinstance(item, Deviation)],
             happenings=[item for item in items if isinstance(item, Happening)],
+            rules=[item for item in items if isinstance(item, Rule)],
         )
 
 
@@ -127,53 +159,25 @@ def _expression(value: object, *arguments: object) -> str:
     return f"{type(value).__name__}({', '.join(map(repr, arguments))})"
 
 
-@attrs.frozen
-class _Unit:
-    pattern: str
-    write: Callable[[int], str]
-    read: Callable[[str], int]
-
-
-def _read_errno(text: str) -> int:
-    number = getattr(errno, text, None)
-    if not isinstance(number, int):
-        raise UsageError(f"no errno is called {text!r}")
-    return number
-
-
-_UNITS = {
-    "bytes": _Unit(r"\d+ bytes?", lambda n: f"{n} byte{'s' * (n != 1)}", lambda text: int(text.split()[0])),
-    "count": _Unit(r"\d+", str, int),
-    "duration": _Unit(r"[\d.]+ ?[a-zµ]+", duration, duration_ns),
-    "errno": _Unit(r"E[A-Z0-9]+", lambda n: errno.errorcode.get(n, f"E{n}"), _read_errno),
-}
-_HOLE = re.compile(r"\{(\w+)\}")
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th ... 11th, 12th, 13th ... 21st."""
-    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{suffix}"
-
-
 _DEVIATION = re.compile(r"(?:the )?(\d+)(?:st|nd|rd|th) (\w+) of (.+)")
-_HAPPENING = re.compile(r"at ([\d.]+ ?[a-zµ]+) (partition|heal|crash|restart)(?: (.+))?")
+_HAPPENING = re.compile(r"at ([\d.]+ ?[a-zµ]+) (.+)")
 
 
-def parse(sentence: str) -> Deviation | Happening:
-    """Read one sentence, as `str()` of a Deviation or a Happening writes it.
+def parse(sentence: str) -> Item:
+    """Read one sentence, as `str()` of a Deviation, a Happening or a Rule writes it.
 
     Raises UsageError that says what was not understood and what would be.
     """
     text = " ".join(sentence.split())
     if happening := _HAPPENING.fullmatch(text):
-        when, what, sides = happening.groups()
-        return Happening(duration_ns(when), what, _groups(what, sides or ""))
+        return _parse_happening(duration_ns(happening[1]), happening[2])
+    if (rule := parse_rule(text)) is not None:
+        return rule
     if match := _DEVIATION.fullmatch(text):
         return _parse_deviation(int(match[1]), match[2], match[3])
     raise UsageError(
-        f"not understood: {sentence!r}; write 'the 2nd send of client:1 -> server:7 takes 1 byte' "
-        "or 'at 1.5s partition client from server'"
+        f"not understood: {sentence!r}; write 'the 2nd send of client:1 -> server:7 takes 1 byte', "
+        "'at 1.5s partition client from server' or 'every send on client takes 1 byte'"
     )
 
 
@@ -181,21 +185,19 @@ def _parse_deviation(nth: int, op: str, rest: str) -> Deviation:
     if op not in OUTCOMES:
         raise UsageError(f"no operation {op!r}; there are {', '.join(OUTCOMES)}")
     for outcome in OUTCOMES[op]:
-        hole = _HOLE.search(outcome.words)
-        unit = _UNITS[hole[1]] if hole else None
-        pattern = re.escape(outcome.words)
-        if hole and unit:
-            pattern = pattern.replace(re.escape(hole[0]), f"({unit.pattern})")
-        if match := re.fullmatch(f"(.+?) {pattern}", rest):
-            return Deviation(match[1], op, nth, outcome.name, unit.read(match[2]) if unit else 0)
-    known = "; ".join(outcome.words for outcome in OUTCOMES[op])
+        if match := re.fullmatch(f"(.+?) {outcome.words.pattern}", rest):
+            where, *texts = match.groups()
+            return Deviation(where, op, nth, outcome.name, *outcome.words.values(tuple(texts)))
+    known = "; ".join(outcome.words.example for outcome in OUTCOMES[op])
     raise UsageError(f"what happens to the {op} is not understood in {rest!r}; a {op} {known}")
 
 
-def _groups(what: str, sides: str) -> tuple[tuple[str, ...], ...]:
-    groups = tuple(tuple(side.split(" and ")) for side in sides.split(" from ") if side)
-    wanted = {"partition": 2, "heal": 0, "crash": 1, "restart": 1}[what]
-    if len(groups) != wanted:
-        form = {0: "nothing", 1: "one host", 2: "two groups: 'a and b from c'"}[wanted]
-        raise UsageError(f"{what} takes {form}, not {sides!r}")
-    return groups
+def _parse_happening(at_ns: int, text: str) -> Happening:
+    for name, kind in HAPPENINGS.items():
+        values = kind.words.read(text)
+        if values is not None:
+            return Happening(at_ns, name, values[: kind.sides], values[kind.sides :])
+    first = text.split()[0]
+    known = [kind.words.example for kind in HAPPENINGS.values()]
+    meant = "; ".join([words for words in known if words.split()[0] == first] or known)
+    raise UsageError(f"what happens is not understood in {text!r}; write {meant}")

@@ -212,6 +212,13 @@ class Transport(ABC):
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         """Let time pass for one pass of `loop`.  False when nothing can ever happen to it again."""
 
+    def timers_first(self, ready: int) -> bool:
+        """Whether timers that are due come before so many channels that are ready in the same pass.
+
+        Programs must not rely on either; on a real machine channels come first.
+        """
+        return False
+
     def __enter__(self) -> Self:
         _entered.set((*_entered.get(), (self, _current.get())))
         _current.set(self)

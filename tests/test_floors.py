@@ -19,8 +19,19 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
-    {"errors", "units"},
-    {"transport", "calls", "channels", "timers", "outcomes", "script", "choices", "trace"},
+    {"errors", "units", "words"},
+    {
+        "transport",
+        "calls",
+        "channels",
+        "timers",
+        "outcomes",
+        "happenings",
+        "rules",
+        "script",
+        "choices",
+        "trace",
+    },
     {"loop", "passes", "machine", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing"},
@@ -32,9 +43,14 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Imports between rooms of one floor, (importer, imported), each with its reason.
 WITHIN_A_FLOOR = {
     ("script", "outcomes"): "a deviation is an outcome in words",
+    ("script", "happenings"): "a happening is in words as well",
+    ("script", "rules"): "a rule is one more sentence",
+    ("rules", "outcomes"): "a rule is an outcome that is asked for",
     ("choices", "outcomes"): "a pick is one of an operation's options",
     ("choices", "script"): "a supplier reads one script and records another",
     ("units", "errors"): "a quantity that cannot be read is a mistake of whoever wrote it",
+    ("words", "errors"): "so is a word that has no meaning",
+    ("words", "units"): "sentences name quantities",
     ("timers", "transport"): "timers go by a machine's clock",
     ("calls", "transport"): "a call ends the wait of a loop by its machine's wakeup",
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",

@@ -1,6 +1,7 @@
 """Directives whose content is read from the code, so that a page cannot contradict it.
 
 ``{outcomes}``          what a network may decide, from `simnet.outcomes.OUTCOMES`
+``{happenings}``        what may befall a network, from `simnet.happenings.HAPPENINGS`
 ``{public-names}``      what `simnet` exports
 ``{pytest-options}``    options and ini settings, as the plugin registers them
 ``{pytest-marker}``     the marker
@@ -27,12 +28,16 @@ from sphinx.util.docutils import SphinxDirective
 import simnet
 import simnet.virtual
 from simnet import Deviation, pytest_plugin
+from simnet.happenings import HAPPENINGS
 from simnet.oracle.normal import RULES
 from simnet.oracle.profiles import PROFILES
-from simnet.outcomes import GENTLE, OUTCOMES, Outcome
+from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, Outcome
 
 SIMPLIFIED = "Simplified"
 _SIZE = 4  # of an operation, to show the amounts that an outcome has
+
+
+_WEATHER = {"GENTLE": GENTLE, "EVERY": EVERY, "HARSH": HARSH, "CORRUPTION": CORRUPTION}
 
 
 class FromCode(SphinxDirective):
@@ -55,13 +60,14 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[st
 class Outcomes(FromCode):
     def markdown(self) -> Iterator[str]:
         rows = (self.row(op, outcome) for op, outcomes in OUTCOMES.items() for outcome in outcomes)
-        yield from table(("operation", "outcome", "in a sentence", "amounts", "in `GENTLE`"), rows)
+        yield from table(("operation", "outcome", "in a sentence", "amounts", "weather"), rows)
 
     def row(self, op: str, outcome: Outcome) -> tuple[str, ...]:
         amounts = outcome.amounts(_SIZE)
         sentence = Deviation("PLACE", op, 2, outcome.name, amounts[0])
-        gentle = "yes" if (op, outcome.name) in GENTLE else "no"
-        return f"`{op}`", f"`{outcome.name}`", str(sentence), self.amounts(op, outcome), gentle
+        kind = (op, outcome.name)
+        weather = next((name for name, kinds in _WEATHER.items() if kind in kinds), "")
+        return f"`{op}`", f"`{outcome.name}`", str(sentence), self.amounts(op, outcome), f"`{weather}`"
 
     def amounts(self, op: str, outcome: Outcome) -> str:
         amounts = list(outcome.amounts(_SIZE))
@@ -70,9 +76,17 @@ class Outcomes(FromCode):
         if amounts != list(outcome.amounts(2 * _SIZE)):
             return f"{amounts[0]} … {amounts[-1]} of {_SIZE}"
         return ", ".join(
-            Deviation("PLACE", op, 2, outcome.name, n).effect.rpartition(outcome.words.partition("{")[0])[2]
+            Deviation("PLACE", op, 2, outcome.name, n).effect.rpartition(
+                outcome.words.text.partition("{")[0]
+            )[2]
             for n in amounts
         )
+
+
+class HappeningsTable(FromCode):
+    def markdown(self) -> Iterator[str]:
+        rows = ((f"`{kind.words.example}`", kind.doc) for kind in HAPPENINGS.values())
+        yield from table(("in a sentence, after `at 1s`", "what it does"), rows)
 
 
 class PublicNames(FromCode):
@@ -177,6 +191,7 @@ class PutAside(FromCode):
 
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("outcomes", Outcomes)
+    app.add_directive("happenings", HappeningsTable)
     app.add_directive("public-names", PublicNames)
     app.add_directive("pytest-options", PytestOptions)
     app.add_directive("pytest-marker", PytestMarker)

@@ -3,7 +3,7 @@
 ``from simnet.fuzz import networks`` for Hypothesis; `simnet.fuzz.campaign` for millions of seeds without it.
 """
 
-from ..outcomes import EVERY, GENTLE
+from ..outcomes import CORRUPTION, EVERY, GENTLE, HARSH
 from .strategies import networks, scripts
 
-__all__ = ["EVERY", "GENTLE", "networks", "scripts"]
+__all__ = ["CORRUPTION", "EVERY", "GENTLE", "HARSH", "networks", "scripts"]

@@ -16,10 +16,11 @@ from typing import Any
 
 import attrs
 
+from ..rules import Rule
 from ..script import Deviation, Happening, Script
 
 _HEAD = re.compile(r"(?:Falsifying|Failing)(?: explicit)? (?:example|test case): (?=\w+\()")
-_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening}
+_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening, "Rule": Rule}
 
 
 @attrs.frozen

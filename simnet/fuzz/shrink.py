@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import TypeAlias
 
 import attrs
 
@@ -29,11 +28,9 @@ from ..errors import Diverged
 from ..outcomes import OUTCOMES
 from ..outcomes import Outcome as Effect
 from ..scenario.run import Outcome
-from ..script import Deviation, Happening, Script
+from ..script import Deviation, Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS
-
-Item: TypeAlias = Deviation | Happening
 
 _ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
 
@@ -261,7 +258,7 @@ def _complements(pieces: Sequence[Sequence[Item]]) -> Iterator[list[Item]]:
 
 def _key(item: Item) -> object:
     """Two items with the same key cannot both be in one script."""
-    return item if isinstance(item, Happening) else (item.where, item.op, item.nth)
+    return (item.where, item.op, item.nth) if isinstance(item, Deviation) else item
 
 
 def _simpler(item: Item, size: int) -> Iterator[Item]:
@@ -270,6 +267,7 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
         for unit_ns in _ROUND_NS:
             if item.at_ns % unit_ns:
                 yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
+    if not isinstance(item, Deviation):
         return
     for nth in sorted({1, item.nth // 2, item.nth - 1}):
         if 0 < nth < item.nth:
@@ -287,7 +285,7 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
 def _canonical(outcome: Effect, size: int) -> Sequence[int]:
     """The amounts of an outcome that are worth a try, the simplest first."""
     amounts = outcome.amounts(size)
-    if len(amounts) > 1 and "{bytes}" in outcome.words:
+    if len(amounts) > 1 and "bytes" in outcome.words.holes:
         return tuple(dict.fromkeys((1, size // 2, size - 1)))
     if len(amounts) > _AMOUNTS_MAX:  # of a jitter: nanoseconds
         return tuple(amounts[len(amounts) * part // _AMOUNTS_MAX] for part in range(_AMOUNTS_MAX))

@@ -20,7 +20,7 @@ from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 
 from ..errors import UsageError
-from ..outcomes import EVERY, outcome_of
+from ..outcomes import EVERY, PLACES, outcome_of
 from ..script import Deviation, Script
 from ..virtual import Network
 
@@ -46,7 +46,25 @@ _KINDS = (
     ("connect", "loses"),
     ("accept", "fails"),
     ("accept", "again"),
+    ("segment", "crumbles"),
+    ("timer", "first"),
+    ("accept", "reset"),
+    ("datagram", "lost"),
+    ("datagram", "late"),
+    ("datagram", "twice"),
+    ("datagram", "refused"),
+    ("connect", "unreachable"),
+    ("connect", "hangs"),
+    ("segment", "last"),
+    ("send", "fails"),
+    ("recv", "fails"),
+    ("lookup", "fails"),
+    ("lookup", "again"),
+    ("segment", "flipped"),
+    ("datagram", "flipped"),
 )
+_ALIASES = {"listener": "listener", "socket": "udp", "host": "host"}
+_SELDOM = ("connect", "accept", "lookup")  # a window that is far into a run finds none of them
 _WINDOW_MAX = 1 << 16
 _TEXT = st.one_of(
     *(
@@ -70,22 +88,24 @@ _WINDOWS = st.one_of(st.just(0), st.integers(0, 15), st.integers(0, 255), st.int
 
 
 def _decode(code: int, start: int, kinds: tuple[tuple[str, str], ...]) -> Deviation:
-    """The deviation that 20 bits mean: kind 3, place 2, nth 2, amount 1, and then 1, 3, 4, 4 more of each."""
+    """The deviation that 20 bits mean: kind 3, place 2, nth 2, amount 1, and then 2, 3, 4, 3 more of each."""
     low, high = code & 0xFF, code >> 8
-    kind = low & 7 | (high & 1) << 3
-    place = low >> 3 & 3 | (high >> 1 & 7) << 2
-    nth = low >> 5 & 3 | (high >> 4 & 15) << 2
-    amount = low >> 7 | (high >> 8 & 15) << 1
+    kind = low & 7 | (high & 3) << 3
+    place = low >> 3 & 3 | (high >> 2 & 7) << 2
+    nth = low >> 5 & 3 | (high >> 5 & 15) << 2
+    amount = low >> 7 | (high >> 9 & 7) << 1
     op, outcome = kinds[kind % len(kinds)]
     number, side = 1 + place // 2, place % 2
-    if op in ("connect", "accept"):
-        where = f"#{number} {'client' if op == 'connect' else 'listener'}"
-        return Deviation(where, op, 1 + nth, outcome, _amount(op, outcome, amount))
-    if op == "turn":
+    if op == "connect":
+        where = f"#{number} client"
+    elif op == "turn":
         where = f"#{number} host" if side else "#1 network"
-    else:
+    elif PLACES[op] == "end":
         where = f"#{number} {'server' if side else 'client'}"
-    return Deviation(where, op, 1 + start + nth, outcome, _amount(op, outcome, amount))
+    else:
+        where = f"#{1 + place} {_ALIASES[PLACES[op]]}"
+    first = 1 if op in _SELDOM else 1 + start
+    return Deviation(where, op, first + nth, outcome, _amount(op, outcome, amount))
 
 
 def _amount(op: str, outcome: str, rank: int) -> int:

@@ -16,11 +16,10 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from ..script import Deviation, Happening, parse
+from ..script import Deviation, parse
 from ..trace import Event, Kind, Trace
 from ..units import seconds
 
-Item: TypeAlias = Deviation | Happening
 Side: TypeAlias = Literal[0, 1]
 
 LEFT: Side = 0
@@ -257,7 +256,7 @@ class _Reader:
         by_peer = self._was_reset[_other(side)] or not itself
         self._was_reset[side] = True
         text = f"reset ({_errno(reason)})"
-        if by_peer and reason != errno.ETIMEDOUT:
+        if by_peer and reason not in (errno.ETIMEDOUT, errno.EHOSTUNREACH):
             self._new(time_ns, side, text, Arrow(_other(side), "RST", leaves=False))
         else:
             self._say(time_ns, side, text)

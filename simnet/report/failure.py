@@ -23,12 +23,13 @@ import attrs
 
 from ..choices import Seeded
 from ..errors import Deadlock, Livelock, UsageError
+from ..rules import Rule
 from ..scenario.run import Outcome
-from ..script import Deviation, Happening, Script
+from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import seconds
 from ..virtual import Network
-from .conversation import Item, effect
+from .conversation import effect
 from .ladder import WIDTH, clip, ladder, printable
 
 LINES_MAX = 40
@@ -107,6 +108,7 @@ def summary_line(script: Script) -> str:
         "fault": len(script.deviations) - reorderings,
         "reordering": reorderings,
         "happening": len(script.happenings),
+        "rule": len(script.rules),
     }
     parts = [f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items() if count]
     return " + ".join(parts) or "no deviation"
@@ -162,12 +164,14 @@ class Numbered:
         time = f"t={seconds(self.time_ns)}" if self.time_ns is not None else ""
         if isinstance(item, Happening):
             return f"t={seconds(item.at_ns)}", "network", "", str(item).split(" ", 2)[2]
+        if isinstance(item, Rule):
+            return "", "", "", str(item)
         return time, item.where, f"{item.op} #{item.nth}", effect(item, self.size)
 
 
 def numbered(network: Network, script: Script) -> list[Numbered]:
     """The items of a script in the order in which they happened; those that did not come last."""
-    waiting: dict[str, Deviation | Happening] = {str(item): item for item in script.items()}
+    waiting: dict[str, Item] = {str(item): item for item in script.items()}
     found: list[Numbered] = []
     for time_ns, kind, _, n, data in network.trace.events:
         if kind == Kind.DEVIATE or kind == Kind.HAPPEN:

@@ -11,50 +11,66 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..script import Deviation, Happening
+from ..outcomes import PLACES
+from ..rules import ANYWHERE, Rule
+from ..script import Deviation, Happening, Item
 
 _NAME = r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _END = re.compile(rf"{_NAME}:\d+ -> {_NAME}:\d+")
 _LISTENER = re.compile(rf"{_NAME}:\d+")
 _HOST = re.compile(_NAME)
-_BY_ORDER = re.compile(r"#\d+ (client|server|listener|host|network)")
+_SOCKET = re.compile(rf"{_NAME}:\d+/udp")
+_BY_ORDER = re.compile(r"#\d+ (client|server|listener|udp|host|network)")
 
-_KINDS = {"client": "end", "server": "end", "listener": "listener", "host": "host", "network": "host"}
+_KINDS = {
+    "client": "end",
+    "server": "end",
+    "listener": "listener",
+    "udp": "socket",
+    "host": "host",
+    "network": "host",
+}
 _EXAMPLES = {
     "end": "an end such as 'client:1 -> server:7'",
     "listener": "a listener such as 'server:7'",
+    "socket": "a socket of UDP such as 'client:53/udp'",
     "host": "a host, or 'network'",
 }
 
 
-def wrong_place(deviation: Deviation) -> str | None:
+def wrong_place(item: Deviation | Rule) -> str | None:
     """Why no operation of this kind is ever made at the place that is named; None if it may be."""
-    wanted = {"accept": "listener", "turn": "host"}.get(deviation.op, "end")
-    if _kind(deviation.where) == wanted:
+    wanted = PLACES[item.op]
+    found = _kind(item.where)
+    if found == wanted or (item.op, found) == ("jitter", "socket"):
         return None
-    return f"the place of {_an(deviation.op)} is {_EXAMPLES[wanted]}, not {deviation.where!r}"
+    if isinstance(item, Rule) and found in ("host", "everywhere"):
+        return None
+    return f"the place of {_an(item.op)} is {_EXAMPLES[wanted]}, not {item.where!r}"
 
 
-def unknown_names(item: Deviation | Happening, known: Sequence[str]) -> Iterator[str]:
+def unknown_names(item: Item, known: Sequence[str]) -> Iterator[str]:
     """The host names of a fault that are not `known`; nothing is known of a file that names no hosts."""
     if known:
         yield from (name for name in host_names(item) if name not in known)
 
 
-def host_names(item: Deviation | Happening) -> tuple[str, ...]:
+def host_names(item: Item) -> tuple[str, ...]:
     """The hosts that a fault names."""
     if isinstance(item, Happening):
         return tuple(name for group in item.groups for name in group)
-    for form in (_END, _LISTENER, _HOST):
+    for form in (_END, _LISTENER, _SOCKET, _HOST):
         if match := form.fullmatch(item.where):
             return () if item.where == "network" else match.groups()
     return ()
 
 
 def _kind(where: str) -> str:
+    if where == ANYWHERE:
+        return "everywhere"
     if match := _BY_ORDER.fullmatch(where):
         return _KINDS[match[1]]
-    for kind, form in (("end", _END), ("listener", _LISTENER), ("host", _HOST)):
+    for kind, form in (("end", _END), ("listener", _LISTENER), ("socket", _SOCKET), ("host", _HOST)):
         if form.fullmatch(where):
             return kind
     return ""

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 import attrs
 
 from ..errors import ScenarioError, UsageError
-from ..script import Deviation, Happening, Script, parse
+from ..script import Deviation, Happening, Item, Script, parse
 from ..units import duration_ns, rate_bits, size_bytes
 from .anchors import unknown_names, wrong_place
 from .lines import Key, lines_of
@@ -173,10 +173,8 @@ class _Reader:
             return Script(), None
         return Script.of(items), seed
 
-    def _sentences(
-        self, sentences: Iterable[tuple[int, str]], names: list[str]
-    ) -> list[Deviation | Happening]:
-        items: list[Deviation | Happening] = []
+    def _sentences(self, sentences: Iterable[tuple[int, str]], names: list[str]) -> list[Item]:
+        items: list[Item] = []
         first: dict[object, int] = {}
         for index, sentence in sentences:
             key: Key = ("faults", index)
@@ -187,9 +185,9 @@ class _Reader:
                 continue
             for name in unknown_names(item, names):
                 self._mistake(key, unknown_host(name, names))
+            if not isinstance(item, Happening) and (words := wrong_place(item)):
+                self._mistake(key, words)
             if isinstance(item, Deviation):
-                if words := wrong_place(item):
-                    self._mistake(key, words)
                 earlier = first.setdefault((item.where, item.op, item.nth), index)
                 if earlier != index:
                     self._mistake(key, f"decides the same {item.op} as faults[{earlier}]")

@@ -138,9 +138,7 @@ def judge(scenario: Scenario, outcome: Outcome) -> Verdict:
 
 def unmet(scenario: Scenario, network: Network) -> tuple[str, ...]:
     """The faults of a scenario that a run of it did not meet, as sentences."""
-    never: list[object] = list(network.unmet())
-    never += [each for each in scenario.script.happenings if each not in network.happened]
-    return tuple(map(str, never))
+    return tuple(map(str, network.unmet()))
 
 
 def wrong_end(scenario: Scenario, error: BaseException | None) -> Iterator[str]:

@@ -307,13 +307,16 @@ class Engine(ABC):
         return list(runnable)[effect[1] - 1 if effect else 0]
 
     def _turn(self, host: Host, loop: Turner) -> bool:
-        """One pass of a loop, with its host as the current transport."""
+        """One pass of a loop, with its host as the current transport; none while the host stands still."""
+        if host.parked is not None:
+            host.parked[loop] = None
+            return False
         token = enter_context(host)
         try:
             return loop.turn(0.0)
         finally:
             leave_context(token)
-            if host.is_up:
+            if host.runs:
                 if loop.poller.settle():  # type: ignore[attr-defined]
                     self.runnable[loop] = host
                 if loop.next_deadline_ns() is not None:

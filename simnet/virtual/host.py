@@ -31,6 +31,7 @@ from .poller import OrderedPoller, VirtualPoller
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
+    from .faults import Fault
     from .kernel.tcp_wire import Syn
     from .kernel.udp_layer import UdpLayer
     from .kernel.unix_labels import UnixLabels
@@ -43,24 +44,43 @@ if TYPE_CHECKING:
 EPOCH_NS = 1_600_000_000 * 1_000_000_000
 """What the clock on the wall says when a network starts: 2020-09-13 12:26:40 UTC."""
 
+DAY_NS = 24 * 3600 * SECOND_NS
 LOOPBACK = "127.0.0.1"
 AF_INET = int(std.AF_INET)
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 class HostClock:
-    """The clocks of one host: virtual time, and a wall clock that started at `EPOCH_NS`."""
+    """The clocks of one host: virtual time, and a wall clock that started at `EPOCH_NS`.
 
-    __slots__ = ("_network",)
+    The wall clock may be wrong: it jumps (`step`), and goes too fast or too slowly (`drift`).
+    """
+
+    __slots__ = ("_gain_ns", "_network", "_offset_ns", "_since_ns")
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._offset_ns = EPOCH_NS
+        self._gain_ns = self._since_ns = 0  # so much a day, from then on
 
     def monotonic_ns(self) -> int:
         return self._network.now_ns
 
     def time_ns(self) -> int:
-        return EPOCH_NS + self._network.now_ns
+        now_ns = self._network.now_ns
+        if self._gain_ns:
+            return self._offset_ns + now_ns + (now_ns - self._since_ns) * self._gain_ns // DAY_NS
+        return self._offset_ns + now_ns
+
+    def step(self, ahead_ns: int) -> None:
+        """Set the wall clock ahead, or (negative) back."""
+        self._offset_ns += ahead_ns
+
+    def drift(self, gain_ns: int) -> None:
+        """From now on the wall clock gains so many ns a day more than before, or (negative) loses them."""
+        self._offset_ns = self.time_ns() - self._network.now_ns
+        self._since_ns = self._network.now_ns
+        self._gain_ns += gain_ns
 
 
 class HostWakeup:
@@ -100,6 +120,7 @@ class Host(Transport):
     drives_loops = True
     ends_on_error = True
     making = nullcontext()  # nobody else is on a host
+    clock: HostClock
 
     def __init__(self, network: Network, name: str, number: int, addresses: tuple[str, ...]) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or name.replace(".", "").isdigit():
@@ -110,12 +131,13 @@ class Host(Transport):
         self.addresses = addresses
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
-        self.is_up = True
+        self.is_up = self.runs = True  # it has power; and its programs have not ended
+        self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
         self.loops: list[Turner] = []
         self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
-        self.turns = 0
+        self.turns = self.timer_turns = self.lookups = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
@@ -177,30 +199,42 @@ class Host(Transport):
         with self:
             program()
 
-    def crash(self) -> None:
+    def crash(self) -> Fault:
         """Lose power: every socket, timer and handler is gone, and no peer is told.
 
         What peers send gets lost, until `restart`; then it is answered by RST.  No `handle_close` is
         called and nothing is cleaned up: the programs of this host do not run any more.
         """
-        if not self.is_up:
-            raise UsageError(f"host {self.name} is down already")
-        self.network.happen("crash", ((self.name,),))
+        return self.network.crash(self.name)
 
-    def restart(self) -> None:
-        """Come back after a crash, with nothing but the programs given to `boot`."""
-        if self.is_up:
-            raise UsageError(f"host {self.name} is up")
-        self.network.happen("restart", ((self.name,),))
+    def kill(self) -> Fault:
+        """End its programs, as SIGKILL does: no handler is called, and the kernel closes what they had.
+
+        Peers get a FIN, or a RST where something was not read (RFC 2525, section 2.17); whoever connects is
+        refused, until `restart`.
+        """
+        return self.network.kill(self.name)
+
+    def restart(self) -> Fault:
+        """Run the programs given to `boot` again, after a crash or `kill`."""
+        return self.network.restart(self.name)
+
+    def pause(self) -> Fault:
+        """Stop its programs where they are, as SIGSTOP or a virtual machine that gets no processor.
+
+        Its kernel answers, and takes what peers send as long as it has room.  Timers that fall due
+        fire when it goes on.
+        """
+        return self.network.pause(self.name)
+
+    def resume(self) -> Fault:
+        """Let its programs go on after `pause`."""
+        return self.network.resume(self.name)
 
     def lose_power(self) -> None:
         """The host's part of a crash."""
         self.is_up = False
-        for loop in self.loops:
-            self.network.forget(loop)
-            loop.close()
-        self.loops = []
-        self.kept = {}
+        self._end_loops()
         # Last those that have no descriptor: waiting to be accepted, closed, or on their way in a message.
         for file in dict.fromkeys((*(file for _, file in self.sockets()), *self.ports.holders())):
             assert isinstance(file, File)
@@ -211,9 +245,42 @@ class Host(Transport):
         self.udp.lose_power()
         self.unix_names.lose_power()
 
+    def end_programs(self) -> None:
+        """The host's part of `kill`."""
+        self._end_loops()
+        for fd, _ in self.descriptors.items():
+            self.descriptors.close(fd)
+
+    def _end_loops(self) -> None:
+        self.runs, self.parked = False, None
+        for loop in self.loops:
+            self.network.forget(loop)
+            loop.close()
+        self.loops = []
+        self.kept = {}
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its programs stand still."""
+        return self.parked is not None
+
+    def stand_still(self) -> None:
+        """The host's part of a pause."""
+        self.parked = {}
+        for loop in self.loops:
+            loop.poller.hold(True)  # type: ignore[attr-defined]
+
+    def go_on(self) -> None:
+        """The host's part of the end of a pause: whoever has something to do does it now."""
+        assert self.parked is not None
+        parked, self.parked = self.parked, None
+        for loop in self.loops:
+            loop.poller.hold(False)  # type: ignore[attr-defined]
+        self.network.runnable.update(dict.fromkeys(parked, self))
+
     def power_on(self) -> None:
         """The host's part of a restart."""
-        self.is_up = True
+        self.is_up = self.runs = True
         for program in self._boot:
             with self:
                 program()
@@ -221,7 +288,7 @@ class Host(Transport):
     # --- transport -------------------------------------------------------------------------------
 
     def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> VirtualSocket:
-        if not self.is_up:
+        if not self.runs:
             raise UsageError(f"host {self.name} is down: no program runs on it")
         return VirtualSocket(self, make_end(self, family, type, proto), proto=proto)
 
@@ -252,6 +319,15 @@ class Host(Transport):
         self.turns += 1
         effect = self.network.choose("turn", self, self.turns, ready)
         return effect[1] - 1 if effect else 0
+
+    def timers_first(self, ready: int) -> bool:
+        self.timer_turns += 1
+        return self.network.choose("timer", self, self.timer_turns, ready) is not None
+
+    def choose_lookup(self) -> tuple[str, int] | None:
+        """What becomes of a look-up that asks the name server."""
+        self.lookups += 1
+        return self.network.choose("lookup", self, self.lookups, 0)
 
     def count_accept(self, listener: str) -> int:
         """One more accept that a script may name; listeners made again on a port count on."""
@@ -336,7 +412,12 @@ class Host(Transport):
         if family == AF_INET and name.__class__ is str and "hosts_file" not in self.__dict__:
             address = self.network.names.plain.get(name)
             if address is not None:
-                return address
+                effect = self.choose_lookup()
+                if effect is None:
+                    return address
+                from .names.errors import gaierror
+
+                raise gaierror(std.EAI_AGAIN if effect[0] == "again" else std.EAI_NONAME)
         return self.resolver.address(name, family)
 
     def getaddrinfo(

@@ -28,6 +28,7 @@ class Path:
 
     __slots__ = (
         "_busy_until_ns",
+        "_clogged_until_ns",
         "_cuts",
         "bits_per_second",
         "capacity_bytes",
@@ -47,6 +48,7 @@ class Path:
         self.capacity_bytes = 0
         self._cuts = 0  # how many partitions and crashes stand in the way
         self._busy_until_ns = 0
+        self._clogged_until_ns = 0
         self.is_open = True
         self.set_latency(latency_ns, schedule)
 
@@ -71,9 +73,16 @@ class Path:
         self.is_open = not self._cuts
         self._refit()
 
+    def clog(self, until_ns: int) -> None:
+        """What leaves from now on waits until then."""
+        self._clogged_until_ns = max(self._clogged_until_ns, until_ns)
+        self._refit()
+
     def _refit(self) -> None:
-        # Whether everything arrives after one constant latency, with nothing to decide or compute.
-        self.is_plain = not (self._cuts or self.jitter_ns or self.bits_per_second) and self.latency_ns > 0
+        # Whether everything arrives after one constant latency, with nothing to decide or compute.  A path
+        # that was clogged once computes for ever: nobody would tell it when that is over.
+        is_shaped = self._cuts or self.jitter_ns or self.bits_per_second or self._clogged_until_ns
+        self.is_plain = not is_shaped and self.latency_ns > 0
 
     def pieces(self, data: bytes) -> list[bytes]:
         """The segments that carry `data`: more than one only where serialising them takes time."""
@@ -83,7 +92,7 @@ class Path:
 
     def arrival_ns(self, now_ns: int, size_bytes: int) -> int | None:
         """When something that leaves now arrives; None if the queue before the link is full."""
-        leaves_ns = now_ns
+        leaves_ns = now_ns = max(now_ns, self._clogged_until_ns)
         if self.bits_per_second:
             starts_ns = max(now_ns, self._busy_until_ns)
             queued_bytes = (starts_ns - now_ns) * self.bits_per_second // (8 * SECOND_NS)

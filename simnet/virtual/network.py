@@ -7,41 +7,44 @@ nor what a connection does (`tcp`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import cached_property, partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..outcomes import EVERY, GENTLE, option, option_index, options
-from ..script import Deviation, Happening, Script
+from ..rules import Rule
+from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns, rate_bits, size_bytes
 from .engine import Engine
-from .faults import At, Call, On, Rule, names
+from .faults import At, Call, Fault, Happenings, On, Standing
 from .host import Host
-from .kernel.datagrams import Datagram, PortUnreachable
 from .kernel.file import File
 from .kernel.tcp_segments import SegmentEnd
 from .kernel.tcp_states import State
-from .kernel.tcp_wire import Segment, Syn, Timer
+from .kernel.tcp_wire import Segment, Syn
 from .link import Path
 from .names import Zone
 from .names.numeric import family_of, is_loopback
 from .names.zone import address_of_record
-from .schedule import Entry
 
 if TYPE_CHECKING:
+    from .faults.effects import Effects
     from .kernel.udp_addressing import AddressedEnd
 
 _HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
 
 LATENCY_NS = duration_ns("1ms")
+_SEEDS_APART = 1 << 20  # rules of one run, whose chances are apart from those of the next seed
 _PRUNE_AT = 256  # ends, before those that are over are looked for
 
 observers: list[Callable[[Network], object]] = []
 """Called with every network that is made: how a test runner learns of those that a test makes itself."""
 
 
-class Network(Engine):
+class Network(Happenings, Engine):
     """Hosts and what connects them, in memory, in virtual time.
 
     Args:
@@ -82,14 +85,15 @@ class Network(Engine):
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.happened: list[Happening] = []
         self.latency_ns = duration_ns(latency)
-        self._rules: list[Rule] = []
-        self._cuts: list[tuple[Path, ...]] = []
+        self._rules: list[Standing] = []
+        self._added = 0
         self._ends: list[SegmentEnd] = []
         self._prune_at = _PRUNE_AT
         self._has_given_addresses = False
         self._connections = self._listeners = self._datagram_sockets = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
+        self._scripted_rules = [self._stand(rule) for rule in script.rules] if script is not None else []
         for observer in observers:
             observer(self)
 
@@ -184,11 +188,15 @@ class Network(Engine):
         for source, target in ((left, right), (right, left)):
             path = self.path(self._known(source), self._known(target))
             if latency is not None:
-                for end in self._ends:
-                    end.keep_order(path)
-                path.set_latency(duration_ns(latency), self.schedule)
+                self.set_latency(path, duration_ns(latency))
             path.shape(duration_ns(jitter), rate_bits(bandwidth), size_bytes(capacity))
-        self._refit()
+        self.refit()
+
+    def set_latency(self, path: Path, latency_ns: int) -> None:
+        """Change how long a path takes; what is on it already is not overtaken."""
+        for end in self._ends:
+            end.keep_order(path)
+        path.set_latency(latency_ns, self.schedule)
 
     def path(self, source: Host, target: Host) -> Path:
         """One direction between two hosts."""
@@ -213,81 +221,95 @@ class Network(Engine):
 
     # --- faults ----------------------------------------------------------------------------------
 
-    def on(self, where: str, op: str, *, nth: int | None = None, containing: bytes | None = None) -> On:
+    def on(
+        self,
+        where: str,
+        op: str,
+        *,
+        nth: int | None = None,
+        containing: bytes | None = None,
+        start: str | float = 0,
+        end: str | float | None = None,
+        when: Callable[[], object] | None = None,
+        chance: float = 1.0,
+        times: int | None = None,
+    ) -> On:
         """Name operations, and say with a verb what happens to them: ``on("client", "send", nth=2).take(1)``.
+
+        The verb returns a `Fault`: the rule stands until it is lifted, or to the end of a ``with`` block.
 
         Args:
             where: a host, an end (``"client:1 -> server:80"``), a listener (``"server:80"``) or ``"*"``.
-            op: connect, accept, send, recv or segment.
+            op: an operation of `simnet.outcomes.OUTCOMES`.
             nth: which of the matching operations, from 1 on; without it, every one.
             containing: only operations whose bytes contain these.
+            start, end: only from this moment on, and before that one (virtual time).
+            when: only while this function, which is called without arguments, returns something true.
+            chance: how often, of the operations that match, from 0 to 1.  A storm's seed decides as well
+                which ones; without a seed they are always the same.
+            times: how often at most.
         """
-        return On(self, where, op, nth, containing)
+        conditions = {
+            "nth": nth,
+            "containing": containing,
+            "start_ns": duration_ns(start),
+            "end_ns": None if end is None else duration_ns(end),
+            "percent": chance * 100,
+            "times": times,
+        }
+        return On(self, where, op, when, conditions)
 
     def at(self, time: str | float) -> At:
         """Name a moment (seconds, or text with a unit), to say what happens then: ``net.at("3s").heal()``."""
         return At(self, duration_ns(time))
 
-    def partition(self, left: str | Iterable[str], right: str | Iterable[str]) -> None:
-        """Cut every path between two groups of hosts; what is under way on them gets lost."""
-        self.happen("partition", (names(left), names(right)))
+    def befall(
+        self, what: str, groups: tuple[tuple[str, ...], ...] = (), amounts: tuple[int, ...] = ()
+    ) -> Fault:
+        """Let something befall the network now: a `Happening` without its time.
 
-    def heal(self) -> None:
-        """Undo every partition.  What got lost comes again when its sender's time-out fires."""
-        self.happen("heal", ())
-
-    def happen(self, what: str, groups: tuple[tuple[str, ...], ...]) -> None:
-        """Let something befall the network now: a `Happening` without its time."""
-        if what == "partition":
-            left, right = ([self._known(name) for name in group] for group in groups)
-            paths = [self.path(*pair) for a in left for b in right for pair in ((a, b), (b, a))]
-            self._cuts.append(tuple(paths))
-            self._cut(paths, paths)
-        elif what == "heal":
-            for path in (path for cut in self._cuts for path in cut):
-                path.cut(-1)
-            self._cuts.clear()
-        else:
-            host = self._known(groups[0][0])
-            if host.is_up is (what == "restart"):
-                raise UsageError(f"cannot {what} host {host.name}: it is {'up' if host.is_up else 'down'}")
-            others = [other for other in self.hosts.values() if other is not host]
-            to_host = [self.path(other, host) for other in others]
-            paths = [*to_host, *(self.path(host, other) for other in others)]
-            if what == "crash":
-                host.lose_power()
-                self._cut(paths, to_host)
-            else:
-                for path in paths:
-                    path.cut(-1)
-                host.power_on()
+        Raises UsageError if it makes no sense: a host that is not known, or to crash one that is down.
+        """
+        happening = Happening(self.now_ns, what, groups, amounts)
+        undo = self._effects.apply(what, [[self._known(name) for name in group] for group in groups], amounts)
         if self.log is not None:
-            self.log((self.now_ns, _HAPPEN, 0, 0, str(Happening(self.now_ns, what, groups))))
-        self._refit()
+            self.log((self.now_ns, _HAPPEN, 0, 0, str(happening)))
+        self.refit()
+        return Fault(what, None if undo is None else partial(self._undo, happening, undo))
+
+    def _undo(self, happening: Happening, undo: Callable[[], object]) -> None:
+        undo()
+        if self.log is not None:
+            ended = f"at {duration(self.now_ns)} no longer {happening.effect}"
+            self.log((self.now_ns, _HAPPEN, 0, 0, ended))
+        self.refit()
+
+    @cached_property
+    def _effects(self) -> Effects:
+        from .faults.effects import Effects  # most worlds are calm, and many
+
+        return Effects(self)
 
     def _happen_as_scripted(self, happening: Happening) -> None:
-        self.happen(happening.what, happening.groups)
+        self.befall(happening.what, happening.groups, happening.amounts)
         self.happened.append(happening)
 
-    def _cut(self, paths: list[Path], swept: list[Path]) -> None:
-        """Close paths, and lose what is under way on the `swept` ones."""
-        for path in paths:
-            path.cut(1)
-        lost: dict[SegmentEnd, list[Any]] = {}
-        for _, _, target, item in self.schedule.extract(lambda entry: _path_of(entry) in swept):
-            if isinstance(item, (Datagram, PortUnreachable)):
-                continue  # nobody sends it again
-            sender = item.opener if isinstance(item, Syn) else target.peer  # type: ignore[attr-defined]
-            lost.setdefault(sender, []).append(item)
-        for sender, items in lost.items():
-            sender.lose_in_flight(items)
+    def add_rule(self, rule: Rule, when: Callable[[], object] | None = None) -> Fault:
+        """Let a rule stand; what `on` ends in."""
+        standing = self._stand(rule, when)
+        self.refit()
+        return Fault("a rule", partial(self._rules.remove, standing))
 
-    def add_rule(self, rule: Rule) -> None:
-        """What `on` ends in."""
-        self._rules.append(rule)
-        self._refit()
+    def _stand(self, rule: Rule, when: Callable[[], object] | None = None) -> Standing:
+        self._added += 1
+        chance = Random(self._added + (self._given[1] or 0) * _SEEDS_APART)
+        standing = Standing(rule, chance, when)
+        self._rules.append(standing)
+        if rule.op == "turn":
+            self.is_calm = False  # else nobody asks which host is next
+        return standing
 
-    def _refit(self) -> None:
+    def refit(self) -> None:
         """Paths or rules changed: every end finds out anew whether it may take the fast path."""
         self._prune()
         for end in self._ends:
@@ -327,9 +349,14 @@ class Network(Engine):
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
-        host = place.host if isinstance(place, File) else place
-        deciding = [r for r in self._rules if r.decides(point.where, host.label, point.op, data)]  # all count
-        return option_index(point.op, point.size, deciding[0].outcome, deciding[0].amount) if deciding else 0
+        host = (place.host if isinstance(place, File) else place).label
+        found = 0
+        for standing in self._rules:  # all of them count
+            if standing.decides(point.where, host, point.op, self.now_ns, data) and not found:
+                rule = standing.rule
+                found = option_index(point.op, point.size, rule.outcome, rule.amount)
+                standing.met += bool(found)
+        return found
 
     def script(self) -> Script:
         """The run so far as the script that repeats it: its deviations, and the given script's happenings.
@@ -338,10 +365,16 @@ class Network(Engine):
         """
         return Script(self.recording.deviations, self.happened)
 
-    def unmet(self) -> tuple[Deviation, ...]:
-        """The deviations of the given script that have not happened (yet)."""
+    def unmet(self) -> tuple[Item, ...]:
+        """What of the given script has not happened (yet): deviations, happenings, and rules that decided
+        nothing."""
         inner = self.recording.inner
-        return inner.unmet() if isinstance(inner, Scripted) else ()
+        script = self._given[0]
+        return (
+            *(inner.unmet() if isinstance(inner, Scripted) else ()),
+            *(each for each in (script.happenings if script else ()) if each not in self.happened),
+            *(standing.rule for standing in self._scripted_rules if not standing.met),
+        )
 
     # --- labels ----------------------------------------------------------------------------------
 
@@ -392,15 +425,3 @@ def _supplier(script: Script | None, seed: int | None, only: Collection[tuple[st
     if seed is not None:
         return Seeded(seed, only)
     return Scripted(script) if script is not None and script.deviations else Calm()
-
-
-def _path_of(entry: Entry) -> Path | None:
-    """The path on which an entry of the schedule is under way, if it is a segment or a datagram."""
-    _, _, target, item = entry
-    if isinstance(item, (Datagram, PortUnreachable)):
-        return item.path
-    if isinstance(item, Syn):
-        return item.opener.path
-    if isinstance(target, SegmentEnd) and not isinstance(item, Timer):
-        return target.peer.path if target.peer is not None else None
-    return None

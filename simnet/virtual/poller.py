@@ -95,7 +95,7 @@ class Registration:
 class VirtualPoller(Poller):
     """All kinds of poller on a virtual host: their order is the one in which things became ready."""
 
-    __slots__ = ("_choose_first", "_host", "_idle", "_registered", "hand", "on_ready", "ready")
+    __slots__ = ("_choose_first", "_hand", "_host", "_idle", "_registered", "hand", "on_ready", "ready")
 
     def __init__(
         self,
@@ -109,7 +109,11 @@ class VirtualPoller(Poller):
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
         self.on_ready = on_ready
-        self.hand = hand
+        self.hand = self._hand = hand
+
+    def hold(self, stands_still: bool) -> None:
+        """While its host stands still, nothing is handed over at once."""
+        self.hand = None if stands_still else self._hand
 
     def watch(self, fd: int, events: int) -> None:
         registration = self._registered.get(fd)

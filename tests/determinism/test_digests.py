@@ -59,9 +59,9 @@ def test_every_python_makes_the_same_run(python, name, seed):
 
 # Recorded once: whoever changes what a run does, or how its digest is made, sees it here.
 KNOWN = {
-    0: "fede25897c9a6ae9517aec60bab8792b",
-    1: "c29a1ea6757c27b0a1dea58c633c14d2",
-    4: "562b0307b6ad5fc764f424979c483e9c",
+    0: "a171af9ed24ae9dd03e9c5bc267c4eab",
+    1: "60cfbf86c0425866201745fc63fef997",
+    5: "1703c7d6103df87f57017db3b3ca8663",
 }
 
 

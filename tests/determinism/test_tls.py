@@ -64,7 +64,10 @@ def test_equal_seeds_are_equal_under_every_hash_seed_and_certificate():
 def hasty(net):
     """A program with a mistake: it takes the first read for all there is."""
     net.trace.covers_contents = False
-    client, _ = converse(net)
+    try:
+        client, _ = converse(net)
+    except OSError:  # as above
+        return
     if client is not None and client.told.count("read"):
         assert client.events()[-1] != "close" or client.received == MESSAGE, "a part was taken for all"
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simnet import Deviation, Happening, Network, Script, UsageError, parse
+from simnet import Deviation, Happening, Network, Rule, Script, UsageError, parse
 from simnet.choices import Calm, Choices, Point, Recording, Scripted, Seeded
-from simnet.outcomes import EVERY, GENTLE, OUTCOMES, option, option_index, options
-from simnet.script import ordinal
+from simnet.happenings import HAPPENINGS
+from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, option, option_index, options
+from simnet.script import Item
+from simnet.words import ordinal
 
 sizes = st.integers(0, 200)
 ops = st.sampled_from(sorted(OUTCOMES))
@@ -39,13 +41,34 @@ def deviations(draw: Any) -> Deviation:
 
 
 groups = st.lists(hosts, min_size=1, max_size=3).map(tuple)
-happenings = st.one_of(
-    st.builds(Happening, st.integers(0, 10**15), st.just("partition"), st.tuples(groups, groups)),
-    st.builds(Happening, st.integers(0, 10**15), st.just("heal")),
-    st.builds(
-        Happening, st.integers(0, 10**15), st.sampled_from(["crash", "restart"]), hosts.map(lambda h: ((h,),))
-    ),
-)
+
+
+@st.composite
+def happenings(draw: Any) -> Happening:
+    what = draw(st.sampled_from(list(HAPPENINGS)))
+    holes = HAPPENINGS[what].words.holes
+    sides = [
+        draw(groups if hole == "hosts" else hosts.map(lambda h: (h,))) for hole in holes if "host" in hole
+    ]
+    amounts = [draw(st.integers(0, 10**15)) for hole in holes if "host" not in hole]
+    return Happening(draw(st.integers(0, 10**15)), what, tuple(sides), tuple(amounts))
+
+
+@st.composite
+def rules(draw: Any) -> Rule:
+    deviation = draw(deviations())
+    return Rule(
+        where=draw(st.one_of(st.just("*"), places)),
+        op=deviation.op,
+        outcome=deviation.outcome,
+        amount=deviation.amount,
+        nth=draw(st.none() | st.integers(1, 10**6)),
+        containing=draw(st.none() | st.binary(min_size=1, max_size=8)),
+        start_ns=draw(st.integers(0, 10**15)),
+        end_ns=draw(st.none() | st.integers(0, 10**15)),
+        percent=draw(st.floats(0.001, 100)),
+        times=draw(st.none() | st.integers(1, 10**6)),
+    )
 
 
 # --- options -------------------------------------------------------------------------------------
@@ -75,38 +98,45 @@ def test_an_amount_that_is_out_of_range_is_not_possible_or_wrapped(op: str, size
 def test_a_send_of_three_bytes_can_take_two_or_one_or_none_or_be_reset() -> None:
     """From mild to severe."""
     assert [option("send", 3, index) for index in range(1, options("send", 3))] == [
-        ("takes", 2), ("takes", 1), ("again", 0), ("reset", 0),
+        ("takes", 2), ("takes", 1), ("again", 0), ("fails", 105), ("fails", 12), ("reset", 0),
     ]  # fmt: skip
 
 
 def test_an_outcome_that_an_operation_does_not_have_is_named() -> None:
-    with pytest.raises(UsageError, match="'recv' has no outcome 'cut'; it has again, reset"):
+    with pytest.raises(UsageError, match="'recv' has no outcome 'cut'; it has again, fails, reset"):
         option_index("recv", 5, "cut", 1)
 
 
 def test_gentle_weather_is_a_part_of_all_weather() -> None:
-    assert GENTLE < EVERY
-    severe = {f"{op} {outcome}" for op, outcome in EVERY - GENTLE}
-    assert severe == {"connect refused", "accept fails", "send reset", "recv reset", "segment reset"}
+    assert GENTLE < EVERY < HARSH
+    assert not HARSH & CORRUPTION
+    assert {f"{op} {outcome}" for op, outcome in EVERY - GENTLE} == {
+        *("connect refused", "connect unreachable", "connect hangs", "accept fails", "accept reset"),
+        *("send reset", "recv reset", "segment reset"),
+        *("datagram late", "datagram twice", "datagram lost", "datagram refused"),
+    }
+    assert {f"{op} {outcome}" for op, outcome in HARSH - EVERY} == {
+        *("send fails", "recv fails", "segment last", "lookup again", "lookup fails"),
+    }
 
 
 # --- sentences -----------------------------------------------------------------------------------
 
 
-@given(st.one_of(deviations(), happenings))
-def test_what_a_deviation_says_is_read_back_as_that_deviation(item: Deviation | Happening) -> None:
+@given(st.one_of(deviations(), happenings(), rules()))
+def test_what_a_deviation_says_is_read_back_as_that_deviation(item: Item) -> None:
     assert parse(str(item)) == item
     assert parse(f"  {item}  ".replace(" ", "  ")) == item
 
 
-@given(st.lists(deviations(), max_size=4), st.lists(happenings, max_size=3))
+@given(st.lists(deviations(), max_size=4), st.lists(happenings(), max_size=3), st.lists(rules(), max_size=3))
 def test_a_script_is_its_sentences_and_its_repr_evaluates(
-    some: list[Deviation], more: list[Happening]
+    some: list[Deviation], more: list[Happening], standing: list[Rule]
 ) -> None:
-    script = Script(some, more)
+    script = Script(some, more, standing)
     assert Script.of(map(parse, script.sentences())) == script
     assert eval(repr(script)) == script
-    assert len(script) == len(some) + len(more)
+    assert len(script) == len(some) + len(more) + len(standing)
 
 
 @pytest.mark.parametrize(
@@ -123,9 +153,26 @@ def test_a_script_is_its_sentences_and_its_repr_evaluates(
         ),
         ("at 1.5s partition a and b from c", Happening(1_500_000_000, "partition", (("a", "b"), ("c",)))),
         ("at 2min heal", Happening(120_000_000_000, "heal")),
+        ("every send on client takes 1 byte", Rule(where="client", op="send", outcome="takes", amount=1)),
+        (
+            "the 2nd recv on server containing 'EHLO ' is reset, from 1s, until 2s, 10% of the time, "
+            "at most 3 times",
+            Rule(
+                where="server",
+                op="recv",
+                outcome="reset",
+                nth=2,
+                containing=b"EHLO ",
+                start_ns=1_000_000_000,
+                end_ns=2_000_000_000,
+                percent=10,
+                times=3,
+            ),
+        ),
+        ("every segment anywhere is lost", Rule(where="*", op="segment", outcome="lost")),
     ],
 )
-def test_people_write_scripts_in_sentences(sentence: str, expected: Deviation | Happening) -> None:
+def test_people_write_scripts_in_sentences(sentence: str, expected: Item) -> None:
     assert parse(sentence) == expected
 
 
@@ -135,12 +182,19 @@ def test_people_write_scripts_in_sentences(sentence: str, expected: Deviation | 
         ("", "not understood: ''; write 'the 2nd send"),
         ("the send of client is reset", "not understood"),
         ("the 1st sned of client is reset", "no operation 'sned'; there are connect, accept, send"),
-        ("the 1st recv of client takes 1 byte", "a recv is told to try again; is reset"),
+        ("the 1st recv of client takes 1 byte", "a recv is told to try again; fails with EMFILE; is reset"),
         ("the 1st accept of server:7 fails with ENONSENSE", "no errno is called 'ENONSENSE'"),
-        ("at 1s partition a", "partition takes two groups: 'a and b from c', not 'a'"),
-        ("at 1s heal a", "heal takes nothing, not 'a'"),
-        ("at 1s crash", "crash takes one host, not ''"),
+        ("at 1s partition a", "in 'partition a'; write partition a and b from a and b"),
+        ("at 1s heal a", "in 'heal a'; write heal"),
+        ("at 1s crash", "in 'crash'; write crash a"),
         ("the 0th send of client is reset", "nth"),
+        (
+            "every send on client takes none",
+            "what happens to the send is not understood in 'on client takes none'",
+        ),
+        ("every sned on client takes 1 byte", "no operation 'sned'"),
+        ("every send on client is reset, 0% of the time", "a rule holds more than 0%"),
+        ("every send on client containing '\\x' is reset", "no bytes are written"),
     ],
 )
 def test_a_sentence_that_is_not_understood_is_answered_by_one_that_would_be(

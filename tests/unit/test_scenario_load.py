@@ -200,7 +200,7 @@ def test_a_mistake_is_told_with_its_line_and_key(text, place, words):
         ("the 1st accept of client:1 -> server:7 is told to try again", "is a listener such as"),
         ("the 1st turn of server:7 starts with ready number 2", "is a host, or 'network'"),
         ("at 1s partition client from sever", "did you mean 'server'?"),
-        ("at 1s crash", "one host"),
+        ("at 1s crash", "write crash a"),
         ("at 1 fortnight heal", "no duration"),
     ],
 )

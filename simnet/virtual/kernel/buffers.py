@@ -49,3 +49,10 @@ class ByteQueue:
             want -= len(parts[-1])
             skip = 0
         return b"".join(parts)
+
+
+def flip(data: bytes, bit: int) -> bytes:
+    """`data` with one bit the other way round; bit 0 is the lowest of the first byte."""
+    flipped = bytearray(data)
+    flipped[bit // 8] ^= 1 << bit % 8
+    return bytes(flipped)

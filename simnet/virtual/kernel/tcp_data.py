@@ -85,6 +85,8 @@ class DataEnd(ListeningEnd):
                 return int(count)
             case ("again", _):
                 raise self.failed("send", errno.EAGAIN)
+            case ("fails", reason):
+                raise self.failed("send", reason)
             case _:
                 self.cut_off()
                 raise self.failed("send", self.take_error())
@@ -157,6 +159,10 @@ class DataEnd(ListeningEnd):
                     pass
                 case ("again", _):
                     raise self.failed("recv", errno.EAGAIN)
+                case ("fails", reason):
+                    self.queue = None
+                    self.abort(reason)
+                    raise self.failed("recv", self.take_error())
                 case _:
                     self.queue = None
                     self.cut_off()

@@ -131,10 +131,16 @@ class ListeningEnd(OpeningEnd):
         self.accepts += 1
         if self.watched:
             effect = self.net.choose("accept", self, self.host.count_accept(self.label), 0)
-            if effect is not None:
-                if effect == ("fails", errno.ECONNABORTED):
+            match effect:
+                case None:
+                    pass
+                case ("reset", _):
+                    self.pending[0].cut_off()
+                case ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
-                raise self.failed("accept", effect[1] or errno.EAGAIN)
+                    raise self.failed("accept", errno.ECONNABORTED)
+                case (_, reason):
+                    raise self.failed("accept", reason or errno.EAGAIN)
         child = self.pending.popleft()
         child.listener = None
         child.note(_ACCEPT, child.remote[1])

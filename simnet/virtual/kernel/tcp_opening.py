@@ -24,7 +24,7 @@ from . import addresses
 from .addresses import ANY, ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
 from .tcp_urgent import UrgentEnd
-from .tcp_wire import RETRANSMIT, RST, SYN_ACK, Syn
+from .tcp_wire import RETRANSMIT, RST, SYN_ACK, UNREACHABLE, Syn
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -244,6 +244,10 @@ class OpeningEnd(UrgentEnd):
                 self._lose_syn(syn, times)
             case ("refused", _):
                 self._later(2 * self.path.latency_ns, self, RST)
+            case ("unreachable", _):
+                self._later(2 * self.path.latency_ns, self, UNREACHABLE)
+            case ("hangs", _):
+                self._lose_syn(syn, self._retries_max() + 1)
             case _:
                 raise AssertionError(effect)
 

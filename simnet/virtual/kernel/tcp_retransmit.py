@@ -12,15 +12,18 @@ from __future__ import annotations
 import errno
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from ...units import SECOND_NS
 from .. import linux as std
+from .buffers import flip
 from .tcp_states import CLOSED, SYN_RECEIVED, SYN_SENT, SYNCHRONIZED
 from .tcp_window import WindowEnd
 from .tcp_wire import (
     ACK,
     ANSWER,
+    CRUMBS_MAX,
     CUT_PAUSE_NS,
     PROBE,
     RETRANSMIT,
@@ -82,17 +85,29 @@ class SendingEnd(WindowEnd):
             case ("late", delay_ns):
                 self._launch(data, delay_ns)
             case ("cut", size):
-                self._launch(data[:size], 0)
-                if self._unsent:  # the first part found no room in the queue of the link
-                    self._unsent.append(data[size:])
-                else:
-                    self._launch(data[size:], CUT_PAUSE_NS)
+                self._launch_apart((data[:size], data[size:]))
+            case ("crumbles", _):
+                step = -(-len(data) // CRUMBS_MAX)
+                self._launch_apart([data[at : at + step] for at in range(0, len(data), step)])
             case ("lost", _):
                 self._lose(data)
             case ("reset", _):
                 self.cut_off()
+            case ("last", _):
+                self._launch(data, 0)
+                self.fall_silent()
+            case ("flipped", bit):
+                self._launch(flip(data, bit), 0)
             case _:
                 raise AssertionError(effect)
+
+    def _launch_apart(self, parts: Iterable[bytes]) -> None:
+        """Parts of one segment that arrive one after the other, with time to read each."""
+        for place, part in enumerate(parts):
+            if self._unsent:  # one before it found no room in the queue of the link
+                self._unsent.append(part)
+            else:
+                self._launch(part, place * CUT_PAUSE_NS)
 
     def _launch(self, item: Any, delay_ns: int) -> None:
         """Put a segment on the path, or into the queue for retransmission."""
@@ -165,6 +180,10 @@ class SendingEnd(WindowEnd):
                 self._unsent.appendleft(item)
         if self._unsent and not self._retransmitting:
             self._lose(self._unsent.pop())
+
+    @abstractmethod
+    def fall_silent(self) -> None:
+        """Nothing gets through any more, in either direction, and nobody is told."""
 
     # --- what is sent again ----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any
 
 from ...trace import Kind
+from ..link import Path
 from . import tcp_states
 from .buffers import ByteQueue
 from .file import DATA, SPACE
@@ -40,6 +41,7 @@ from .tcp_wire import (
     RETRANSMIT,
     RST,
     SYN_ACK,
+    UNREACHABLE,
     WINDOW,
     WINDOW_TIMEOUT,
     Segment,
@@ -214,6 +216,11 @@ class SegmentEnd(SendingEnd):
         reason = {SYN_SENT: errno.ECONNREFUSED, CLOSE_WAIT: errno.EPIPE}
         self.abort(reason.get(self.state, errno.ECONNRESET))
 
+    def _on_unreachable(self) -> None:
+        """A router has no way to the peer: the end of whoever has no connection yet (tcp_v4_err)."""
+        if self.state is SYN_SENT:
+            self.abort(errno.EHOSTUNREACH)
+
     def _on_window(self) -> None:
         self._give_room(self.owed)
         self.owed = 0
@@ -256,12 +263,25 @@ class SegmentEnd(SendingEnd):
             self._launch(RST, 0)
         self._on_rst()
 
+    def fall_silent(self) -> None:
+        """From now on nothing gets through between the two ends, and neither is told: a half-open connection.
+
+        They get a path of their own that is cut, and that nobody heals.
+        """
+        for end in (self, self.peer):
+            if end is not None and end.path is not None:
+                shared = end.path
+                end.path = Path(shared.source, shared.target, end.net.schedule, shared.latency_ns)
+                end.path.cut(1)
+                end.refit()
+
 
 _ON: dict[Any, Any] = {
     SYN_ACK: SegmentEnd._on_syn_ack,
     ACK: SegmentEnd._on_ack,
     FIN: SegmentEnd._on_fin,
     RST: SegmentEnd._on_rst,
+    UNREACHABLE: SegmentEnd._on_unreachable,
     WINDOW: SegmentEnd._on_window,
     RETRANSMIT: SegmentEnd._on_retransmit,
     PROBE: SegmentEnd._on_probe,

@@ -26,6 +26,7 @@ class Segment(IntEnum):
     WINDOW = 5  # the peer has read: there is room again
     PROBE = 6  # of a keepalive, or of a window that is closed: are you there?
     ANSWER = 7  # to a probe
+    UNREACHABLE = 8  # of ICMP, from a router: nobody can be reached there
 
 
 class Timer(IntEnum):
@@ -38,7 +39,7 @@ class Timer(IntEnum):
     FIN_TIMEOUT = 15  # of an end that its program has closed
 
 
-SYN_ACK, ACK, FIN, RST, WINDOW, PROBE, ANSWER = Segment
+SYN_ACK, ACK, FIN, RST, WINDOW, PROBE, ANSWER, UNREACHABLE = Segment
 RETRANSMIT, REFILL, KEEPALIVE, WINDOW_TIMEOUT, FIN_TIMEOUT = Timer
 
 
@@ -68,4 +69,7 @@ class Urgent:
 
 
 CUT_PAUSE_NS = SECOND_NS // 1000
-"""How much later the second part of a segment comes that a script has cut in two."""
+"""How much later each further part of a segment comes that a script has cut."""
+
+CRUMBS_MAX = 64
+"""A segment that crumbles comes byte by byte, or in so many parts if it has more bytes."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from .addresses import is_multicast
+from .buffers import flip
 from .datagrams import Datagram, Marks, PortUnreachable
 from .routes import ALL_HOSTS, Route, hosts_on
 from .udp_ports import UdpPorts
@@ -29,13 +30,13 @@ Packet: TypeAlias = "Datagram | PortUnreachable"
 class UdpLayer:
     """What a host has of UDP besides its sockets."""
 
-    __slots__ = ("_jitters", "_members", "host", "ports")
+    __slots__ = ("_members", "_sent", "host", "ports")
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.ports = UdpPorts(host)
         self._members: dict[tuple[int, str], int] = {}  # by interface and group: how many sockets joined
-        self._jitters: dict[str, int] = {}  # by socket; counted on through a restart
+        self._sent: dict[str, int] = {}  # datagrams by socket; counted on through a restart
 
     def lose_power(self) -> None:
         """The host crashed: nobody holds a port any more, nobody is a member of a group."""
@@ -71,12 +72,40 @@ class UdpLayer:
 
     def _launch(self, end: AddressedEnd, datagram: Datagram) -> None:
         """Put a datagram of `end` on its path."""
-        path, delay_ns = datagram.path, 0
+        path, network, data = datagram.path, self.host.network, datagram.data
+        sent = self._sent[end.label] = self._sent.get(end.label, 0) + 1
+        delay_ns, copies = 0, 1
         if path.jitter_ns:
-            nth = self._jitters[end.label] = self._jitters.get(end.label, 0) + 1
-            effect = self.host.network.choose("jitter", end, nth, path.jitter_ns)
+            effect = network.choose("jitter", end, sent, path.jitter_ns)
             delay_ns = effect[1] if effect else 0
-        self._carry(datagram, len(datagram.data), delay_ns)
+        match network.choose("datagram", end, sent, len(data), data):
+            case None:
+                pass
+            case ("late", more_ns):
+                delay_ns += more_ns
+            case ("twice", _):
+                copies = 2
+            case ("lost", _):
+                copies = 0
+            case ("flipped", bit):
+                datagram.data = flip(data, bit)
+            case _:
+                self._refuse_at_once(datagram)
+                return
+        for _ in range(copies):
+            self._carry(datagram, len(data), delay_ns)
+
+    def _refuse_at_once(self, datagram: Datagram) -> None:
+        """It is answered as if nobody took it, whoever does; a group does not answer (RFC 1122, 3.2.2)."""
+        if datagram.is_for_many:
+            return
+        network, path = self.host.network, datagram.path
+        back = network.path(path.target, self.host)
+        answer, round_trip_ns = PortUnreachable(datagram, back), path.latency_ns + back.latency_ns
+        if round_trip_ns:
+            network.schedule.plan(network.now_ns + round_trip_ns, self, answer)
+        else:
+            self.arrive(answer)
 
     def _carry(self, packet: Packet, size: int, delay_ns: int = 0) -> None:
         """Let a packet arrive where its path ends, if nothing is in its way."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...trace import Kind
 from ...units import SECOND_NS, duration
 from .numeric import embedded
-from .zone import NOERROR, TIMEOUT, Answer
+from .zone import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, Answer
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -46,7 +46,13 @@ class Lookups:
         """Ask the name server.  A look-up that fails or takes time is noted in the trace."""
         network = self._host.network
         asked_ns = network.now_ns
-        answer = find(name) if network.names.is_prompt else self._wait_for_answer(call, name, find)
+        match self._host.choose_lookup():
+            case None:
+                answer = find(name) if network.names.is_prompt else self._wait_for_answer(call, name, find)
+            case ("again", _):
+                answer = Answer(SERVFAIL)
+            case _:
+                answer = Answer(NXDOMAIN)
         if network.log is not None and (answer.outcome != NOERROR or network.now_ns > asked_ns):
             text = f"{self._host.name} looks up {name}: {_told(name, answer)}"
             if network.now_ns > asked_ns:

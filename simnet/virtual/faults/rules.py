@@ -1,0 +1,188 @@
+"""Faults of operations that a test asks for: ``net.on("client", "send", nth=2).take(1)``.
+
+A rule stands until it is lifted; it watches for operations of a kind at a place and decides some of them,
+before the supplier of the run's choices is asked.  What it decided is recorded like any other deviation,
+anchored on the connection on which it happened: so a run with rules has a script without them.
+
+Owns the words of tests, and who is next.  What a deviation does is the business of the end where it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ...errors import UsageError
+from ...outcomes import OUTCOMES, outcome_of
+from ...rules import ANYWHERE, Rule
+from ...script import Deviation
+from ...units import duration_ns
+from ..kernel.buffers import ByteQueue
+from .fault import Fault
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+
+@attrs.define(eq=False)
+class Standing:
+    """A rule that stands on a network, and how far it has counted.
+
+    `when` is asked at each operation that matches all else; `random` says which of them are meant, if not
+    every one is.  `met` is how many it has decided.
+    """
+
+    rule: Rule
+    random: Random
+    when: Callable[[], object] | None = None
+    met: int = 0
+    _seen: int = 0
+
+    def covers(self, label: str, host: str) -> bool:
+        """Whether an end or listener with this label, on this host, is meant."""
+        return self.rule.where in (ANYWHERE, label, host)
+
+    def decides(self, label: str, host: str, op: str, now_ns: int, data: Any) -> bool:
+        """Count one operation, and say whether it is one that the rule decides."""
+        rule = self.rule
+        if op != rule.op or not self.covers(label, host) or not self._applies(now_ns, data):
+            return False
+        self._seen += 1
+        if rule.nth is not None and self._seen != rule.nth:
+            return False
+        return rule.percent == 100 or self.random.random() * 100 < rule.percent
+
+    def _applies(self, now_ns: int, data: Any) -> bool:
+        rule = self.rule
+        if now_ns < rule.start_ns or (rule.end_ns is not None and now_ns >= rule.end_ns):
+            return False
+        if rule.times is not None and self.met >= rule.times:
+            return False
+        if rule.containing is not None:
+            raw = data.peek(data.size) if isinstance(data, ByteQueue) else bytes(data or b"")
+            if rule.containing not in raw:
+                return False
+        return self.when is None or bool(self.when())
+
+
+class On:
+    """The half of a sentence before its verb; each method is one verb, and returns the `Fault`.
+
+    Made by `Network.on`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        where: str,
+        op: str,
+        when: Callable[[], object] | None,
+        conditions: dict[str, Any],
+    ) -> None:
+        if op not in OUTCOMES:
+            raise UsageError(f"no operation {op!r}; there are {', '.join(OUTCOMES)}")
+        if when is not None and not callable(when):
+            raise UsageError(f"`when` is a function without arguments, not {when!r}")
+        self._network, self._where, self._op, self._when = network, where, op, when
+        self._conditions = conditions
+
+    def take(self, count: int) -> Fault:
+        """send: the kernel takes `count` bytes, 1 or more.  More than are offered takes all."""
+        return self._decide("takes", _positive(count))
+
+    def again(self) -> Fault:
+        """send, recv, accept: EAGAIN, although poll said ready.  lookup: EAI_AGAIN."""
+        return self._decide("again")
+
+    def fail(self, reason: int = 0) -> Fault:
+        """send, recv, accept: fails with this errno; recv is the end of the connection.
+
+        lookup: there is no such name (EAI_NONAME), and no errno is given.
+        """
+        return self._decide("fails", reason)
+
+    def reset(self) -> Fault:
+        """send, recv, segment: the connection is reset; both ends learn it.
+
+        accept: what it returns was reset while it waited to be accepted.
+        """
+        return self._decide("reset")
+
+    def late(self, delay: str | float) -> Fault:
+        """segment: it arrives `delay` later than it would, and what follows waits behind it.
+
+        datagram: it arrives `delay` later, and what follows may overtake it.
+        Delays are rounded up to the next of those that a script can name (1ms ... 60s).
+        """
+        wanted = duration_ns(delay)
+        possible = outcome_of(self._op, "late").amounts(0)
+        return self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
+
+    def cut(self, count: int) -> Fault:
+        """segment: the first `count` bytes, 1 or more, arrive alone, the rest a moment later."""
+        return self._decide("cut", _positive(count))
+
+    def crumble(self) -> Fault:
+        """segment: it arrives byte by byte, or in 64 parts if it has more bytes than that."""
+        return self._decide("crumbles")
+
+    def lose(self, times: int = 0) -> Fault:
+        """segment: lost, and sent again after a time-out.  datagram: lost.
+
+        connect: `times` SYNs are lost (1 to 3).
+        """
+        if self._op == "connect":
+            return self._decide("loses", times or 1)
+        return self._decide("lost")
+
+    def duplicate(self) -> Fault:
+        """datagram: it arrives twice."""
+        return self._decide("twice")
+
+    def refuse(self) -> Fault:
+        """connect: answered by a RST.  datagram: by ICMP, as if nobody had the port."""
+        return self._decide("refused")
+
+    def no_route(self) -> Fault:
+        """connect: answered by ICMP, and fails with EHOSTUNREACH."""
+        return self._decide("unreachable")
+
+    def hang(self) -> Fault:
+        """connect: never answered; it fails with ETIMEDOUT, after 131 s unless TCP_SYNCNT says otherwise."""
+        return self._decide("hangs")
+
+    def silence(self) -> Fault:
+        """segment: it is the last that arrives, in either direction; neither end is told (half-open)."""
+        return self._decide("last")
+
+    def flip(self, bit: int) -> Fault:
+        """segment, datagram: one bit is the other way round; bit 0 is the lowest of the first byte."""
+        return self._decide("flipped", bit)
+
+    def first(self, number: int = 0) -> Fault:
+        """turn: the channel (or host) with this number among those that are ready goes first, from 2 on.
+
+        timer: timers that are due come before what is ready.
+        """
+        return self._decide("first", number)
+
+    def _decide(self, outcome: str, amount: int = 0) -> Fault:
+        op = self._op
+        if outcome not in [known.name for known in OUTCOMES[op]]:
+            known = ", ".join(each.name for each in OUTCOMES[op])
+            raise UsageError(f"a {op} cannot be {outcome!r}; it has the outcomes {known}")
+        possible = outcome_of(op, outcome).amounts(0)
+        if possible and amount not in possible:
+            known = ", ".join(Deviation(self._where, op, 1, outcome, each).effect for each in possible)
+            raise UsageError(f"not possible for a {op}: {outcome} {amount}; what is: {known}")
+        rule = Rule(where=self._where, op=op, outcome=outcome, amount=amount, **self._conditions)
+        return self._network.add_rule(rule, self._when)
+
+
+def _positive(count: int) -> int:
+    if count < 1:
+        raise UsageError(f"a number of bytes from 1 on is wanted, not {count!r}")
+    return count
