@@ -294,3 +294,25 @@ def test_storms_try_both_orders() -> None:
         world.net.run(until=1)
         found.add(tuple(events))
     assert found == {("data", "timer"), ("timer", "data")}
+
+
+# --- calls that wait -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_a_recv_that_waits_looks_again_where_readiness_was_spurious(timeout: float | None) -> None:
+    """SYN, SYN+ACK, ACK, data: 4 x 20 ms, also where the kernel says EAGAIN twice."""
+    world = scripted(
+        "the 1st recv of client:1 -> server:80 is told to try again",
+        "the 2nd recv of client:1 -> server:80 is told to try again",
+    )
+    listener = world.listener()
+    listener.setblocking(True)
+    opener = world.client.socket()
+    opener.settimeout(timeout)
+    opener.connect(("server", 80))
+    accepted, _ = listener.accept()
+    accepted.send(b"data")
+    assert opener.recv(100) == b"data"
+    assert world.net.now_ns == ms(80)
+    assert world.net.unmet() == ()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _DONTWAIT = int(std.MSG_DONTWAIT)
 _NOT_WAITING = _DONTWAIT | int(std.MSG_ERRQUEUE)
 
+_LOOKS = 8
+"""How often at one moment a call that waits is made again, where poll says ready and the kernel EAGAIN."""
+
 _ANY_TRUTH = sys.version_info >= (3, 12)
 """Whether setblocking() takes whatever is true or false; before it was a number."""
 
@@ -179,12 +182,15 @@ class DescriptorHolder:
         end, wanted, answers = self._end, events | ERR | HUP, []
 
         def is_answered() -> bool:
-            try:
-                if end.poll_mask() & wanted:
-                    answers.append(system_call())
-            except BlockingIOError:
-                if empty is not None and not self._timeout and end.is_exhausted:
-                    answers.append(empty)
+            for _ in range(_LOOKS):
+                try:
+                    if end.poll_mask() & wanted:
+                        answers.append(system_call())
+                    break
+                except BlockingIOError:  # readiness was spurious: whoever waits looks again
+                    if empty is not None and not self._timeout and end.is_exhausted:
+                        answers.append(empty)
+                        break
             return bool(answers)
 
         if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
