@@ -205,6 +205,9 @@ class _Search:
         others = [other for index, other in enumerate(items) if index != position]
         taken = {_key(other) for other in others}
         for simpler in _simpler(items[position], self._size_of(items[position])):
+            elsewhere = [other for other in others if not _only_counts_up_to(items[position], simpler, other)]
+            if len(elsewhere) < len(others) and self.accepts(Script.of([*elsewhere, simpler])):
+                return True
             candidate = [*items[:position], simpler, *items[position + 1 :]]
             if _key(simpler) not in taken and self.accepts(Script.of(candidate)):
                 return True
@@ -259,6 +262,13 @@ def _complements(pieces: Sequence[Sequence[Item]]) -> Iterator[list[Item]]:
 def _key(item: Item) -> object:
     """Two items with the same key cannot both be in one script."""
     return (item.where, item.op, item.nth) if isinstance(item, Deviation) else item
+
+
+def _only_counts_up_to(item: Item, simpler: Item, other: Item) -> bool:
+    """Whether `other` may be there only to make `item` the nth: short sends make more segments."""
+    if not (isinstance(item, Deviation) and isinstance(simpler, Deviation) and isinstance(other, Deviation)):
+        return False
+    return simpler.nth < item.nth and other.where == item.where
 
 
 def _simpler(item: Item, size: int) -> Iterator[Item]:

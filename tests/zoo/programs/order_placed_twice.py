@@ -1,7 +1,7 @@
 """A shop whose customers send an order again when they were not told that it was taken.
 
-Where the connection is lost behind the order and before its receipt, the order was taken all the same: without
-a number by which the shop knows it again, it is taken twice.
+Where the connection is lost behind the order and before its receipt, the order was taken all the same:
+without a number by which the shop knows it again, it is taken twice.
 """
 
 from simnet import dispatcher_with_send

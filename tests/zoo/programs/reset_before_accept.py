@@ -1,8 +1,8 @@
 """A door that writes down who comes in, and takes it for granted that whoever was accepted is still there.
 
 A peer that resets its connection before the server gets to accept() is accepted all the same (Linux says
-nothing of it), and getpeername() of that socket fails with ENOTCONN.  The error leaves handle_accept, and so it
-is the listener that is closed.
+nothing of it), and getpeername() of that socket fails with ENOTCONN.  The error leaves handle_accept, and so
+it is the listener that is closed.
 """
 
 from simnet import dispatcher

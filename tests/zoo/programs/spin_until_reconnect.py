@@ -1,7 +1,7 @@
 """A meter that reports once a second, and connects anew with its next report when a connection is lost.
 
-Until then it keeps the dead socket in its map.  A socket that was hung up is readable for ever: the loop tells
-the handlers again and again, and waiting takes a whole processor.
+Until then it keeps the dead socket in its map.  A socket that was hung up is readable for ever: the loop
+tells the handlers again and again, and waiting takes a whole processor.
 """
 
 from simnet import dispatcher
