@@ -24,7 +24,9 @@ class Listener(dispatcher):
     def handle_accept(self):
         try:
             pair = self.accept()
-        except OSError:  # no descriptors, no memory: the connection still waits, and the next pass tries again
+        except (
+            OSError
+        ):  # no descriptors, no memory: the connection still waits, and the next pass tries again
             return
         if pair is not None:
             self.channel(pair[0], *self.args)

@@ -1,4 +1,4 @@
-"""Released packages at two versions, which cannot be installed side by side: each lies in a folder of its own.
+"""Released packages at two versions, which cannot be installed side by side: each lies in its own folder.
 
 ``python -m tests.zoo --fetch`` (``make zoo``) lets pip fill the folders; where they are missing, what needs
 them is skipped.  A release is imported once, under its own name; between its uses that name is free again.
@@ -103,7 +103,7 @@ RELEASES = {pin: Release(*pin) for pin in PINNED}
 
 
 def release(name: str, version: str, *modules: str) -> Release:
-    """A release of `PINNED`, with these modules of it imported: they are what `Release.on` lends a machine to."""
+    """A release of `PINNED`, with these of its modules imported: `Release.on` lends them a machine."""
     found = RELEASES[name, version]
     if not found.is_here:
         raise ModuleNotFoundError(f"{found} is not here; `make zoo` brings it")

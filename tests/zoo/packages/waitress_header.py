@@ -1,4 +1,4 @@
-"""waitress 2.1.1 counts the first part of a header twice if it comes in two pieces, and says 431; 2.1.2 does not.
+"""waitress 2.1.1 counts the first of two pieces of a header twice, and says 431; 2.1.2 does not.
 
 Its limit is 256 KiB unless it is configured otherwise; here it is the 8 KiB that other servers have.
 """
