@@ -26,7 +26,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 SURVIVAL = 10
 """How many times the runs of the longest search the good twin has to survive."""
 
-HEAD = ("bug", "found", "runs", "seconds", "deviations", "good twin", "Hypothesis", "examples")
+HEAD = ("member", "bug", "found", "runs", "seconds", "deviations", "good twin", "Hypothesis", "examples")
 
 
 @click.command(help=__doc__)
@@ -77,6 +77,7 @@ def _record(member: Member) -> None:
 
 
 def _measure(member: Member, searches: int, hypothesis: bool) -> list[str]:
+    who = [f"`{member.name}`", member.bug]
     drawn = [by_hypothesis(member, number) for number in range(searches if hypothesis else 0)]
     hits = [each.examples for each in drawn if each.examples]
     by_drawing = [f"{len(hits)} of {len(drawn)}", _of(hits)]
@@ -88,14 +89,14 @@ def _measure(member: Member, searches: int, hypothesis: bool) -> list[str]:
             seconds.append(time.perf_counter() - began)
             found.append((each.progress.runs, len(each.script)))
     if not found:
-        return [member.bug, f"0 of {searches}", "-", f"> {SECONDS_MAX:.0f}", "-", "-", *by_drawing]
+        return [*who, f"0 of {searches}", "-", f"> {SECONDS_MAX:.0f}", "-", "-", *by_drawing]
     runs = [count for count, _ in found]
     survived = SURVIVAL * max(runs)
     failure = survives(member, survived, start=searches + 1)
     twin = f"{survived} runs" if failure is None else f"fails under seed {failure.seed % APART}"
     times = f"{median(seconds):.2f} (at most {max(seconds):.2f})"
     most = str(max(length for _, length in found))
-    return [member.bug, f"{len(found)} of {searches}", _of(runs), times, most, twin, *by_drawing]
+    return [*who, f"{len(found)} of {searches}", _of(runs), times, most, twin, *by_drawing]
 
 
 def _of(numbers: list[int]) -> str:

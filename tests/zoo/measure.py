@@ -46,7 +46,7 @@ def survives(member: Member, runs: int, start: int = 0) -> Found | None:
 
 @attrs.define
 class Drawn:
-    """One run of a Hypothesis test: examples up to the first failure (0: none), deviations of the last one."""
+    """The first failure in series `start` of the seeds, shrunk; None after a minute, or `runs_max`."""
 
     examples: int = 0
     deviations: int = 0

@@ -96,4 +96,5 @@ MEMBERS = (
     ),
     _package("supervisor_reset", "supervisor 4.2.0: reset during recv", "supervisor", "4.2.0", "4.2.1"),
     _package("waitress_header", "waitress 2.1.1: header in two segments", "waitress", "2.1.1", "2.1.2"),
+    _package("waitress_spin", "waitress 3.0.0: spin after reset", "waitress", "3.0.0", "3.0.1"),
 )

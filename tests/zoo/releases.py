@@ -31,6 +31,8 @@ PINNED = (
     ("supervisor", "4.2.1"),
     ("waitress", "2.1.1"),
     ("waitress", "2.1.2"),
+    ("waitress", "3.0.0"),
+    ("waitress", "3.0.1"),
 )
 
 _MACHINE = {"os": os, "select": select, "socket": socket, "time": time}
@@ -55,7 +57,16 @@ class Release:
     def fetch(self) -> None:
         """Let pip bring it here.  Raises CalledProcessError if it cannot."""
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        where = ["--no-compile", "--only-binary", ":all:", "--upgrade", "--target", str(self.folder)]
+        where = [
+            "--retries",
+            "1",
+            "--no-compile",
+            "--only-binary",
+            ":all:",
+            "--upgrade",
+            "--target",
+            str(self.folder),
+        ]
         subprocess.run([*pip, *where, f"{self.name}=={self.version}"], check=True)
         (self.folder / "complete").touch()
 

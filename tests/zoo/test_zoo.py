@@ -4,6 +4,7 @@ These are small samples, bounded by runs.  The whole measurement is ``python -m 
 """
 
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -85,6 +86,12 @@ def test_a_hypothesis_test_of_default_settings_finds_the_bug(member):
 def test_every_member_that_is_found_has_its_scenario():
     kept = {path.stem.replace("-", "_") for path in SCENARIOS}
     assert kept == {member.name for member in MEMBERS if not member.by_seeds}
+
+
+def test_every_member_is_in_the_table_of_the_documentation():
+    page = (ROOT / "docs" / "explanation" / "zoo.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert listed == [member.name for member in MEMBERS]
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
