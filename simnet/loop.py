@@ -171,6 +171,7 @@ class Loop:
         # A listener is never writable; that channel.accepting is not set counts as "no listener".
         if channel.writable() and not getattr(channel, "accepting", False):
             events |= OUT | PRI
+        events &= ~getattr(channel, "deaf_to", 0)
         if events != self._events.get(fd, 0) and self._has(fd, channel):  # else it closed itself just now
             try:
                 self.poller.watch(fd, events)
@@ -349,7 +350,7 @@ def _answer(channel: Any, error: Exception) -> None:
     if not isinstance(error, OSError):
         channel.handle_error()
     elif error.errno in DISCONNECTED:
-        channel.handle_close()
+        getattr(channel, "handle_close_event", channel.handle_close)()  # a dispatcher's tells it once
     elif error.errno != errno.EAGAIN:
         # Else readiness was spurious (select(2), BUGS): nothing to do, and poll will tell again.
         channel.handle_error()

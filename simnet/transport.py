@@ -200,6 +200,10 @@ class Transport(ABC):
         """A loop says that it runs here.  A machine that drives its loops remembers it."""
 
     @abstractmethod
+    def dismiss(self, loop: Turner) -> None:
+        """A loop does not run here any more, or not for now; it is not closed."""
+
+    @abstractmethod
     def waker(self, loop: Turner) -> Callable[[], None]:
         """What `loop` calls when it has something to do before its next pass: a new timer, changed
         interest.  A machine that drives its loops remembers to."""
@@ -257,6 +261,9 @@ def set_default(transport: Transport) -> None:
     """Name the transport of a context in which nobody chose one.  Called once, on import."""
     _default[:] = [transport]
 
+
+chosen = _current.get
+"""The transport of the innermost ``with``; None if there is none."""
 
 # A virtual machine enters itself around every pass of its loops; the bound methods save it the
 # look-ups of `with`.

@@ -19,6 +19,7 @@ from threading import get_ident
 from typing import Any
 
 from ..errors import Deadlock, Livelock, UsageError
+from ..fence import Fence, watch
 from ..trace import Trace
 from ..transport import IN, OUT, Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
@@ -78,8 +79,9 @@ class Engine(ABC):
     alias = "#1 network"
     number = 0  # in the trace, where the network itself is the place of a pick
 
-    def __init__(self, trace: bool) -> None:
+    def __init__(self, trace: bool, fence: Fence) -> None:
         self.now_ns = 0
+        self.guard = watch.guard_for(fence)
         self.hosts: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
@@ -190,13 +192,17 @@ class Engine(ABC):
         was = gc.isenabled()
         gc.disable()
         self._is_passing = True
-        self._thread = get_ident()
+        self._thread = thread = get_ident()
+        outer = watch.begin(thread, self)
         try:
             yield
         finally:
             self._is_passing = False
+            watch.end(thread, outer)
             if was:
                 gc.enable()
+        if self.guard is not None:
+            self.guard.check_swallowed()
 
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
