@@ -82,6 +82,7 @@ class dispatcher:
     ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
     _handles_write: ClassVar[bool] = False
     _refused = False
+    _was_lost = False  # connected no more when it came here
     _is_over = False  # closed, or told by handle_close if that is called once
     _resumption: Timer | None = None  # of a listener that pauses
 
@@ -109,8 +110,9 @@ class dispatcher:
             if error.errno not in (errno.ENOTCONN, errno.EINVAL):
                 self.del_channel()
                 raise
-            # Not connected yet, or reset before anybody looked.
+            # Not connected yet, or reset before anybody looked: until `connect`, the latter.
             self.connected = False
+            self._was_lost = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -242,7 +244,7 @@ class dispatcher:
         A failure leads to `handle_connect_failed`, whose default raises it: out of here if it comes at once,
         as with AF_UNIX always (also with EAGAIN, if the backlog is full), and else to `handle_error`.
         """
-        self.connected = self._refused = False
+        self.connected = self._refused = self._was_lost = False
         self.connecting = True
         self.touch()
         try:
@@ -268,7 +270,7 @@ class dispatcher:
             if error.errno == errno.EWOULDBLOCK:
                 return 0
             if error.errno in DISCONNECTED:
-                if self.connected or error.errno not in _UNCONNECTED:
+                if self.connected or self._was_lost or error.errno not in _UNCONNECTED:
                     self.handle_close_event()
                 return 0
             raise

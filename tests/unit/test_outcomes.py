@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simnet import Network, Script, dispatcher, parse
+from simnet import Network, Script, dispatcher, dispatcher_with_send, parse
 from simnet.loop import loop_for
 from simnet.outcomes import CORRUPTION, EVERY, HARSH, OUTCOMES, PLACES
 from simnet.transport import ERR, HUP, IN, OUT
@@ -294,6 +294,40 @@ def test_storms_try_both_orders() -> None:
         world.net.run(until=1)
         found.add(tuple(events))
     assert found == {("data", "timer"), ("timer", "data")}
+
+
+def test_a_send_on_a_connection_that_was_lost_before_it_was_accepted_is_told_by_handle_close() -> None:
+    """The data and the FIN of the client are there already: what send says of the reset is EPIPE."""
+    net = Network()
+    net.on("server", "accept", nth=1).reset()
+    told: list[bool] = []
+
+    class Greeter(dispatcher_with_send):
+        def __init__(self, sock: Any) -> None:
+            super().__init__(sock)
+            self.send(b"hello")
+
+        def readable(self) -> bool:
+            return False  # it only talks
+
+        def handle_close(self) -> None:
+            told.append(self.connected)
+            self.close()
+
+    class Door(dispatcher):
+        def handle_accepted(self, sock: Any, address: Any) -> None:
+            Greeter(sock)
+
+    with net.host("server"):
+        door = Door()
+        door.create_socket()
+        door.bind(("", 80))
+        door.listen(1)
+    client = net.host("client").modules.socket.create_connection(("server", 80))
+    client.send(b"hello")
+    client.shutdown(std.SHUT_WR)
+    net.run()
+    assert told == [False]
 
 
 # --- calls that wait -----------------------------------------------------------------------------
