@@ -296,9 +296,9 @@ class Loop:
     def _tell(self, fd: int, channel: Any, events: int) -> None:
         """Read, write, exceptional."""
         wanted = self._events.get(fd, 0)
-        if events == HUP and not wanted & IN:
-            # It came unasked, and would come in every pass: the reader of a pipe that nobody writes to, in a
-            # channel that wants only to write. select would not show it. Other interest watches it again.
+        if not events & ~(HUP | ERR) and not (wanted & IN or (events & WRITABLE and wanted & OUT)):
+            # It came unasked, and would come in every pass: a connection that is over, and of which the
+            # channel wants nothing just now. select would not show it. Other interest watches it again.
             self.poller.forget(fd)
             return
         if events & READABLE and wanted & IN:

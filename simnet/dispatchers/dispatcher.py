@@ -87,6 +87,7 @@ class dispatcher:
     _refused = False
     _failure: OSError | None = None  # of connecting, if `send` was told it
     _is_over = False  # closed, or told by handle_close if that is called once
+    _was_given = False  # the socket: if there is no connection, it is over, and not still to come
     _resumption: Timer | None = None  # of a listener that pauses
 
     connected = False
@@ -106,7 +107,7 @@ class dispatcher:
             return
         sock.setblocking(False)
         self.set_socket(sock)
-        self.connected = True
+        self.connected = self._was_given = True
         try:
             self.addr = sock.getpeername()
         except OSError as error:
@@ -180,6 +181,7 @@ class dispatcher:
         """Make the socket, non-blocking."""
         sock = self._transport.socket(family, type)
         sock.setblocking(False)
+        self._was_given = False
         self.set_socket(sock)
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
@@ -278,7 +280,8 @@ class dispatcher:
                 return 0
             if error.errno in DISCONNECTED | GIVEN_UP:
                 # Nothing cannot be sent after shutdown(SHUT_WR) either, and is no end of what is read.
-                if error.errno not in _UNCONNECTED or (self.connected and data):
+                had_one = self.connected or self._was_given
+                if error.errno not in _UNCONNECTED or (had_one and data):
                     self.handle_close_event()
                 return 0
             raise

@@ -64,6 +64,8 @@ class Network(Happenings, Engine):
 
     Attributes:
         names: what hosts learn when they look names up; tests edit it.
+        moments_max: so many moments of virtual time may pass in one call of `run`, or while one call waits,
+            before it is a Livelock: a program that tries again for ever has no end.  None is no bound.
         fence: what is made of a program that goes past its host.
     """
 

@@ -198,9 +198,13 @@ class VirtualPoller(Poller):
 
 
 class OrderedPoller(VirtualPoller):
-    """For who finds out by select(2) in which order they are ready: nobody decides it here."""
+    """For who finds out by select(2) in which order they are ready: nobody decides it here.
 
-    __slots__ = ()
+    Its program may want to write all the time, as asyncore's channels do by default, and never touch the
+    socket: what lies aside for that still causes a pass when anything else becomes of it.
+    """
+
+    __slots__ = ("_aside",)
 
     def __init__(
         self,
@@ -210,6 +214,41 @@ class OrderedPoller(VirtualPoller):
     ) -> None:
         super().__init__(host, on_ready, hand)
         self._choose_first = _as_it_comes
+        self._aside: set[Registration] = set()  # those of `_idle`, to look one up
+
+    def watch(self, fd: int, events: int) -> None:
+        registration = self._registered.get(fd)
+        if registration is None or registration.queued or registration not in self._aside:
+            super().watch(fd, events)
+            return
+        registration.queued = True  # that it is ready is no news
+        try:
+            super().watch(fd, events)
+        finally:
+            registration.queued = False
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if self._idle:
+            self._idle = [registration for registration in self._idle if not registration.queued]
+            for registration in self._idle:
+                registration.queued = True
+            self._aside.clear()
+        return super().poll(timeout)
+
+    def settle(self) -> bool:
+        causes_a_pass = super().settle()
+        for registration in self._idle:
+            if registration not in self._aside:
+                self._aside.add(registration)
+                registration.queued = False  # its end wakes it again
+        return causes_a_pass
+
+    def spinning(self) -> list[tuple[int, int]]:
+        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events and not r.queued]
+
+    def close(self) -> None:
+        super().close()
+        self._aside.clear()
 
 
 def _as_it_comes(ready: int) -> int:

@@ -111,8 +111,15 @@ def test_gentle_weather_is_a_part_of_all_weather() -> None:
     assert GENTLE < EVERY < HARSH
     assert not HARSH & CORRUPTION
     assert {f"{op} {outcome}" for op, outcome in EVERY - GENTLE} == {
-        *("connect refused", "connect unreachable", "connect hangs", "accept fails", "accept reset"),
-        *("send reset", "recv reset", "segment reset"),
+        *(
+            "connect refused",
+            "connect unreachable",
+            "connect hangs",
+            "life reset",
+            "accept fails",
+            "accept reset",
+        ),
+        *("send reset", "recv reset", "segment reset", "life reset"),
         *("datagram late", "datagram twice", "datagram lost", "datagram refused"),
     }
     assert {f"{op} {outcome}" for op, outcome in HARSH - EVERY} == {

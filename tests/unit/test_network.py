@@ -233,6 +233,22 @@ def test_the_clocks_of_a_host_are_virtual() -> None:
     assert (clock.monotonic_ns(), clock.time_ns()) == (ms(1500), EPOCH_NS + ms(1500))
 
 
+def test_a_program_without_an_end_is_told() -> None:
+    net = Network()
+    net.moments_max = 1000
+    host = net.host("a")
+
+    def again() -> None:
+        loop_for(host).call_later("1h", again)
+
+    again()
+    with pytest.raises(Livelock, match=r"no end: 1,\d+ moments have passed until t=.*moments_max"):
+        net.run()
+    net.run(until=net.now + 3600 * 500)
+    net.moments_max = None
+    net.run(until=net.now + 3600 * 5000)
+
+
 # --- what befalls a network ----------------------------------------------------------------------
 
 

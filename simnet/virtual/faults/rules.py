@@ -108,8 +108,16 @@ class On:
         """send, recv, segment: the connection is reset; both ends learn it.
 
         accept: what it returns was reset while it waited to be accepted.
+        life: see `reset_after`.
         """
         return self._decide("reset")
+
+    def reset_after(self, delay: str | float) -> Fault:
+        """life: the connection is reset so long after it was established, whatever it does then.
+
+        Delays are rounded as those of `late`.
+        """
+        return self._decide("reset", self._delay(delay, "reset"))
 
     def late(self, delay: str | float) -> Fault:
         """segment: it arrives `delay` later than it would, and what follows waits behind it.
@@ -117,9 +125,7 @@ class On:
         datagram: it arrives `delay` later, and what follows may overtake it.
         Delays are rounded up to the next of those that a script can name (1ms ... 60s).
         """
-        wanted = duration_ns(delay)
-        possible = outcome_of(self._op, "late").amounts(0)
-        return self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
+        return self._decide("late", self._delay(delay, "late"))
 
     def cut(self, count: int) -> Fault:
         """segment: the first `count` bytes, 1 or more, arrive alone, the rest a moment later."""
@@ -168,6 +174,12 @@ class On:
         timer: timers that are due come before what is ready.
         """
         return self._decide("first", number)
+
+    def _delay(self, delay: str | float, outcome: str) -> int:
+        """The next of the delays that a script can name."""
+        wanted = duration_ns(delay)
+        possible = outcome_of(self._op, outcome).amounts(0)
+        return next((ns for ns in possible if ns >= wanted), possible[-1])
 
     def _decide(self, outcome: str, amount: int = 0) -> Fault:
         op = self._op
