@@ -64,5 +64,20 @@ class Escaped(ProgramError):
     """
 
 
+class PropertyViolated(ProgramError, AssertionError):
+    """The program under test breaks a property that programs of its kind have; see `simnet.checks`.
+
+    Attributes:
+        name: the property's.
+    """
+
+    def __init__(self, name: str, found: str) -> None:
+        self.name = name
+        super().__init__(name, found)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.args[1]}"
+
+
 class Diverged(SimnetError):
     """A replay left its record: it says at which event, what was expected and what came."""

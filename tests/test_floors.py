@@ -29,6 +29,7 @@ FLOORS = (
         "happenings",
         "rules",
         "script",
+        "checks",
         "choices",
         "trace",
         "fence",

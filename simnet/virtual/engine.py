@@ -18,14 +18,17 @@ from inspect import iscoroutinefunction
 from threading import get_ident
 from typing import Any
 
+from ..checks import Checks
 from ..errors import Deadlock, Livelock, UsageError
 from ..fence import Fence, watch
 from ..trace import Trace
-from ..transport import IN, OUT, Turner, enter_context, leave_context
+from ..transport import Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
 from .host import Host
 from .netstat import netstat
+from .quiet import check_quiet
 from .schedule import Schedule
+from .witness import Witness
 
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
@@ -85,9 +88,11 @@ class Engine(ABC):
     alias = "#1 network"
     number = 0  # in the trace, where the network itself is the place of a pick
 
-    def __init__(self, trace: bool, fence: Fence) -> None:
+    def __init__(self, trace: bool, fence: Fence, checks: Checks) -> None:
         self.now_ns = 0
         self.guard = watch.guard_for(fence)
+        self.checks = checks
+        self.witness = Witness(self) if checks.watches else None  # type: ignore[arg-type]
         self.hosts: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
@@ -129,6 +134,7 @@ class Engine(ABC):
             Deadlock: nothing can happen any more, and `until` was not reached, or a sender waits for room
                 that will never come.
             Livelock: handlers are called for ever while neither bytes nor time move.
+            PropertyViolated: the program breaks a property that it is checked for; see `simnet.checks`.
             UsageError: `until` is something else, or a handler called this: time passes already.
             Whatever a handler lets out.
         """
@@ -147,7 +153,7 @@ class Engine(ABC):
                 f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}"
             )
         else:
-            self._check_quiet()
+            check_quiet(self)  # type: ignore[arg-type]
 
     def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
         """Let time pass until `condition` is true, at the latest until `deadline_ns`; whether it is true.
@@ -227,6 +233,8 @@ class Engine(ABC):
                 gc.enable()
         if self.guard is not None:
             self.guard.check_swallowed()
+        if self.witness is not None:
+            self.witness.check()
 
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
@@ -384,23 +392,6 @@ class Engine(ABC):
             self.now_ns = max(self.now_ns, limit_ns)
             return True
         return False
-
-    def _check_quiet(self) -> None:
-        """Nothing can happen any more: is that all right?"""
-        for host in self.hosts.values():
-            for loop in host.loops:
-                for fd, events in loop.poller.spinning():  # type: ignore[attr-defined]
-                    if events & IN:
-                        raise Livelock(
-                            f"{host.name}: {loop.describe(fd)} is readable and is never read: "
-                            f"its loop would spin for ever\n{self.netstat()}"
-                        )
-            for fd, end in host.descriptors.items():
-                if end.is_blocked and any(w.events & OUT for w in end.watchers):
-                    raise Deadlock(
-                        f"{host.name}: {host.owner(fd) or end.label} waits for room that will never come\n"
-                        f"{self.netstat()}"
-                    )
 
 
 def _describe(condition: Callable[[], object]) -> str:

@@ -1,0 +1,102 @@
+"""What sees that a program breaks a property while its run goes on.
+
+The places where it could be seen call a method here, if a network has a witness at all; none of them is on
+the way of a message.  What is broken is raised there, and once more when time stops: a handler of errors may
+have swallowed it.
+
+Owns the properties of `simnet.checks` that can be seen at one moment.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PropertyViolated
+from ..units import seconds
+from .kernel.tcp import TcpEnd
+from .kernel.tcp_states import State
+
+if TYPE_CHECKING:
+    from .host import Host
+    from .kernel.file import File
+    from .network import Network
+
+
+def _has_output(channel: Any) -> bool:
+    """Whether a channel keeps bytes of its own that it has not sent."""
+    has_output = getattr(channel, "has_output", None)
+    return bool(has_output() if has_output is not None else getattr(channel, "out_buffer", b""))
+
+
+class Witness:
+    """Looks at one network."""
+
+    __slots__ = ("_failed_accepts", "_names", "_network", "violation")
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._names = network.checks.names
+        self._failed_accepts: dict[str, tuple[int, int]] = {}  # listener: when, errno
+        self.violation: PropertyViolated | None = None
+
+    def check(self) -> None:
+        """Time stops: raise what was broken, if a handler has swallowed it."""
+        if self.violation is not None:
+            raise self.violation
+
+    def _broken(self, name: str, host: str, found: str) -> PropertyViolated:
+        error = PropertyViolated(name, f"{host}: {found} (t={seconds(self._network.now_ns)})")
+        self.violation = self.violation or error
+        return error
+
+    # --- channels --------------------------------------------------------------------------------
+
+    def tells_close(self, host: Host, channel: Any) -> None:
+        """`handle_close` is about to be called."""
+        channel.closes_told += 1
+        if channel.closes_told > 1 and "one-close" in self._names:
+            who = type(channel).__name__
+            raise self._broken("one-close", host.name, f"handle_close of {who} is called again")
+
+    def closes(self, host: Host, channel: Any, fd: int) -> None:
+        """A channel is about to close its descriptor."""
+        file: Any = host.descriptors.get(fd)
+        if not isinstance(file, TcpEnd) or file.state is not State.CLOSE_WAIT:
+            return
+        peer = file.peer
+        if peer is None or peer.orphan or peer.receive_shut or "half-close" not in self._names:
+            return
+        if _has_output(channel):
+            who = type(channel).__name__
+            raise self._broken(
+                "half-close", host.name, f"{who} closes with output that {peer.label} waits for"
+            )
+
+    # --- sockets ---------------------------------------------------------------------------------
+
+    def used_closed(self, file: Any, call: str) -> None:
+        """A program calls `send` or `recv` of a socket that it has closed."""
+        if self._network.is_passing and "no-use-after-close" in self._names:
+            raise self._broken(
+                "no-use-after-close", file.host.name, f"{call}() of {file.label}, after close()"
+            )
+
+    def accept_failed(self, listener: File, reason: int | None) -> None:
+        """accept() has failed; that nobody waits there is no failure."""
+        if reason is not None and reason != errno.EAGAIN:
+            self._failed_accepts[listener.label] = self._network.now_ns, reason
+
+    def stops_listening(self, listener: File) -> None:
+        """A listener is closed: by a program that has had enough of it, or has met an error just now?"""
+        if not self._network.is_passing:
+            return  # a test wants it so
+        when_ns, reason = self._failed_accepts.get(listener.label, (-1, 0))
+        if when_ns == self._network.now_ns and "listener-survives" in self._names:
+            name = errno.errorcode.get(reason, str(reason))
+            # Not raised here: the listener is half closed.
+            self._broken(
+                "listener-survives",
+                listener.host.name,
+                f"{listener.label} is closed because accept() has failed with {name}",
+            )
