@@ -69,10 +69,11 @@ class PropertyViolated(ProgramError, AssertionError):
 
     Attributes:
         name: the property's.
+        function: that of the program which broke it, if that was known before the error was raised.
     """
 
-    def __init__(self, name: str, found: str) -> None:
-        self.name = name
+    def __init__(self, name: str, found: str, function: str = "") -> None:
+        self.name, self.function = name, function
         super().__init__(name, found)
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ FLOORS = (
     },
     {"loop", "passes", "machine", "real", "virtual"},
     {"dispatchers", "stage"},
-    {"asyncore", "asynchat", "installing"},
+    {"asyncore", "asynchat", "installing", "properties"},
     {"process", "scenario", "fuzz", "report", "oracle"},
     {"pytest_plugin", "pytest_failures", "cli"},
 )

@@ -178,5 +178,5 @@ def fingerprint(error: BaseException) -> str:
     place = f"{outside[-1].name}" if outside else ""
     kind = type(error).__name__
     if isinstance(error, PropertyViolated):
-        kind = f"{kind} {error.name}"
+        kind, place = f"{kind} {error.name}", error.function or place
     return f"{kind} in {place}"

@@ -107,6 +107,8 @@ class Engine(ABC):
         self._looks = 0
         self._finds, self._found_ns = 0, -1
         self.moments_max: int | None = MOMENTS_MAX
+        self.invariants: list[Callable[[], None]] = []  # asked after every moment, and raise
+        self.seen_sometimes: dict[str, bool] = {}  # what a test wants to see, and whether it has
 
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -143,7 +145,7 @@ class Engine(ABC):
             raise UsageError("until is an async function, and nobody would await it")
         limit_ns = None if until is None or condition is not None else duration_ns(until)  # type: ignore[arg-type]
         with self._passing():
-            for _ in self._instants(limit_ns):
+            for _ in self._moments(limit_ns):
                 if condition is not None and condition():
                     return
         if limit_ns is not None:
@@ -169,7 +171,7 @@ class Engine(ABC):
                 f"{call}() that has to wait inside a handler is not simulated: it would stop the loop"
             )
         with self._passing():
-            for _ in self._instants(deadline_ns):
+            for _ in self._moments(deadline_ns):
                 if condition():
                     return True
         if deadline_ns is None:
@@ -255,6 +257,8 @@ class Engine(ABC):
             if not self._advance(None):
                 return False
             self._turn_loops()
+            for check in self.invariants:
+                check()
         return True
 
     def netstat(self) -> str:
@@ -268,8 +272,20 @@ class Engine(ABC):
                 if loop.asks:
                     self.runnable[loop] = host
 
-    def _instants(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
+    def _moments(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
         """Let one moment after the other happen; `held` makes no pass."""
+        moments = self._instants(limit_ns, held)
+        return self._checked(moments) if self.invariants else moments
+
+    def _checked(self, moments: Iterator[int]) -> Iterator[int]:
+        """Ask after each whether all is as it always is."""
+        for moment in moments:
+            for check in self.invariants:
+                check()
+            yield moment
+
+    def _instants(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
+        """The moments, one after the other, without a look at what must always be."""
         self._look_around()
         instants = 0
         while True:
@@ -383,7 +399,7 @@ class Engine(ABC):
             self.runnable.pop(loop, None)
             if self._turn(host, loop):
                 return True
-            for _ in self._instants(limit_ns, held=loop):
+            for _ in self._moments(limit_ns, held=loop):
                 if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
         if timeout == 0:

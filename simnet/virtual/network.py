@@ -344,6 +344,20 @@ class Network(Happenings, Engine):
     def _is_watched(self, label: str, alias: str, host: str) -> bool:
         return self.recording.watches(label, alias) or any(rule.covers(label, host) for rule in self._rules)
 
+    def clear_up(self) -> None:
+        """The weather clears up: from now on nothing deviates, nobody is parted, and nobody stands still.
+
+        Rules are lifted, and what supplies the picks is not asked any more.  What is under way goes on: a
+        segment that is late stays late.  Hosts that are down stay down, and what a script or `at` has planned
+        still happens.
+        """
+        self._rules = []
+        self.recording.clear_up()
+        self.is_calm = True
+        self.heal()
+        for name in [host.name for host in self.hosts.values() if host.is_paused]:
+            self.resume(name)
+
     # --- choices ---------------------------------------------------------------------------------
 
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
