@@ -13,6 +13,8 @@ PORT = 7000
 class Listener(dispatcher):
     """Makes a channel of every connection, and survives an accept that fails."""
 
+    ignore_log_types = frozenset({"warning", "error"})  # that it rests then, a thousand times in a search
+
     def __init__(self, channel, *args):
         super().__init__()
         self.channel, self.args = channel, args
@@ -24,9 +26,7 @@ class Listener(dispatcher):
     def handle_accept(self):
         try:
             pair = self.accept()
-        except (
-            OSError
-        ):  # no descriptors, no memory: the connection still waits, and the next pass tries again
+        except OSError:  # no descriptors, no memory: the connection waits, and so does the listener
             return
         if pair is not None:
             self.channel(pair[0], *self.args)
