@@ -76,6 +76,9 @@ class Poller(ABC):
     what is ready (select and poll pay for what is registered; that is their nature).
     """
 
+    finds_news: bool = True
+    """Whether the last `poll` found anything that had not been told, and left alone, for some passes."""
+
     @abstractmethod
     def watch(self, fd: int, events: int) -> None:
         """Be interested in `events` (IN, PRI, OUT) of `fd`; 0 forgets it.  Registers or modifies.

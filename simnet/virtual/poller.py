@@ -7,7 +7,9 @@ its registrations, and they queue up, in the order in which they became ready, a
 Level-triggered readiness without a scan: what is still ready after the handlers ran stays queued.  But a
 registration whose end is not touched by its handlers would keep the host busy for ever at one moment;
 after some passes it goes aside, is still reported by every pass (as select would), and does not cause
-one.  What lies aside when nothing else can happen is a loop that spins.
+one, unless anything else becomes of its end.  A program may want to write all the time, as asyncore's
+channels do by default, and must still be told what comes late.  What lies aside when nothing else can
+happen is a loop that spins.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ FRUITLESS_PASSES = 4
 class Registration:
     """One poller's interest in one descriptor."""
 
-    __slots__ = ("_fruitless", "_touched", "end", "events", "fd", "poller", "queued")
+    __slots__ = ("_fruitless", "_touched", "aside", "end", "events", "fd", "poller", "queued")
 
     def __init__(self, poller: VirtualPoller, fd: int, end: File, events: int) -> None:
         self.poller = poller
@@ -41,6 +43,7 @@ class Registration:
         self.end = end
         self.events = events | ALWAYS
         self.queued = False
+        self.aside = False
         self._touched = -1
         self._fruitless = 0
 
@@ -95,7 +98,17 @@ class Registration:
 class VirtualPoller(Poller):
     """All kinds of poller on a virtual host: their order is the one in which things became ready."""
 
-    __slots__ = ("_choose_first", "_hand", "_host", "_idle", "_registered", "hand", "on_ready", "ready")
+    __slots__ = (
+        "_choose_first",
+        "_hand",
+        "_host",
+        "_idle",
+        "_registered",
+        "finds_news",
+        "hand",
+        "on_ready",
+        "ready",
+    )
 
     def __init__(
         self,
@@ -108,6 +121,7 @@ class VirtualPoller(Poller):
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
+        self.finds_news = True
         self.on_ready = on_ready
         self.hand = self._hand = hand
 
@@ -145,7 +159,12 @@ class VirtualPoller(Poller):
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         if self._idle:
-            self.ready.extend(self._idle)
+            self.finds_news = bool(self.ready)
+            for registration in self._idle:
+                registration.aside = False
+                if not registration.queued:
+                    registration.queued = True
+                    self.ready.append(registration)
             self._idle.clear()
         events, keep = [], []
         for registration in self.ready:
@@ -173,6 +192,7 @@ class VirtualPoller(Poller):
         True if anything is left that does.
         """
         keep: list[Registration] = []
+        self.finds_news = True
         for registration in self.ready:
             end: Any = registration.end
             if end.ordinary and end.queue is None and not registration.events & OUT:
@@ -180,6 +200,7 @@ class VirtualPoller(Poller):
             elif not end.poll_mask() & registration.events:
                 registration.queued = False
             elif registration.is_fruitless():
+                registration.aside, registration.queued = True, False  # so its end wakes it again
                 self._idle.append(registration)
             else:
                 keep.append(registration)
@@ -188,7 +209,7 @@ class VirtualPoller(Poller):
 
     def spinning(self) -> list[tuple[int, int]]:
         """What has been ready and left alone: (fd, events)."""
-        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events]
+        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events and not r.queued]
 
     def close(self) -> None:
         for fd in list(self._registered):
@@ -200,11 +221,10 @@ class VirtualPoller(Poller):
 class OrderedPoller(VirtualPoller):
     """For who finds out by select(2) in which order they are ready: nobody decides it here.
 
-    Its program may want to write all the time, as asyncore's channels do by default, and never touch the
-    socket: what lies aside for that still causes a pass when anything else becomes of it.
+    Its loop watches everybody anew in every pass, so what lies aside and is watched again is no news.
     """
 
-    __slots__ = ("_aside",)
+    __slots__ = ()
 
     def __init__(
         self,
@@ -214,41 +234,17 @@ class OrderedPoller(VirtualPoller):
     ) -> None:
         super().__init__(host, on_ready, hand)
         self._choose_first = _as_it_comes
-        self._aside: set[Registration] = set()  # those of `_idle`, to look one up
 
     def watch(self, fd: int, events: int) -> None:
         registration = self._registered.get(fd)
-        if registration is None or registration.queued or registration not in self._aside:
+        if registration is None or registration.queued or not registration.aside:
             super().watch(fd, events)
             return
-        registration.queued = True  # that it is ready is no news
+        registration.queued = True
         try:
             super().watch(fd, events)
         finally:
             registration.queued = False
-
-    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        if self._idle:
-            self._idle = [registration for registration in self._idle if not registration.queued]
-            for registration in self._idle:
-                registration.queued = True
-            self._aside.clear()
-        return super().poll(timeout)
-
-    def settle(self) -> bool:
-        causes_a_pass = super().settle()
-        for registration in self._idle:
-            if registration not in self._aside:
-                self._aside.add(registration)
-                registration.queued = False  # its end wakes it again
-        return causes_a_pass
-
-    def spinning(self) -> list[tuple[int, int]]:
-        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events and not r.queued]
-
-    def close(self) -> None:
-        super().close()
-        self._aside.clear()
 
 
 def _as_it_comes(ready: int) -> int:
