@@ -7,9 +7,8 @@ its registrations, and they queue up, in the order in which they became ready, a
 Level-triggered readiness without a scan: what is still ready after the handlers ran stays queued.  But a
 registration whose end is not touched by its handlers would keep the host busy for ever at one moment;
 after some passes it goes aside, is still reported by every pass (as select would), and does not cause
-one, unless anything else becomes of its end.  A program may want to write all the time, as asyncore's
-channels do by default, and must still be told what comes late.  What lies aside when nothing else can
-happen is a loop that spins.
+one, until its end has something new to tell.  What lies aside when nothing else can happen is a loop that
+spins.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ FRUITLESS_PASSES = 4
 class Registration:
     """One poller's interest in one descriptor."""
 
-    __slots__ = ("_fruitless", "_touched", "aside", "end", "events", "fd", "poller", "queued")
+    __slots__ = ("_fruitless", "_touched", "end", "events", "fd", "poller", "queued")
 
     def __init__(self, poller: VirtualPoller, fd: int, end: File, events: int) -> None:
         self.poller = poller
@@ -43,7 +42,6 @@ class Registration:
         self.end = end
         self.events = events | ALWAYS
         self.queued = False
-        self.aside = False
         self._touched = -1
         self._fruitless = 0
 
@@ -99,13 +97,14 @@ class VirtualPoller(Poller):
     """All kinds of poller on a virtual host: their order is the one in which things became ready."""
 
     __slots__ = (
+        "_aside",
         "_choose_first",
         "_hand",
         "_host",
         "_idle",
         "_registered",
-        "finds_news",
         "hand",
+        "is_news",
         "on_ready",
         "ready",
     )
@@ -121,7 +120,8 @@ class VirtualPoller(Poller):
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
-        self.finds_news = True
+        self._aside: set[Registration] = set()  # the same, to look one up
+        self.is_news = True
         self.on_ready = on_ready
         self.hand = self._hand = hand
 
@@ -147,7 +147,8 @@ class VirtualPoller(Poller):
         else:
             self.forget(fd)
             return
-        if not registration.queued and end.poll_mask() & registration.events:
+        is_known = registration.queued or registration in self._aside  # that it is ready is no news
+        if not is_known and end.poll_mask() & registration.events:
             registration.wake()
 
     def forget(self, fd: int) -> None:
@@ -158,14 +159,7 @@ class VirtualPoller(Poller):
             end.watchers = tuple(other for other in end.watchers if other is not registration)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        if self._idle:
-            self.finds_news = bool(self.ready)
-            for registration in self._idle:
-                registration.aside = False
-                if not registration.queued:
-                    registration.queued = True
-                    self.ready.append(registration)
-            self._idle.clear()
+        aside = self._bring_back() if self._aside else None
         events, keep = [], []
         for registration in self.ready:
             end: Any = registration.end
@@ -180,11 +174,22 @@ class VirtualPoller(Poller):
             else:
                 registration.queued = False
         self.ready = keep
+        self.is_news = aside is None or not aside.issuperset(keep)
         if len(events) > 1:
             first = self._choose_first(len(events))
             if first:
                 events = events[first:] + events[:first]
         return events
+
+    def _bring_back(self) -> set[Registration]:
+        """What lies aside is told in this pass as well, behind what is new; which that is."""
+        for registration in self._idle:
+            if not registration.queued:  # else its end has woken it
+                registration.queued = True
+                self.ready.append(registration)
+        self._idle.clear()
+        aside, self._aside = self._aside, set()
+        return aside
 
     def settle(self) -> bool:
         """After the handlers of a pass: what is no longer ready, or was not touched, causes no pass.
@@ -192,7 +197,6 @@ class VirtualPoller(Poller):
         True if anything is left that does.
         """
         keep: list[Registration] = []
-        self.finds_news = True
         for registration in self.ready:
             end: Any = registration.end
             if end.ordinary and end.queue is None and not registration.events & OUT:
@@ -200,8 +204,9 @@ class VirtualPoller(Poller):
             elif not end.poll_mask() & registration.events:
                 registration.queued = False
             elif registration.is_fruitless():
-                registration.aside, registration.queued = True, False  # so its end wakes it again
                 self._idle.append(registration)
+                self._aside.add(registration)
+                registration.queued = False  # its end wakes it again
             else:
                 keep.append(registration)
         self.ready = keep
@@ -216,13 +221,11 @@ class VirtualPoller(Poller):
             self.forget(fd)
         self.ready.clear()
         self._idle.clear()
+        self._aside.clear()
 
 
 class OrderedPoller(VirtualPoller):
-    """For who finds out by select(2) in which order they are ready: nobody decides it here.
-
-    Its loop watches everybody anew in every pass, so what lies aside and is watched again is no news.
-    """
+    """For who finds out by select(2) in which order they are ready: nobody decides it here."""
 
     __slots__ = ()
 
@@ -234,17 +237,6 @@ class OrderedPoller(VirtualPoller):
     ) -> None:
         super().__init__(host, on_ready, hand)
         self._choose_first = _as_it_comes
-
-    def watch(self, fd: int, events: int) -> None:
-        registration = self._registered.get(fd)
-        if registration is None or registration.queued or not registration.aside:
-            super().watch(fd, events)
-            return
-        registration.queued = True
-        try:
-            super().watch(fd, events)
-        finally:
-            registration.queued = False
 
 
 def _as_it_comes(ready: int) -> int:
