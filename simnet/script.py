@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TypeAlias
 
 import attrs
@@ -197,7 +198,7 @@ def _parse_happening(at_ns: int, text: str) -> Happening:
         values = kind.words.read(text)
         if values is not None:
             return Happening(at_ns, name, values[: kind.sides], values[kind.sides :])
-    first = text.split()[0]
     known = [kind.words.example for kind in HAPPENINGS.values()]
-    meant = "; ".join([words for words in known if words.split()[0] == first] or known)
+    verbs = get_close_matches(text.split()[0], [words.split()[0] for words in known], cutoff=0.7)
+    meant = "; ".join([words for words in known if words.split()[0] in verbs] or known)
     raise UsageError(f"what happens is not understood in {text!r}; write {meant}")

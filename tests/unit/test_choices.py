@@ -194,6 +194,8 @@ def test_people_write_scripts_in_sentences(sentence: str, expected: Item) -> Non
         ("at 1s partition a", "in 'partition a'; write partition a and b from a and b"),
         ("at 1s heal a", "in 'heal a'; write heal"),
         ("at 1s crash", "in 'crash'; write crash a"),
+        ("at 1s isolat a", "in 'isolat a'; write isolate a"),
+        ("at 1s it rains", "in 'it rains'; write partition a and b from a and b; block"),
         ("the 0th send of client is reset", "nth"),
         (
             "every send on client takes none",
