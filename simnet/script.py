@@ -19,7 +19,7 @@ import attrs
 
 from .errors import UsageError
 from .happenings import HAPPENINGS
-from .outcomes import OUTCOMES, outcome_of
+from .outcomes import OUTCOMES, check_amount, outcome_of
 from .rules import Rule, parse_rule
 from .units import duration, duration_ns
 from .words import ordinal
@@ -188,7 +188,9 @@ def _parse_deviation(nth: int, op: str, rest: str) -> Deviation:
     for outcome in OUTCOMES[op]:
         if match := re.fullmatch(f"(.+?) {outcome.words.pattern}", rest):
             where, *texts = match.groups()
-            return Deviation(where, op, nth, outcome.name, *outcome.words.values(tuple(texts)))
+            amounts = outcome.words.values(tuple(texts))
+            check_amount(op, outcome, *amounts)
+            return Deviation(where, op, nth, outcome.name, *amounts)
     known = "; ".join(outcome.words.example for outcome in OUTCOMES[op])
     raise UsageError(f"what happens to the {op} is not understood in {rest!r}; a {op} {known}")
 

@@ -7,8 +7,8 @@ its registrations, and they queue up, in the order in which they became ready, a
 Level-triggered readiness without a scan: what is still ready after the handlers ran stays queued.  But a
 registration whose end is not touched by its handlers would keep the host busy for ever at one moment;
 after some passes it goes aside, is still reported by every pass (as select would), and does not cause
-one, until its end has something new to tell.  What lies aside when nothing else can happen is a loop that
-spins.
+one, until its end has something new to tell.  What is to be read and lies aside when nothing else can
+happen, or for a second, is a loop that spins.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Livelock
 from ..transport import ERR, HUP, IN, NVAL, OUT, Poller, enter_context, leave_context
+from ..units import SECOND_NS, seconds
 
 if TYPE_CHECKING:
     from .host import Host
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 ALWAYS = ERR | HUP | NVAL
 """What poll(2) reports whether it is asked for or not."""
 
+SPIN_NS = SECOND_NS
+"""How long what is to be read may lie aside while other things happen."""
+
 FRUITLESS_PASSES = 4
 """How often a handler may leave a ready end alone before that causes no more passes."""
 
@@ -34,7 +39,7 @@ FRUITLESS_PASSES = 4
 class Registration:
     """One poller's interest in one descriptor."""
 
-    __slots__ = ("_fruitless", "_touched", "end", "events", "fd", "poller", "queued")
+    __slots__ = ("_fruitless", "_touched", "aside_ns", "end", "events", "fd", "poller", "queued")
 
     def __init__(self, poller: VirtualPoller, fd: int, end: File, events: int) -> None:
         self.poller = poller
@@ -44,6 +49,7 @@ class Registration:
         self.queued = False
         self._touched = -1
         self._fruitless = 0
+        self.aside_ns = 0  # since when it lies aside
 
     def wake(self, key: int = 0) -> None:
         """The end's readiness may have changed."""
@@ -88,7 +94,7 @@ class Registration:
         end = self.end
         touched = end.touched
         if touched != self._touched:
-            self._touched, self._fruitless = touched, 0
+            self._touched, self._fruitless, self.aside_ns = touched, 0, 0
         self._fruitless += 1
         return self._fruitless > FRUITLESS_PASSES
 
@@ -185,11 +191,26 @@ class VirtualPoller(Poller):
         """What lies aside is told in this pass as well, behind what is new; which that is."""
         for registration in self._idle:
             if not registration.queued:  # else its end has woken it
+                self._check_patience(registration)
                 registration.queued = True
                 self.ready.append(registration)
         self._idle.clear()
         aside, self._aside = self._aside, set()
         return aside
+
+    def _check_patience(self, registration: Registration) -> None:
+        """Raise Livelock if a real loop would have called a handler all the time for a second, in vain."""
+        network = self._host.network
+        if network.now_ns - registration.aside_ns < SPIN_NS or not registration.events & IN:
+            return
+        mask = registration.end.poll_mask()
+        if mask & (IN | HUP | ERR):
+            fd = registration.fd
+            who = self._host.owner(fd) or registration.end.label
+            raise Livelock(
+                f"{self._host.name}: {who} has been readable since t={seconds(registration.aside_ns)}, and "
+                f"is not read: its loop would spin\n{network.netstat()}"
+            )
 
     def settle(self) -> bool:
         """After the handlers of a pass: what is no longer ready, or was not touched, causes no pass.
@@ -206,6 +227,8 @@ class VirtualPoller(Poller):
             elif registration.is_fruitless():
                 self._idle.append(registration)
                 self._aside.add(registration)
+                if not registration.aside_ns:
+                    registration.aside_ns = self._host.network.now_ns
                 registration.queued = False  # its end wakes it again
             else:
                 keep.append(registration)
