@@ -203,8 +203,8 @@ class VirtualPoller(Poller):
         network = self._host.network
         if network.now_ns - registration.aside_ns < SPIN_NS or not registration.events & IN:
             return
-        mask = registration.end.poll_mask()
-        if mask & (IN | HUP | ERR):
+        # HUP alone is a socket that has not begun to connect, of which its program may say so only later.
+        if registration.end.poll_mask() & (IN | ERR):
             fd = registration.fd
             who = self._host.owner(fd) or registration.end.label
             raise Livelock(
