@@ -187,7 +187,7 @@ def find_the_bug(screen: Screen, folder: Path = FOLDER, seeds: int = SEEDS) -> R
     replay_from(screen, path, found)
     before, runs = found.shrunk.before, found.shrunk.runs
     rows = [
-        ("storms until the line server failed", f"{found.seed + 1}"),
+        ("storms until the line server failed", f"{found.progress.runs}"),
         (f"deviations, before and after shrinking in {runs} runs", f"{before} -> {count}"),
         ("replay from the file in a new interpreter", "same digest"),
     ]

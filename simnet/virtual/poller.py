@@ -104,7 +104,7 @@ class VirtualPoller(Poller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._host = host
-        self._choose_first: Callable[[int], int] = host.choose_first
+        self._choose_first: Callable[[int, list[tuple[int, int]]], int] = host.choose_first
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
@@ -162,7 +162,7 @@ class VirtualPoller(Poller):
                 registration.queued = False
         self.ready = keep
         if len(events) > 1:
-            first = self._choose_first(len(events))
+            first = self._choose_first(len(events), events)
             if first:
                 events = events[first:] + events[:first]
         return events
@@ -212,5 +212,5 @@ class OrderedPoller(VirtualPoller):
         self._choose_first = _as_it_comes
 
 
-def _as_it_comes(ready: int) -> int:
+def _as_it_comes(ready: int, events: list[tuple[int, int]]) -> int:
     return 0

@@ -1,6 +1,7 @@
 """search: seeds until one fails, and what is made of it."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -82,7 +83,7 @@ def test_the_network_is_built_as_asked_and_runs_have_no_trace_until_one_fails():
 def test_a_program_without_a_bug_is_not_blamed_and_every_run_is_counted():
     progress = []
     assert search(nothing_is_wrong, runs_max=150, on_progress=progress.append) is None
-    assert (progress[-1].runs, progress[-1].failures, progress[-1].seed) == (150, 0, 149)
+    assert (progress[-1].runs, progress[-1].failures, progress[-1].case) == (150, {}, "seed 149")
     assert 5 < progress[-1].behaviours <= 150
 
 
@@ -174,20 +175,20 @@ def program(net):
     if net.recording.inner.seed == 100:
         os.kill(os.getpid(), signal.SIGKILL)
 
-search(program, seeds=[123456, *range(99, 200)], seed_file=sys.argv[1])
+search(program, seeds=[123456, *range(99, 200)], state_file=sys.argv[1])
 """
 
 
-def test_the_seed_file_names_the_run_that_killed_the_interpreter(tmp_path):
-    path = tmp_path / "seed"
-    path.write_text("left over from before, and longer than any seed will ever be\n")
+def test_the_state_file_names_the_run_that_killed_the_interpreter(tmp_path):
+    path = tmp_path / "state"
+    path.write_text("left over from before, and longer than any state of a storm will ever be\n")
     ended = subprocess.run([sys.executable, "-c", KILLED, path], cwd=ROOT, timeout=60)
     assert ended.returncode == -signal.SIGKILL
-    assert path.read_text().split() == ["100"]
+    assert json.loads(path.read_text()) == {"search": "storm", "at": 100}
 
 
-def test_an_interrupt_passes_through_and_leaves_its_seed_behind(tmp_path):
-    path = tmp_path / "seed"
+def test_an_interrupt_passes_through_and_leaves_its_place_behind(tmp_path):
+    path = tmp_path / "state"
 
     def program(net):
         if net.recording.inner.seed == 11:
@@ -195,14 +196,14 @@ def test_an_interrupt_passes_through_and_leaves_its_seed_behind(tmp_path):
 
     descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     with pytest.raises(KeyboardInterrupt):
-        search(program, seed_file=path)
-    assert int(path.read_text()) == 11
+        search(program, state_file=path)
+    assert json.loads(path.read_text())["at"] == 11
     assert not descriptors or len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_a_seed_file_that_cannot_be_written_is_said_before_any_run(tmp_path):
+def test_a_state_file_that_cannot_be_written_is_said_before_any_run(tmp_path):
     def program(net):
         raise AssertionError("ran")
 
     with pytest.raises(UsageError, match="cannot be written"):
-        search(program, seed_file=tmp_path)
+        search(program, state_file=tmp_path)

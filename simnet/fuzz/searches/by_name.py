@@ -1,0 +1,41 @@
+"""The searches by the names that ``simnet fuzz --search`` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from itertools import count
+
+from ...errors import UsageError
+from ...outcomes import EVERY
+from .search import Search
+from .storm import Storm
+from .sweep import Pairs, Sweep
+
+SEEDLESS: dict[str, Callable[[Collection[tuple[str, str]]], Search]] = {
+    each.name: each for each in (Sweep, Pairs)
+}
+SEEDED: dict[str, Callable[[int, Collection[tuple[str, str]]], Search]] = {
+    Storm.name: lambda seed, only: Storm(count(seed) if seed else None, only),
+}
+NAMES = (*SEEDED, *SEEDLESS)
+DEFAULT = Storm.name
+
+
+def search_by_name(
+    name: str = DEFAULT, only: Collection[tuple[str, str]] = EVERY, seed: int | None = None
+) -> Search:
+    """A search that has not begun.
+
+    Args:
+        only: the kinds of deviation that it may try, as (operation, outcome).
+        seed: where a search that draws numbers begins; without it, 0.
+
+    Raises UsageError if there is none of that name, or a seed is given to one that draws nothing.
+    """
+    if name in SEEDED:
+        return SEEDED[name](seed or 0, only)
+    if name not in SEEDLESS:
+        raise UsageError(f"no search is called {name!r}; there are {', '.join(NAMES)}")
+    if seed is not None:
+        raise UsageError(f"the search {name!r} has no seeds")
+    return SEEDLESS[name](only)
