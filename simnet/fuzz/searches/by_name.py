@@ -7,18 +7,32 @@ from itertools import count
 
 from ...errors import UsageError
 from ...outcomes import EVERY
+from .cuts import Cuts
+from .exhaustive import Exhaustive
+from .mixed import Mixed
+from .novelty import Novelty
+from .pct import Pct
 from .search import Search
 from .storm import Storm
 from .sweep import Pairs, Sweep
 
 SEEDLESS: dict[str, Callable[[Collection[tuple[str, str]]], Search]] = {
-    each.name: each for each in (Sweep, Pairs)
+    each.name: each for each in (Sweep, Pairs, Cuts, Exhaustive)
 }
 SEEDED: dict[str, Callable[[int, Collection[tuple[str, str]]], Search]] = {
+    Mixed.name: lambda seed, only: mixed(seed, only),
     Storm.name: lambda seed, only: Storm(count(seed) if seed else None, only),
+    Pct.name: Pct,
+    Novelty.name: Novelty,
 }
 NAMES = (*SEEDED, *SEEDLESS)
-DEFAULT = Storm.name
+DEFAULT = Mixed.name
+
+
+def mixed(seed: int = 0, only: Collection[tuple[str, str]] = EVERY) -> Mixed:
+    """The default: storms, and a sweep beside them."""
+    storm = Storm(count(seed) if seed else None, only)
+    return Mixed([storm, Sweep(only)])
 
 
 def search_by_name(

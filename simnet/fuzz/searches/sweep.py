@@ -44,8 +44,8 @@ class Listed(Search):
         self._skip: tuple[int, int] | None = None
 
     @abstractmethod
-    def _list(self, branches: Sequence[Branch]) -> tuple[int, Iterator[Case]]:
-        """How many runs there are, and the runs."""
+    def _list(self, places: Sequence[Noted]) -> tuple[int, Iterator[Case]]:
+        """How many runs there are, and the runs, for the operations of the calm run."""
 
     def next(self) -> Case | None:
         if self._cases is None:
@@ -59,7 +59,7 @@ class Listed(Search):
         if self._cases is None:
             calm = outcome.network.recording.inner
             assert isinstance(calm, Noting), f"the first run of a sweep was decided by {calm!r}"
-            self._total, self._cases = self._list(list(branches_of(calm.places, self._only)))
+            self._total, self._cases = self._list(calm.places)
             if self._skip is not None:
                 self._go_on(*self._skip)
 
@@ -111,8 +111,9 @@ class Sweep(Listed):
 
     name = "sweep"
 
-    def _list(self, branches: Sequence[Branch]) -> tuple[int, Iterator[Case]]:
-        return sum(len(amounts) for _, _, amounts in branches), map(_case, rounds(branches))
+    def _list(self, places: Sequence[Noted]) -> tuple[int, Iterator[Case]]:
+        branches = list(branches_of(places, self._only))
+        return sum(len(amounts) for _, _, amounts in branches), map(case_of, rounds(branches))
 
 
 class Pairs(Listed):
@@ -129,7 +130,8 @@ class Pairs(Listed):
         super().__init__(only)
         self._pairs_max = pairs_max
 
-    def _list(self, branches: Sequence[Branch]) -> tuple[int, Iterator[Case]]:
+    def _list(self, places: Sequence[Noted]) -> tuple[int, Iterator[Case]]:
+        branches = branches_of(places, self._only)
         singles = [_deviation(place, name, amounts[0]) for place, name, amounts in branches]
         total = sum(1 for _ in islice(_pairs(singles), self._pairs_max))
         return total, map(_case_of_two, islice(_pairs(singles), self._pairs_max))
@@ -157,7 +159,8 @@ def _deviation(place: Noted, outcome: str, amount: int) -> Deviation:
     return Deviation(place.where, place.op, place.nth, outcome, amount)
 
 
-def _case(deviation: Deviation) -> Case:
+def case_of(deviation: Deviation) -> Case:
+    """The run with that one deviation."""
     return Case(str(deviation), script=Script([deviation]))
 
 
