@@ -91,7 +91,8 @@ class Cuts(Listed):
     def _within(self, segments: Sequence[Noted]) -> Iterator[Branch]:
         if ("segment", "cut") in self._only:
             for place in segments:
-                yield place, "cut", telling(outcome_of("segment", "cut"), place, sys.maxsize)
+                if place.size > 1:
+                    yield place, "cut", telling(outcome_of("segment", "cut"), place, sys.maxsize)
 
     def _between(self, segments: Sequence[Noted]) -> Iterator[Branch]:
         """The second of two segments of one end comes a little later."""

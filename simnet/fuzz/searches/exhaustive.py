@@ -34,6 +34,7 @@ class Ordered(Choices):
 
     def __init__(self, prefix: Sequence[int], ops: Collection[str], depth_max: int) -> None:
         self.counts: list[int] = []
+        self.parted = ""  # where the run left that of the same answers before it
         self._prefix, self._ops, self._depth_max = tuple(prefix), ops, depth_max
 
     def again(self) -> Ordered:
@@ -48,11 +49,9 @@ class Ordered(Choices):
             return 0
         self.counts.append(count)
         answer = self._prefix[asked] if asked < len(self._prefix) else 0
-        if answer >= count:
-            raise Diverged(
-                f"not deterministic: question {asked + 1} of order has {count} answers ({label.where}), "
-                f"and under the same answers before it had more than {answer}"
-            )
+        if answer >= count:  # told later: what is raised here would be taken for a failure of the program
+            self.parted = f"question {asked + 1} of order, at {label.where}, has {count} answers"
+            return 0
         return answer
 
 
@@ -84,6 +83,8 @@ class Exhaustive(Search):
     def learn(self, outcome: Outcome) -> None:
         asked = outcome.network.recording.inner
         assert isinstance(asked, Ordered), f"a run of this search was decided by {asked!r}"
+        if asked.parted:
+            raise Diverged(f"not deterministic: {asked.parted}, and under the same ones before it had more")
         self._over += 1
         self._prefix = _following(self._under_way, asked.counts)
         self._behind = Fraction(1) if self._prefix is None else _part(self._prefix, asked.counts)

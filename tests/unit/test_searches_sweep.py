@@ -1,14 +1,12 @@
 """Sweeps: as many runs as one can count by hand, each deviation once, and an end."""
 
-import json
-
 import pytest
 
 from simnet import Network, UsageError
 from simnet.choices import Noted, Noting
 from simnet.fuzz import EVERY, GENTLE
 from simnet.fuzz.campaign import findings, search
-from simnet.fuzz.searches import NAMES, Extent, Pairs, Sweep, search_by_name
+from simnet.fuzz.searches import Extent, Pairs, Sweep
 from simnet.fuzz.searches.amounts import telling
 from simnet.outcomes import OUTCOMES, outcome_of
 from simnet.scenario.run import execute
@@ -155,22 +153,6 @@ def test_of_a_jitter_of_a_million_nanoseconds_a_sample_is_tried():
 
 
 # --- going on ------------------------------------------------------------------------------------
-
-FINITE = [name for name in NAMES if name in ("sweep", "pairs")]
-
-
-@pytest.mark.parametrize("name", FINITE)
-def test_a_search_that_is_resumed_makes_the_runs_that_were_left(name):
-    whole, _ = scripts_of(search_by_name(name), nothing_is_wrong)
-    first = search_by_name(name)
-    for _ in range(9):
-        case = first.next()
-        first.learn(execute(nothing_is_wrong, Network(**case.supplier())))
-    state = json.loads(json.dumps(first.state()))
-    second = search_by_name(name)
-    second.resume(state)
-    rest, _ = scripts_of(second, nothing_is_wrong)
-    assert whole[8:] == rest[1:]  # the run that was under way is made again, after the calm one
 
 
 def test_a_sweep_of_another_program_is_not_resumed():
