@@ -69,7 +69,7 @@ def _whole(least: int) -> Callable[[click.Context, click.Parameter, str | None],
     "--search",
     "name",
     metavar="NAME",
-    help="Which runs to make: storm, sweep, pairs; see the documentation.",
+    help="Which runs to make: mixed (if not given), storm, sweep, pairs, cuts, exhaustive, pct, novelty.",
 )
 @click.option("--seed", callback=_whole(0), metavar="N", help="The first seed; without it, 0.")
 @click.option("--resume", is_flag=True, help="Go on where the last search of TARGET was.")

@@ -19,12 +19,12 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from ..errors import Diverged
+from ..errors import Diverged, UsageError
 from ..scenario.replay import first_difference
 from ..scenario.run import Outcome, Program, execute
 from ..script import Script
 from ..virtual import Network
-from .searches import Case, Extent, Search, Storm
+from .searches import Case, Extent, Search, Storm, mixed
 from .shrink import Shrunk, minimize
 from .state_file import StateFile
 
@@ -99,10 +99,10 @@ def findings(
     but neither shrunk nor given again.
 
     Args:
-        by: the search that says what to run; without it, storms.
+        by: the search that says what to run; without it, `simnet.fuzz.searches.mixed`.
         arguments: given to the program by name, besides the network.
         make_network: builds the network of a run; without it, `Network`.
-        seeds: of storms, if no search is given; without it, 0, 1, 2, ...
+        seeds: instead of a search, storms under these seeds, in order.
         runs_max, seconds_max: when to give up; without either, when the search ends.  Time that is spent on
             shrinking does not count.
         on_progress: called at most five times a second, at each failure that is new, and at the end.
@@ -111,9 +111,11 @@ def findings(
 
     Raises:
         Diverged: a failure did not come again, in the same case or as its script.
-        UsageError: `state_file` cannot be written.
+        UsageError: `state_file` cannot be written, or both a search and seeds are given.
     """
-    by = by if by is not None else Storm(seeds)
+    if by is not None and seeds is not None:
+        raise UsageError("give a search or seeds, not both")
+    by = by or (mixed() if seeds is None else Storm(seeds))
     campaign = _Campaign(program, by, arguments or {}, make_network or Network, on_progress)
     with StateFile(state_file) if state_file is not None else nullcontext() as file:
         while not campaign.is_over(runs_max, seconds_max) and (case := by.next()) is not None:

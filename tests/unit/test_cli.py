@@ -66,7 +66,7 @@ def complaint(*arguments):
         (("fuzz", ANSWER, "--time", "soon"), "'soon' is no duration"),
         (("fuzz", ANSWER, "--out", "README.md"), "the directory README.md cannot be made: File exists"),
         (("fuzz", ANSWER, "--resume", "--seed", "1"), "give --seed or --resume, not both"),
-        (("fuzz", ANSWER, "--search", "luck"), "no search is called 'luck'; there are storm, "),
+        (("fuzz", ANSWER, "--search", "luck"), "no search is called 'luck'; there are mixed, storm, "),
         (("fuzz", ANSWER, "--search", "sweep", "--seed", "1"), "the search 'sweep' has no seeds"),
     ],
 )
@@ -93,7 +93,7 @@ def test_there_is_nothing_to_resume_before_the_first_search(tmp_path):
     [
         ("seven", "holds no state of a search"),
         ("[7]", "holds no state of a search"),
-        ('{"search": "guess", "at": 7}', "no search is called 'guess'; there are storm, "),
+        ('{"search": "guess", "at": 7}', "no search is called 'guess'; there are mixed, storm, "),
         ('{"search": "storm", "at": "x"}', "'x' is no place in the search 'storm'"),
         ('{"search": "sweep", "at": [3, 2]}', "[3, 2] is no place in the search 'sweep'"),
         ('{"search": "sweep", "at": [1, 2]}', "there were 2 runs to make, and now there are"),
