@@ -122,7 +122,7 @@ class VirtualPoller(Poller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._host = host
-        self._choose_first: Callable[[int], int] = host.choose_first
+        self._choose_first: Callable[[int, list[tuple[int, int]]], int] = host.choose_first
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
@@ -182,7 +182,7 @@ class VirtualPoller(Poller):
         self.ready = keep
         self.is_news = aside is None or not aside.issuperset(keep)
         if len(events) > 1:
-            first = self._choose_first(len(events))
+            first = self._choose_first(len(events), events)
             if first:
                 events = events[first:] + events[:first]
         return events
@@ -262,5 +262,5 @@ class OrderedPoller(VirtualPoller):
         self._choose_first = _as_it_comes
 
 
-def _as_it_comes(ready: int) -> int:
+def _as_it_comes(ready: int, events: list[tuple[int, int]]) -> int:
     return 0
