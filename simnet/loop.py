@@ -261,7 +261,7 @@ class Loop:
                 _answer(channel, error)
         made = bool(calls.queue) and calls.make()
         fired = bool(timers.heap) and timers.fire()
-        if (ready or made or fired) and self._asked:
+        if self._asked and (made or fired or (ready and self.poller.is_news)):
             self._wake()
         return made or fired or bool(ready)
 

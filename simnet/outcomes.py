@@ -220,3 +220,11 @@ def outcome_of(op: str, name: str) -> Outcome:
         if outcome.name == name:
             return outcome
     raise UsageError(f"{op!r} has no outcome {name!r}; it has {', '.join(o.name for o in OUTCOMES[op])}")
+
+
+def check_amount(op: str, outcome: Outcome, amount: int = 0) -> None:
+    """Raise UsageError for an amount that is possible at no size of the operation."""
+    possible = outcome.amounts(0)
+    if possible and amount not in possible:
+        known = ", ".join(outcome.words.write(each) for each in possible)
+        raise UsageError(f"not possible for a {op}: {outcome.words.write(amount)}; what is: {known}")

@@ -74,7 +74,12 @@ class Poller(ABC):
 
     Interest is kept, not passed anew: a caller says what changed, and the cost of `poll` is that of
     what is ready (select and poll pay for what is registered; that is their nature).
+
+    Attributes:
+        is_news: whether the last `poll` found anything that its program has not left alone again and again.
     """
+
+    is_news: bool = True
 
     @abstractmethod
     def watch(self, fd: int, events: int) -> None:

@@ -88,7 +88,7 @@ class dispatcher:
     _refused = False
     _failure: OSError | None = None  # of connecting, if `send` was told it
     _is_over = False  # closed, or told by handle_close if that is called once
-    _was_given = False  # the socket: if there is no connection, it is over, and not still to come
+    _was_there = False  # a connection: if there is none, it is over, and not still to come
     _resumption: Timer | None = None  # of a listener that pauses
 
     connected = False
@@ -108,7 +108,7 @@ class dispatcher:
             return
         sock.setblocking(False)
         self.set_socket(sock)
-        self.connected = self._was_given = True
+        self.connected = self._was_there = True
         try:
             self.addr = sock.getpeername()
         except OSError as error:
@@ -182,7 +182,7 @@ class dispatcher:
         """Make the socket, non-blocking."""
         sock = self._transport.socket(family, type)
         sock.setblocking(False)
-        self._was_given = False
+        self._was_there = False
         self.set_socket(sock)
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
@@ -251,7 +251,7 @@ class dispatcher:
         A failure leads to `handle_connect_failed`, whose default raises it: out of here if it comes at once,
         as with AF_UNIX always (also with EAGAIN, if the backlog is full), and else to `handle_error`.
         """
-        self.connected = self._refused = False
+        self.connected = self._refused = self._was_there = False
         self.connecting, self._failure = True, None
         self.touch()
         try:
@@ -276,12 +276,12 @@ class dispatcher:
         except OSError as error:
             if error.errno == errno.EWOULDBLOCK:
                 return 0
-            if self.connecting and error.errno in _REFUSALS:
+            if self.connecting and not self._was_there and error.errno in _REFUSALS:
                 self._failure = error  # the socket says it once, and handle_connect_event must know
                 return 0
             if error.errno in DISCONNECTED | GIVEN_UP:
                 # Nothing cannot be sent after shutdown(SHUT_WR) either, and is no end of what is read.
-                had_one = self.connected or self._was_given
+                had_one = self.connected or self._was_there
                 if error.errno not in _UNCONNECTED or (had_one and data):
                     self.handle_close_event()
                 return 0
@@ -357,6 +357,7 @@ class dispatcher:
         if reason or self._failure is not None:
             self._connect_failed(self._failure or OSError(reason, os.strerror(reason)))
             return
+        self._was_there = True
         self.handle_connect()
         if self._fileno is not None and self.socket is sock:  # else the handler has closed the channel
             self.connected = True

@@ -1,11 +1,13 @@
 """Connections that the system gives up: for a native dispatcher an end, for asyncore an error."""
 
+import socket
+import struct
 import sys
 
 import pytest
 
 from simnet import Network, Script, asyncore, dispatcher, parse
-from simnet.stage import VirtualStage
+from simnet.stage import RealStage, VirtualStage
 
 
 class Notes:
@@ -129,3 +131,49 @@ def test_a_send_before_anybody_was_told_of_a_refusal_does_not_hide_it(stage):
     client.is_busy = False
     stage.run(lambda: client.told)
     assert client.told == ["ConnectionRefusedError"]
+
+
+class Announcing(Native):
+    """Says something as soon as it is connected, and does not listen."""
+
+    def readable(self):
+        return False
+
+    def handle_connect(self):
+        super().handle_connect()
+        self.told.append(self.send(b"hello"))
+
+    def handle_connect_failed(self, error):
+        self.told.append(type(error).__name__)
+        raise error
+
+
+def test_a_reset_that_a_send_in_handle_connect_meets_is_told_by_handle_close():
+    stage = VirtualStage(Network(Script([parse("the 1st send of #1 client is reset")])))
+    with stage.server:
+        listener = Listener(stage.address, Native)
+    with stage.client:
+        client = Announcing()
+        client.create_socket()
+        client.connect(stage.reach(listener.socket))
+    stage.run(lambda: 0 in client.told)
+    assert client.told == ["connect", "close", 0]
+    assert not client.connected
+
+
+def test_a_peer_that_resets_while_handle_connect_runs_is_no_refusal_on_this_computer_either():
+    stage = RealStage()
+    with socket.create_server(("127.0.0.1", 0)) as listener, stage.client:
+
+        class Cut(Announcing):
+            def handle_connect(self):
+                accepted, _ = listener.accept()
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                accepted.close()  # a reset (socket(7), SO_LINGER)
+                super().handle_connect()
+
+        client = Cut()
+        client.create_socket()
+        client.connect(listener.getsockname())
+        stage.run(lambda: 0 in client.told)
+    assert client.told == ["connect", "close", 0]

@@ -464,6 +464,29 @@ def test_a_channel_that_cannot_be_told_of_a_hang_up_does_not_let_its_loop_spin(k
     machine.close()
 
 
+class Eager(Told):
+    """Says that it wants to write, and never does."""
+
+    def writable(self):
+        return True
+
+    def handle_write(self):
+        self.told.append("write")
+
+
+def test_who_always_wants_to_write_and_never_does_keeps_a_virtual_host_busy_for_some_passes_only():
+    stage = VirtualStage()
+    stage.network.link("client", "server", latency="20ms")
+    client, served = connected(stage, Eager, Eager)
+    stage.network.run(until="1s")
+    client.send(b"late")
+    stage.run(lambda: served.received == b"late")
+    assert stage.network.now == pytest.approx(1.02)
+    client.close()
+    stage.run(lambda: served.told[-1] == "close")
+    assert served.told.count("write") < 30
+
+
 @everywhere
 def test_a_channel_that_wants_nothing_of_a_dead_connection_does_not_let_its_loop_spin(stage):
     """ERR and HUP come unasked; whoever wants to read again is told of the reset."""

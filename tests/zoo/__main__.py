@@ -3,7 +3,7 @@
     python -m tests.zoo --fetch                 let pip bring the released packages
     python -m tests.zoo                         the table of docs/explanation/zoo.md
     python -m tests.zoo crlf_cut -k 3           some members, three searches each
-    python -m tests.zoo --record                write what seed 0 and its successors find into scenarios/
+    python -m tests.zoo --record                write what seed 0 and its successors find into kept/
 
 Owns the command and the table.
 """
@@ -22,7 +22,7 @@ from tests.zoo.measure import APART, SECONDS_MAX, by_hypothesis, by_seeds, calm,
 from tests.zoo.members import MEMBERS, Member
 from tests.zoo.releases import RELEASES
 
-SCENARIOS = Path(__file__).parent / "scenarios"
+SCENARIOS = Path(__file__).parent / "kept"
 SURVIVAL = 10
 """How many times the runs of the longest search the good twin has to survive."""
 

@@ -18,7 +18,7 @@ from tests.zoo.members import MEMBERS
 from tests.zoo.releases import Release
 
 ROOT = Path(__file__).parents[2]
-SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.toml"))
+SCENARIOS = sorted((Path(__file__).parent / "kept").glob("*.toml"))
 TWIN_RUNS_MAX = 150
 TESTS_MAX = 4
 """How often a Hypothesis test of 100 examples is run before its bug counts as not found."""

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ...errors import UsageError
-from ...outcomes import OUTCOMES, outcome_of
+from ...outcomes import OUTCOMES, check_amount, outcome_of
 from ...rules import ANYWHERE, Rule
-from ...script import Deviation
 from ...units import duration_ns
 from ..kernel.buffers import ByteQueue
 from .fault import Fault
@@ -186,10 +185,7 @@ class On:
         if outcome not in [known.name for known in OUTCOMES[op]]:
             known = ", ".join(each.name for each in OUTCOMES[op])
             raise UsageError(f"a {op} cannot be {outcome!r}; it has the outcomes {known}")
-        possible = outcome_of(op, outcome).amounts(0)
-        if possible and amount not in possible:
-            known = ", ".join(Deviation(self._where, op, 1, outcome, each).effect for each in possible)
-            raise UsageError(f"not possible for a {op}: {outcome} {amount}; what is: {known}")
+        check_amount(op, outcome_of(op, outcome), amount)
         rule = Rule(where=self._where, op=op, outcome=outcome, amount=amount, **self._conditions)
         return self._network.add_rule(rule, self._when)
 
