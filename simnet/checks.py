@@ -146,8 +146,12 @@ class Checks:
             (names.difference_update if word.startswith("-") else names.update)(meant)
         return cls(frozenset(names))
 
+    def __str__(self) -> str:
+        """The words that `of` reads as these checks, whatever the default is."""
+        return " ".join(("-all", *(name for name in SWITCHED if name in self.names)))
+
     def __repr__(self) -> str:
-        return f"Checks.of({' '.join(('-all', *(name for name in SWITCHED if name in self.names)))!r})"
+        return f"Checks.of({str(self)!r})"
 
     @cached_property
     def watches(self) -> bool:
