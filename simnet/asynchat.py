@@ -14,6 +14,7 @@ from collections import deque
 from typing import Any
 
 from . import asyncore
+from .transport import current
 
 __all__ = ["async_chat", "simple_producer", "find_prefix_at_end", "asyncore", "deque"]
 
@@ -124,7 +125,7 @@ class async_chat(asyncore.dispatcher):
             self.collect_incoming_data(self.ac_in_buffer[:left])
             self.ac_in_buffer = self.ac_in_buffer[left:]
             self.terminator = 0
-            self.found_terminator()
+            self._find()
 
     def _search(self, terminator: Any) -> bool:
         """Look for the terminator; False if more must come before anybody can tell."""
@@ -134,7 +135,7 @@ class async_chat(asyncore.dispatcher):
             if index > 0:  # nobody is told of nothing
                 self.collect_incoming_data(self.ac_in_buffer[:index])
             self.ac_in_buffer = self.ac_in_buffer[index + size :]
-            self.found_terminator()
+            self._find()
             return True
         begun = find_prefix_at_end(self.ac_in_buffer, terminator)
         if not begun:
@@ -143,6 +144,12 @@ class async_chat(asyncore.dispatcher):
             self.collect_incoming_data(self.ac_in_buffer[:-begun])
             self.ac_in_buffer = self.ac_in_buffer[-begun:]
         return not begun
+
+    def _find(self) -> None:
+        """A terminator: also if a handler has closed the channel before it, as ever; who looks is told."""
+        if self._fileno is None and (witness := current().witness) is not None:
+            witness.calls_closed(current(), self, "found_terminator")
+        self.found_terminator()
 
     # --- output ----------------------------------------------------------------------------------
 
