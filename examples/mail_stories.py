@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from examples.recorded_mail import LINES, PORT, Mailbox
-from examples.smtp_server import Session, State
+from examples.smtp_session import Session, State
 from simnet import Network
 from simnet.transport import Address, Transport
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 import smtplib
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -24,8 +25,9 @@ from typing import Any
 
 import attrs
 
-from examples.recorded import TIMEOUT_SECONDS, Conversation, RecordedSocket
+from examples.recorded import TIMEOUT_SECONDS, Conversation
 from examples.smtp_server import Server
+from examples.smtp_session import Session
 from examples.weather import Feeder, is_gentle
 from simnet import Network, RealTransport, asyncore
 from simnet.transport import Address
@@ -56,8 +58,8 @@ class MailConversation(Conversation):
 class Mailbox(Server):
     """Keeps every message, for anybody but nobody@."""
 
-    def __init__(self, address: Address) -> None:
-        super().__init__(address, NAME)
+    def __init__(self, address: Address, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(address, NAME, context)
         self.messages: list[Message] = []
 
     def process_message(self, peer: Address, mailfrom: str, rcpttos: list[str], data: bytes) -> str | None:
@@ -68,18 +70,36 @@ class Mailbox(Server):
         return "550 nobody of that name" if mailbox.startswith("nobody@") else None
 
 
+class RecordedSession(Session):
+    """Notes what passes; under TLS, what was meant."""
+
+    def __init__(self, server: Server, sock: Any, peer: Address, conversation: MailConversation) -> None:
+        self._conversation = conversation
+        super().__init__(server, sock, peer)
+
+    def recv(self, buffer_size: int) -> bytes:
+        data: bytes = super().recv(buffer_size)
+        self._conversation.request += data
+        return data
+
+    def send(self, data: bytes) -> int:
+        taken: int = super().send(data)
+        self._conversation.answer += data[:taken]
+        return taken
+
+
 class RecordedMailbox(Mailbox):
     """On which every connection is recorded."""
 
     client = ""
 
-    def __init__(self, address: Address) -> None:
-        super().__init__(address)
+    def __init__(self, address: Address, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(address, context)
         self.by_peer: dict[Address, MailConversation] = {}
 
     def handle_accepted(self, sock: Any, addr: Address) -> None:
         self.by_peer[addr] = conversation = MailConversation(self.client)
-        super().handle_accepted(RecordedSocket(sock, conversation), addr)
+        RecordedSession(self, sock, addr, conversation)
 
     def process_message(self, peer: Address, mailfrom: str, rcpttos: list[str], data: bytes) -> str | None:
         super().process_message(peer, mailfrom, rcpttos, data)
@@ -91,11 +111,11 @@ class RecordedMailbox(Mailbox):
 
 
 @contextmanager
-def serving() -> Iterator[RecordedMailbox]:
+def serving(context: ssl.SSLContext | None = None) -> Iterator[RecordedMailbox]:
     """A server on a free port of 127.0.0.1, with its loop in a thread until the end of the block."""
     transport = RealTransport()
     with transport:
-        server = RecordedMailbox(("127.0.0.1", 0))
+        server = RecordedMailbox(("127.0.0.1", 0), context)
     ended = threading.Event()
 
     def serve() -> None:

@@ -11,7 +11,17 @@ from .dispatchers import (
     dispatcher_with_send,
     file_dispatcher,
 )
-from .errors import Deadlock, Diverged, Livelock, ProgramError, ScenarioError, SimnetError, UsageError
+from .errors import (
+    Deadlock,
+    Diverged,
+    Escaped,
+    Livelock,
+    ProgramError,
+    ScenarioError,
+    SimnetError,
+    UsageError,
+)
+from .fence import EscapeWarning, Fence
 from .installing import install_asyncore
 from .loop import ExitNow, Loop, loop
 from .real import RealTransport
@@ -27,7 +37,10 @@ __all__ = [
     "Deadlock",
     "Deviation",
     "Diverged",
+    "EscapeWarning",
+    "Escaped",
     "ExitNow",
+    "Fence",
     "Happening",
     "Host",
     "Livelock",

@@ -128,11 +128,12 @@ class async_chat(asyncore.dispatcher):
 
     def _search(self, terminator: Any) -> bool:
         """Look for the terminator; False if more must come before anybody can tell."""
-        present, index = len(self.ac_in_buffer), self.ac_in_buffer.find(terminator)
+        size, present = len(terminator), len(self.ac_in_buffer)
+        index = self.ac_in_buffer.find(terminator)
         if index != -1:
             if index > 0:  # nobody is told of nothing
                 self.collect_incoming_data(self.ac_in_buffer[:index])
-            self.ac_in_buffer = self.ac_in_buffer[index + len(terminator) :]
+            self.ac_in_buffer = self.ac_in_buffer[index + size :]
             self.found_terminator()
             return True
         begun = find_prefix_at_end(self.ac_in_buffer, terminator)
@@ -191,7 +192,10 @@ class async_chat(asyncore.dispatcher):
             except TypeError:
                 self._ask_producer(first)
                 continue
-            self._send_piece(first, data, size)
+            try:
+                self._send_piece(first, data, size)
+            except OSError:
+                self.handle_error()
             return
 
     def _ask_producer(self, producer: Any) -> None:
@@ -205,11 +209,7 @@ class async_chat(asyncore.dispatcher):
     def _send_piece(self, first: Any, data: Any, size: int) -> None:
         if isinstance(data, str) and self.use_encoding:
             data = bytes(data, self.encoding)
-        try:
-            sent = self.send(data)
-        except OSError:
-            self.handle_error()
-            return
+        sent = self.send(data)
         if sent:
             if sent < len(data) or size < len(first):
                 self.producer_fifo[0] = first[sent:]

@@ -57,5 +57,12 @@ class Livelock(ProgramError):
     """
 
 
+class Escaped(ProgramError):
+    """The program went past its virtual host: it asked this computer for what the host has.
+
+    The message names what it called, the line, the host, the virtual time, and what to use instead.
+    """
+
+
 class Diverged(SimnetError):
     """A replay left its record: it says at which event, what was expected and what came."""

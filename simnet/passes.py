@@ -21,7 +21,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from .channels import ChannelMap
+from .errors import UsageError
 from .transport import IN, OUT, PRI, Poller, Transport, current
+
+_VISITOR = f"{__name__}.visitor"
+"""What makes the passes over maps that are only lent, among what modules keep of a machine."""
 
 ChannelAt: TypeAlias = Callable[[int], Any]
 """Who has a descriptor now, or None: an earlier handler may have closed the channel."""
@@ -76,7 +80,7 @@ class BySelect(Way):
     def interest(self, asked: tuple[list[int], list[int], list[int]]) -> dict[int, int]:
         events: dict[int, int] = {}
         for fds, event in zip(asked, (IN, OUT, PRI), strict=True):
-            for fd in fds:
+            for fd in map(_number, fds):
                 events[fd] = events.get(fd, 0) | event
         return events
 
@@ -90,7 +94,7 @@ class BySelect(Way):
         return ready
 
     def descriptors(self, ready: tuple[list[int], list[int], list[int]]) -> Iterable[int]:
-        return [fd for fds in ready for fd in fds]
+        return [_number(fd) for fds in ready for fd in fds]
 
     def tell(self, channel_at: ChannelAt, ready: tuple[list[int], list[int], list[int]]) -> None:
         names = self.names
@@ -104,23 +108,23 @@ class BySelect(Way):
 class ByPoll(Way):
     """poll(2): one descriptor after the other is told all that there is of it."""
 
-    def ask(self, map: dict[int, Any]) -> dict[int, int]:
-        select, asked = self.names.select, {}
+    def ask(self, map: dict[int, Any]) -> tuple[Any, dict[int, int]]:
+        select = self.names.select
+        pollster, asked = select.poll(), {}
         for fd, channel in list(map.items()):
             flags = select.POLLIN | select.POLLPRI if channel.readable() else 0
             if channel.writable() and not channel.accepting:
                 flags |= select.POLLOUT
             if flags:
+                pollster.register(fd, flags)
                 asked[fd] = flags
-        return asked
+        return pollster, asked
 
-    def interest(self, asked: dict[int, int]) -> dict[int, int]:
-        return asked
+    def interest(self, asked: tuple[Any, dict[int, int]]) -> dict[int, int]:
+        return {_number(fd): events for fd, events in asked[1].items()}
 
-    def find(self, asked: dict[int, int], timeout: float | None) -> list[tuple[int, int]]:
-        pollster = self.names.select.poll()
-        for fd, flags in asked.items():
-            pollster.register(fd, flags)
+    def find(self, asked: tuple[Any, dict[int, int]], timeout: float | None) -> list[tuple[int, int]]:
+        pollster, _ = asked
         ready: list[tuple[int, int]] = pollster.poll(None if timeout is None else int(timeout * 1000))
         return ready
 
@@ -132,6 +136,12 @@ class ByPoll(Way):
             channel = channel_at(fd)
             if channel is not None:
                 self.names.readwrite(channel, flags)
+
+
+def _number(key: Any) -> int:
+    """The descriptor that a key of a map means: select(2) of Python takes a socket as well as its number."""
+    number: int = key if isinstance(key, int) else key.fileno()
+    return number
 
 
 class Passes:
@@ -148,36 +158,55 @@ class Passes:
         self.transport = transport
         self.way = way
         self._wake = transport.waker(self)
-        self.poller: Poller = transport.poller("select", self._wake)
+        self.poller: Poller = transport.poller("select", self._become_ready)
         self._watched: dict[int, int] = {}
         self._is_closed = False
+        self._is_away = False
+        self._told: ChannelMap | None = None
         self.map: dict[int, Any] = map if map is not None else self._own_map()
         transport.adopt(self)
 
     def _own_map(self) -> dict[int, Any]:
         if not self.transport.drives_loops:
             return {}
-        told = ChannelMap(self)
-        self._put, self._drop = told.put, told.drop
-        return told
+        self._told = ChannelMap(self)
+        return self._told
 
     def add(self, fd: int, channel: Any) -> None:
-        """Somebody writes to the map that was made here."""
-        self._put(fd, channel)
+        """Somebody writes to the map that was made here, or a channel of the native kind joins the map."""
+        if self.map is self._told:
+            self._told.put(fd, channel)
+        else:
+            self.map[fd] = channel
         self._wake()
 
     def remove(self, fd: int) -> None:
         """Somebody takes a channel out of it."""
-        self._drop(fd, None)
+        if self.map is self._told:
+            self._told.drop(fd, None)
+        else:
+            self.map.pop(fd, None)
 
-    def touch(self) -> None:
-        """Something may have changed in the map: everybody is asked again."""
+    def call_later(self, *args: Any) -> Any:
+        """What a channel of the native kind may ask of its loop, and asyncore's has not."""
+        raise UsageError("the map that this channel has joined is asyncore's, whose loop has no timers")
+
+    def call_soon_threadsafe(self, *args: Any) -> None:
+        """See `call_later`."""
+        raise UsageError("the map that this channel has joined is asyncore's, whose loop no thread can wake")
+
+    def _become_ready(self) -> None:
+        if not self._is_away:
+            self._wake()
+
+    def touch(self, *of: Any) -> None:
+        """Something may have changed in the map, or `of` one channel: everybody is asked again."""
         self._wake()
 
     def turn(self, timeout: float | None) -> bool:
         """One pass: True if it told anybody of something that had not been told, and left alone, before."""
         way = self.way
-        asked = way.ask(self.map)
+        asked = way.ask(self._own())
         if not self.transport.drives_loops:
             ready = way.find(asked, timeout)
             way.tell(self.map.get, ready)
@@ -195,6 +224,14 @@ class Passes:
             if is_new and not self._is_closed:
                 self._wake()  # whoever was told may have changed what anybody answers
         return is_new
+
+    def _own(self) -> dict[int, Any]:
+        """The map without the channels of the map that was lent last: the program makes their passes."""
+        visitor = self.transport.kept.get(_VISITOR)
+        if visitor is None or visitor.map is self.map:
+            return self.map
+        lent = {id(channel) for channel in visitor.map.values()}
+        return {fd: channel for fd, channel in self.map.items() if id(channel) not in lent}
 
     def _channel_at(self, fd: int) -> Any:
         return None if self._is_closed else self.map.get(fd)
@@ -219,6 +256,20 @@ class Passes:
                 is_news = True  # select raises, poll has an event for it
         return is_news
 
+    def visit(self, map: dict[int, Any], timeout: float | None) -> bool:
+        """Let time pass for one pass over `map`; the machine turns this at no other time."""
+        self.map, self._is_away = map, False
+        self.transport.adopt(self)
+        try:
+            return self.transport.drive(self, timeout)
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """Be turned no more until the next visit.  What was ready and left alone is remembered till then."""
+        self._is_away = True
+        self.transport.dismiss(self)
+
     def next_deadline_ns(self) -> int | None:
         """asyncore has no timers."""
         return None
@@ -236,11 +287,16 @@ class Passes:
 
 
 def passes_over(map: dict[int, Any], transport: Transport, way: Way) -> Passes:
-    """What makes the passes over `map` on `transport`; a new one goes by `way`."""
+    """What makes the passes over `map` on `transport`, from now on; a new one goes by `way`."""
+    return _find(map, transport) or Passes(transport, way, map)
+
+
+def _find(map: dict[int, Any], transport: Transport) -> Passes | None:
+    visitor = transport.kept.get(_VISITOR)
     for loop in transport.loops:
-        if loop.map is map and isinstance(loop, Passes):
+        if loop.map is map and isinstance(loop, Passes) and loop is not visitor:
             return loop
-    return Passes(transport, way, map)
+    return None
 
 
 def make_pass(map: dict[int, Any], way: Way, timeout: float | None) -> None:
@@ -269,6 +325,15 @@ def run_until_quiet(map: dict[int, Any], way: Way, timeout: float | None) -> Non
 
 
 def _drive(transport: Transport, map: dict[int, Any], way: Way, timeout: float | None) -> bool:
-    passes = passes_over(map, transport, way)
-    passes.way = way
-    return transport.drive(passes, timeout)
+    passes = _find(map, transport)
+    if passes is not None:
+        passes.way = way
+        return transport.drive(passes, timeout)
+    # No channel says that it lives in this map: a pass was asked for, and that is all.
+    visitor = transport.kept.get(_VISITOR)
+    if visitor is None:
+        visitor = transport.kept[_VISITOR] = Passes(transport, way, map)
+        visitor.leave()
+    visitor.way = way
+    is_news: bool = visitor.visit(map, timeout)
+    return is_news

@@ -120,7 +120,9 @@ def _callable(item: pytest.Function, error: BaseException, outcome: Outcome) -> 
         call = Call(_plain(item.obj), example.network, example.arguments, example.options)
         return call, example.script
     if is_repeatable(item):
-        return Call(item.obj, "net", {}, {"latency": duration(outcome.network.latency_ns)}), recorded
+        network = outcome.network
+        options = {"latency": duration(network.latency_ns), "fence": network.fence}
+        return Call(item.obj, "net", {}, options), recorded
     return None, recorded
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from .fence import Fence
     from .scenario.model import Scenario
     from .scenario.run import Verdict
     from .stage import Stage
@@ -41,6 +43,7 @@ class Settings:
         self.scenarios: list[str] = config.getini("simnet_scenarios")
         replay = config.getoption("simnet_replay")
         self.replayed: Scenario | None = _scenario(replay) if replay is not None else None
+        self.fence = _fence(option("fence"), config.getini("simnet_fence_allow"))
         self.networks: deque[Network] = deque(maxlen=4)  # the last that the running test has made
 
     def seeds(self) -> list[int | None]:
@@ -72,6 +75,16 @@ def _transports(text: str) -> list[str]:
     return known[text]
 
 
+def _fence(level: str | None, allow: list[str]) -> Fence:
+    from .errors import UsageError
+    from .fence import Fence
+
+    try:
+        return Fence(level or "error", allow)
+    except UsageError:
+        raise pytest.UsageError(f"--simnet-fence takes error, warn or off, not {level!r}") from None
+
+
 def _scenario(path: str) -> Scenario:
     from .errors import ScenarioError
     from .scenario.load import load
@@ -97,6 +110,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--simnet-transport", metavar="KIND", help="the `stage` fixture: virtual, real or both")
     add("--simnet-artifacts", metavar="DIR", help=f"where failures are kept ({ARTIFACTS})")
     add(
+        "--simnet-fence",
+        metavar="LEVEL",
+        help="what is made of programs that go past their virtual hosts: error, warn or off (error)",
+    )
+    add(
         "--simnet-check-determinism",
         action="store_true",
         help="run tests that use only the `net` fixture twice, and compare what happened",
@@ -104,16 +122,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("simnet_runs", "default of --simnet-runs")
     parser.addini("simnet_transport", "default of --simnet-transport")
     parser.addini("simnet_artifacts", "default of --simnet-artifacts")
+    parser.addini("simnet_fence", "default of --simnet-fence")
+    parser.addini("simnet_fence_allow", "functions, families and modules that it lets through", "args", [])
     parser.addini("simnet_scenarios", "files that are scenarios, as patterns", "args", ["scenarios/*.toml"])
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "simnet(seed=None, runs=1, only='every', latency=None): the networks of the `net` fixture; "
-        "only='gentle' keeps to what TCP hides from a program that is right, 'harsh' adds what is rare",
+        "simnet(seed=None, runs=1, only='every', latency=None, fence=None): the networks of the `net` "
+        "fixture; only='gentle' keeps to what TCP hides from a program that is right, 'harsh' adds what is "
+        "rare",
     )
-    config.stash[SETTINGS] = Settings(config)
+    settings = config.stash[SETTINGS] = Settings(config)
+    _set_fence(config, settings.fence)
+
+
+def _set_fence(config: pytest.Config, fence: Fence) -> None:
+    """Networks that are given no fence have this one, until pytest ends."""
+    from . import fence as room
+
+    config.add_cleanup(partial(room.set_default, room.default()))
+    room.set_default(fence)
 
 
 # --- fixtures ------------------------------------------------------------------------------------
@@ -150,7 +180,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     mark = item.get_closest_marker("simnet")
     if mark is None:
         return {}
-    known = {"seed", "runs", "only", "latency"}
+    known = {"seed", "runs", "only", "latency", "fence"}
     if mark.args or set(mark.kwargs) - known:
         raise pytest.UsageError(f"{item.nodeid}: the simnet marker takes {', '.join(sorted(known))} by name")
     for name in {"seed", "runs"} & set(mark.kwargs):
@@ -165,7 +195,7 @@ def net(request: pytest.FixtureRequest) -> Network:
     from .virtual import Network
 
     marked = _marked(request.node)
-    options = {"latency": marked["latency"]} if marked.get("latency") is not None else {}
+    options = {name: marked[name] for name in ("latency", "fence") if marked.get(name) is not None}
     replayed = request.config.stash[SETTINGS].replayed
     if replayed is not None:
         return Network(replayed.script, **options)
@@ -193,7 +223,8 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Remember the networks that a test makes, fixtures included."""
+    """Remember the networks that a test makes, fixtures included, and leave no check of the fence behind."""
+    from .fence import watch
     from .virtual.network import observers
 
     networks = item.config.stash[SETTINGS].networks
@@ -204,6 +235,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     finally:
         observers.remove(networks.append)
         networks.clear()
+        watch.take_down()
 
 
 @pytest.hookimpl(tryfirst=True)

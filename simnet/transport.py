@@ -74,7 +74,12 @@ class Poller(ABC):
 
     Interest is kept, not passed anew: a caller says what changed, and the cost of `poll` is that of
     what is ready (select and poll pay for what is registered; that is their nature).
+
+    Attributes:
+        is_news: whether the last `poll` found anything that its program has not left alone again and again.
     """
+
+    is_news: bool = True
 
     @abstractmethod
     def watch(self, fd: int, events: int) -> None:
@@ -200,6 +205,10 @@ class Transport(ABC):
         """A loop says that it runs here.  A machine that drives its loops remembers it."""
 
     @abstractmethod
+    def dismiss(self, loop: Turner) -> None:
+        """A loop does not run here any more, or not for now; it is not closed."""
+
+    @abstractmethod
     def waker(self, loop: Turner) -> Callable[[], None]:
         """What `loop` calls when it has something to do before its next pass: a new timer, changed
         interest.  A machine that drives its loops remembers to."""
@@ -257,6 +266,9 @@ def set_default(transport: Transport) -> None:
     """Name the transport of a context in which nobody chose one.  Called once, on import."""
     _default[:] = [transport]
 
+
+chosen = _current.get
+"""The transport of the innermost ``with``; None if there is none."""
 
 # A virtual machine enters itself around every pass of its loops; the bound methods save it the
 # look-ups of `with`.

@@ -8,6 +8,9 @@
 ``{simplified}``        every paragraph of a module that begins with "Simplified"
 ``{not-simulated}``     everything that a virtual host says it does not simulate
 ``{profiles}``          the profiles of random programs, from `simnet.oracle.profiles`
+``{ways}``              what the fence sees, from `simnet.fence.ways`
+``{callers}``           who may go past the fence, from `simnet.fence.allowed`
+``{let-through}``       what it does not watch, and why, from there too
 ``{put-aside}``         what is put aside before kernels are compared, from `simnet.oracle.normal`
 """
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +31,8 @@ from sphinx.util.docutils import SphinxDirective
 import simnet
 import simnet.virtual
 from simnet import Deviation, pytest_plugin
+from simnet.fence.allowed import CALLERS, LET_THROUGH, TOOLS, WATCHED_MODULES
+from simnet.fence.ways import FAMILIES, WAYS, Way
 from simnet.happenings import HAPPENINGS
 from simnet.oracle.normal import RULES
 from simnet.oracle.profiles import PROFILES
@@ -189,6 +194,45 @@ class PutAside(FromCode):
             yield f"{what[0].upper()}{what[1:]}\n: {why[0].upper()}{why[1:]}.\n"
 
 
+class Ways(FromCode):
+    def markdown(self) -> Iterator[str]:
+        for family, what in FAMILIES.items():
+            rows = [way for way in WAYS if way.family == family]
+            yield f"`{family}`: what {what}."
+            yield ""
+            yield from table(("function", "seen by", "instead"), (self.row(way) for way in rows))
+            yield ""
+
+    def row(self, way: Way) -> tuple[str, ...]:
+        means = [f"`{way.within}`"] if way.within else [f"event `{event}`" for event in way.events]
+        means += ["check"] * bool(way.patches)
+        instead = f"`host.modules.{way.name}`" if way.on_host else ""
+        return f"`{way.name}`", " or ".join(means), "; ".join(filter(None, (instead, way.hint)))
+
+
+class Callers(FromCode):
+    def markdown(self) -> Iterator[str]:
+        rows = ((f"`{name}`", self.families(families)) for name, families in CALLERS.items())
+        yield from table(("module, and what it calls", "families"), rows)
+        yield ""
+        tools = ", ".join(f"`{name}`" for name in sorted(TOOLS))
+        yield f"Tools, and packages called `pytest_...`, which run programs and are no part of them: {tools}."
+
+    def families(self, families: Collection[str]) -> str:
+        return "all" if set(families) == set(FAMILIES) else ", ".join(families)
+
+
+class LetThrough(FromCode):
+    def markdown(self) -> Iterator[str]:
+        for module in WATCHED_MODULES:
+            reasons: dict[str, list[str]] = {}
+            for owner, names, why in LET_THROUGH:
+                if owner == module:
+                    reasons.setdefault(why, []).extend(names.split())
+            lines = (f"{', '.join(f'`{name}`' for name in names)} ({why})" for why, names in reasons.items())
+            yield f"`{module}`\n: {'; '.join(lines)}.\n"
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("outcomes", Outcomes)
     app.add_directive("happenings", HappeningsTable)
@@ -199,4 +243,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("not-simulated", NotSimulated)
     app.add_directive("profiles", Profiles)
     app.add_directive("put-aside", PutAside)
+    app.add_directive("ways", Ways)
+    app.add_directive("callers", Callers)
+    app.add_directive("let-through", LetThrough)
     return {"version": simnet.__version__, "parallel_read_safe": True}

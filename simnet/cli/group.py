@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -66,8 +67,21 @@ def scenario_words(error: ScenarioError) -> str:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
 @click.version_option(package_name="simnet-harness", prog_name="simnet")
-def main() -> None:
+@click.option(
+    "--fence",
+    "level",
+    type=click.Choice(["error", "warn", "off"]),
+    default="error",
+    show_default=True,
+    help="What is made of programs that go past their virtual hosts.",
+)
+@click.option("--allow", multiple=True, metavar="NAME", help="A function, family or module to let through.")
+def main(level: str, allow: tuple[str, ...]) -> None:
     """Deterministic simulation and testing of network code."""
+    from .. import fence
+
+    click.get_current_context().call_on_close(partial(fence.set_default, fence.default()))
+    fence.set_default(fence.Fence(level, allow))
     # As `python -m` does it: programs are found from where the command is given.
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())

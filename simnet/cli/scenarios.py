@@ -1,4 +1,4 @@
-"""``simnet run`` and ``simnet replay``: scenario files, one after the other, or one to the letter.
+"""``simnet run``, ``replay`` and ``export``: scenario files one after the other, or one to the letter.
 
 Owns what is printed of them.
 """
@@ -82,6 +82,18 @@ def _run_test(scenario: Scenario) -> int:
     return _line("ok", "green", f"{scenario.name}: {scenario.expect.outcome}, as expected", 0)
 
 
+# --- export --------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("file", metavar="FILE")
+def export(file: str) -> None:
+    """Print the scenario in FILE as a pytest function that needs no file."""
+    from ..scenario import as_test, load
+
+    click.echo(as_test(load(file)), nl=False)
+
+
 # --- replay --------------------------------------------------------------------------------------
 
 
@@ -120,10 +132,17 @@ def replay(file: str, verify: bool, quiet: bool) -> int:
 def _verify(file: str, digest: str) -> None:
     """Raise Diverged unless a new process under another hash seed comes to the same digest."""
     other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    command = [sys.executable, "-m", "simnet.cli", "replay", "--quiet", file]
+    command = [sys.executable, "-m", "simnet.cli", *_fence(), "replay", "--quiet", file]
     environment = {**os.environ, "PYTHONHASHSEED": other}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.stdout.strip() != digest:
         came = done.stdout.strip() or done.stderr.strip()
         raise Diverged(f"{file}: a new process under PYTHONHASHSEED={other} came to {came}")
     click.echo(f"digest {digest}, also in a new process under PYTHONHASHSEED={other}")
+
+
+def _fence() -> list[str]:
+    """The options of a command that has the same fence."""
+    from ..fence import default
+
+    return ["--fence", default().level, *(f"--allow={name}" for name in default().allow)]

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from ..errors import UsageError
 from ..transport import Transport
-from .dispatcher import dispatcher
+from .sending import KeepsOutput
 
 Terminator: TypeAlias = bytes | int | None
 _Text = TypeVar("_Text", bytes, str)
@@ -67,7 +67,7 @@ def find_prefix_at_end(haystack: _Text, needle: _Text) -> int:
     return len(tail) - at if at >= 0 else 0
 
 
-class async_chat(dispatcher):
+class async_chat(KeepsOutput):
     """A dispatcher that cuts its input at terminators and sends what producers make.
 
     Derive from it and write `collect_incoming_data` and `found_terminator`.  Arguments are those of
@@ -216,7 +216,7 @@ class async_chat(dispatcher):
                 break
             del fifo[0]
             if first is None:
-                self.handle_close()
+                self.handle_close_event()
                 break
             self._produce(first)
         self._note_room()
@@ -252,13 +252,13 @@ class async_chat(dispatcher):
             self._awaits_room = not self._awaits_room
             self.touch()
 
+    def has_output(self) -> bool:
+        return bool(self.producer_fifo)
+
     def writable(self) -> bool:
         return self.connecting or (self.connected and bool(self.producer_fifo))
 
     # --- events ----------------------------------------------------------------------------------
-
-    def handle_write(self) -> None:
-        self.initiate_send()
 
     def handle_close(self) -> None:
         self.close()

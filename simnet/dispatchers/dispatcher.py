@@ -11,11 +11,17 @@ Classes written for asyncore work with a change of the import.  Where this diffe
   default lets every loop spin.
 * An exception that a handler lets out ends a virtual run and reaches the test, unless the class has a
   `handle_error` of its own.  On the real transport it is printed and the channel is closed, as ever.
-* A connection that cannot be established is no mistake of the program: handle_error closes the channel,
-  prints only a warning, which is off, and ends no run.
+* A connection that cannot be established is told by `handle_connect_failed`, and is no mistake of the
+  program: without one, handle_error closes the channel, prints only a warning, which is off, and ends no run.
 * EAGAIN out of a handler is a spurious event, not an error.
 * HUP and ERR are told by a read event, as select(2) shows them, and not by a handle_close of their own.
-* After `close` nothing more is called, and no event that was meant for the former owner of a descriptor.
+* After `close` nothing more is called, and no event that was meant for the former owner of a descriptor;
+  recv and send find nothing and take nothing, and `handle_close` is not called for it.
+* A listener outlives an accept that fails for want of descriptors or memory, and pauses.
+* `send` takes nothing before the connection stands, where asyncore closes the channel.
+* A connection that the system gives up (ETIMEDOUT, EHOSTUNREACH, ENETUNREACH) is told by `handle_close`, as
+  one that was reset.
+* With `close_once`, `handle_close` is called once even if it leaves the channel open.
 """
 
 from __future__ import annotations
@@ -28,14 +34,20 @@ import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..loop import DISCONNECTED, Loop, loop_for
+from ..loop import DISCONNECTED, GIVEN_UP, Loop, loop_for
 from ..timers import Timer
-from ..transport import Address, Transport, current
+from ..transport import IN, OUT, PRI, Address, Transport, current
 
 # EAGAIN is none of them: a backlog of AF_UNIX is full (connect(2)), and nothing ever comes of it.  Windows
 # has an EWOULDBLOCK of its own, which says what EINPROGRESS says elsewhere.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, *({errno.EWOULDBLOCK} - {errno.EAGAIN}))
 _NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
+_REFUSALS = GIVEN_UP | {errno.ECONNREFUSED, errno.ECONNRESET}
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_UNCONNECTED = (errno.EPIPE, errno.ENOTCONN)  # what send(2) says before connect(2), and of lost connections
+
+_INPUT = IN | PRI
+_EVERYTHING = IN | PRI | OUT
 
 
 class dispatcher:
@@ -54,9 +66,29 @@ class dispatcher:
     this to True.  So is an instance with a `readable` or `writable` of its own, from the next `touch` on.
     """
 
+    accept_pause: ClassVar[str | float] = "1s"
+    """How long a listener rests when the system has no descriptor or memory left for a connection.
+
+    The connection waits, and readiness is level-triggered: without a rest the loop would spin.
+    """
+
+    close_once: ClassVar[bool] = False
+    """Whether `handle_close` is called once for a connection, also if it leaves the channel open.
+
+    As asyncore does, a channel that `handle_close` leaves open is told again as long as the end of the stream
+    can be read, in every pass.  With True it is told once, and reads no more; it may go on to send.
+    """
+
+    deaf_to = 0
+    """Events (IN, PRI, OUT) that the loop does not wait for, whatever `readable` and `writable` say."""
+
     ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
     _handles_write: ClassVar[bool] = False
     _refused = False
+    _failure: OSError | None = None  # of connecting, if `send` was told it
+    _is_over = False  # closed, or told by handle_close if that is called once
+    _was_there = False  # a connection: if there is none, it is over, and not still to come
+    _resumption: Timer | None = None  # of a listener that pauses
 
     connected = False
     accepting = False
@@ -75,7 +107,7 @@ class dispatcher:
             return
         sock.setblocking(False)
         self.set_socket(sock)
-        self.connected = True
+        self.connected = self._was_there = True
         try:
             self.addr = sock.getpeername()
         except OSError as error:
@@ -110,6 +142,7 @@ class dispatcher:
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
         """Join a map under the socket's descriptor: from now on the loop calls the handlers."""
         assert self._fileno is not None, "a channel without a socket has no place in a map"
+        self._is_over, self.deaf_to = False, 0
         self._loop_of(map).add(self._fileno, self)
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
@@ -148,6 +181,7 @@ class dispatcher:
         """Make the socket, non-blocking."""
         sock = self._transport.socket(family, type)
         sock.setblocking(False)
+        self._was_there = False
         self.set_socket(sock)
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
@@ -177,44 +211,78 @@ class dispatcher:
         self.touch()
 
     def accept(self) -> tuple[Any, Address] | None:
-        """The next connection and its peer's address, or None if there is none after all."""
+        """The next connection and its peer's address, or None if there is none after all.
+
+        Raises OSError with EMFILE, ENFILE, ENOBUFS or ENOMEM if the system has no room for it (accept(2));
+        then the listener rests for `accept_pause`.
+        """
         try:
             sock, address = self.socket.accept()
         except OSError as error:
             if error.errno in _NO_CONNECTION:
                 return None
+            if error.errno in _EXHAUSTED:
+                self._pause(error)
             raise
         return sock, address
+
+    def _pause(self, error: OSError) -> None:
+        if self._resumption is None:
+            # On a virtual host the trace tells it, and a search would print it a thousand times.
+            kind = "warning" if self._transport.ends_on_error else "error"
+            self.log_info(f"{self._name()} rests for {self.accept_pause}: {error}", kind)
+            self._turn_deaf(_INPUT)
+            self._resumption = self.call_later(self.accept_pause, self._resume)
+
+    def _resume(self) -> None:
+        self._resumption, self.deaf_to = None, 0
+        self.touch()
+
+    def _turn_deaf(self, events: int) -> None:
+        """Wait for these events no more."""
+        if events & ~self.deaf_to:
+            self.deaf_to |= events
+            self.touch()
 
     def connect(self, address: Address) -> None:
         """Begin to connect; `handle_connect` tells when it is done.
 
-        Raises OSError if it failed at once, as AF_UNIX always does: also with EAGAIN, if the backlog is full.
-        A failure that comes later leads to `handle_error`.
+        A failure leads to `handle_connect_failed`, whose default raises it: out of here if it comes at once,
+        as with AF_UNIX always (also with EAGAIN, if the backlog is full), and else to `handle_error`.
         """
-        self.connected = self._refused = False
-        self.connecting = True
+        self.connected = self._refused = self._was_there = False
+        self.connecting, self._failure = True, None
         self.touch()
         try:
             reason = self.socket.connect_ex(address)
             if reason not in (0, errno.EISCONN, *_IN_PROGRESS):
                 raise OSError(reason, os.strerror(reason))
-        except OSError:
-            self.connecting, self._refused = False, True
-            raise
+        except OSError as error:
+            self.connecting = False
+            self._connect_failed(error)
+            return
         self.addr = address
         if reason not in _IN_PROGRESS:
             self.handle_connect_event()
 
     def send(self, data: bytes) -> int:
-        """Hand bytes to the kernel; return how many it took, which may be fewer, or none."""
+        """Hand bytes to the kernel; return how many it took, which may be fewer, or none.
+
+        It takes none before the connection stands, nor after its end, which `handle_close` tells.
+        """
         try:
             return self.socket.send(data)  # type: ignore[no-any-return]
         except OSError as error:
             if error.errno == errno.EWOULDBLOCK:
                 return 0
-            if error.errno in DISCONNECTED:
-                self.handle_close()
+            if self.connecting and not self._was_there and error.errno in _REFUSALS:
+                self._failure = error  # the socket says it once, and handle_connect_event must know
+                return 0
+            if error.errno in DISCONNECTED | GIVEN_UP:
+                # Nothing cannot be sent after shutdown(SHUT_WR) either, and is no end of what is read.
+                had_one = self.connected or self._was_there
+                if error.errno not in _UNCONNECTED or (had_one and data):
+                    self.handle_close_event()
                 return 0
             raise
 
@@ -223,17 +291,21 @@ class dispatcher:
         try:
             data: bytes = self.socket.recv(buffer_size)
         except OSError as error:
-            if error.errno in DISCONNECTED:
-                self.handle_close()
+            if error.errno in DISCONNECTED or (error.errno in GIVEN_UP and not self.connecting):
+                self.handle_close_event()
                 return b""
             raise
         if not data:
-            self.handle_close()
+            self.handle_eof_event()
         return data
 
     def close(self) -> None:
         """Close the socket and leave the map.  A second call does nothing."""
         self.connected = self.accepting = self.connecting = False
+        self._is_over = True
+        if self._resumption is not None:
+            self._resumption.cancel()
+            self._resumption = None
         self.del_channel()
         if self.socket is not None:
             try:
@@ -276,24 +348,50 @@ class dispatcher:
         return self._fileno is not None and self.socket is sock
 
     def handle_connect_event(self) -> None:
-        """Connecting is over; raises OSError if it failed."""
+        """Connecting is over; if it failed, `handle_connect_failed` is told, whose default raises OSError."""
         sock = self.socket
         reason = sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
-        if reason:
-            self._refused = True
-            raise OSError(reason, os.strerror(reason))
+        if reason or self._failure is not None:
+            self._connect_failed(self._failure or OSError(reason, os.strerror(reason)))
+            return
+        self._was_there = True
         self.handle_connect()
         if self._fileno is not None and self.socket is sock:  # else the handler has closed the channel
             self.connected = True
             self.connecting = False
             self.touch()
 
+    def _connect_failed(self, error: OSError) -> None:
+        sock = self.socket
+        self.handle_connect_failed(error)
+        if self._fileno is not None and self.socket is sock:
+            self.close()
+
     def handle_expt_event(self) -> None:
         """Out-of-band data, or an error that waits."""
-        if self.socket.getsockopt(std.SOL_SOCKET, std.SO_ERROR):
-            self.handle_close()
-        else:
+        reason = self.socket.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
+        if not reason:
             self.handle_expt()
+        elif self.connecting:
+            self._connect_failed(OSError(reason, os.strerror(reason)))
+        else:
+            self.handle_close_event()
+
+    def handle_eof_event(self) -> None:
+        """The peer's half of the connection is over."""
+        self._end(_INPUT)
+
+    def handle_close_event(self) -> None:
+        """The connection is gone."""
+        self._end(_EVERYTHING)
+
+    def _end(self, events: int) -> None:
+        """No event of these can mean anything any more: tell `handle_close`, unless it knows."""
+        if self.close_once:
+            self._turn_deaf(events)
+        if not self._is_over:
+            self._is_over = self.close_once
+            self.handle_close()
 
     # --- handlers, to be overridden --------------------------------------------------------------
 
@@ -310,9 +408,24 @@ class dispatcher:
         """The connection is established."""
         self.log_info("unhandled connect event", "warning")
 
+    def handle_connect_failed(self, error: OSError) -> None:
+        """The connection could not be established: refused, timed out, unreachable; `error` has the errno.
+
+        The default raises `error`, which `handle_error` then is told.  One that returns is all that is
+        called, also for a `connect` that fails at once; the channel is closed behind it, unless it has
+        another socket.
+        """
+        self._refused = True
+        raise error
+
     def handle_accept(self) -> None:
         """A connection waits; the default accepts it and calls `handle_accepted`."""
-        pair = self.accept()
+        try:
+            pair = self.accept()
+        except OSError:
+            if self._resumption is None:
+                raise
+            return
         if pair is not None:
             self.handle_accepted(*pair)
 
@@ -338,27 +451,32 @@ class dispatcher:
         error = sys.exc_info()[1]
         assert error is not None
         refused = self._refused and isinstance(error, OSError)
+        if self._resumption is not None and isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            return  # out of a handle_accept of one's own; the listener has said it already, and rests
         if self._transport.ends_on_error and not refused:
             raise error
         place = traceback.extract_tb(error.__traceback__)
         where = "".join(f"[{frame.filename}|{frame.name}|{frame.lineno}]" for frame in place)
         kind = "warning" if refused else "error"
-        try:
-            name = repr(self)
-        except Exception:
-            name = f"<{type(self).__name__}, whose __repr__ fails>"
         self.log_info(
-            f"uncaptured python exception, closing channel {name} ({type(error)}:{error} {where})", kind
+            f"uncaptured python exception, closing channel {self._name()} ({type(error)}:{error} {where})",
+            kind,
         )
-        self.handle_close()
+        self.handle_close_event()
+
+    def _name(self) -> str:
+        try:
+            return repr(self)
+        except Exception:
+            return f"<{type(self).__name__}, whose __repr__ fails>"
 
     # --- logging ---------------------------------------------------------------------------------
 
-    def log(self, message: str) -> None:
+    def log(self, message: object) -> None:
         """Write a line to standard error."""
         sys.stderr.write(f"log: {message}\n")
 
-    def log_info(self, message: str, type: str = "info") -> None:
+    def log_info(self, message: object, type: str = "info") -> None:
         """Print a line, unless its type is one of `ignore_log_types`."""
         if type not in self.ignore_log_types:
             print(f"{type}: {message}")

@@ -94,6 +94,6 @@ class file_dispatcher(dispatcher):
     def handle_read_event(self) -> None:
         """There is something to read, or the end; of a writing end: that nobody reads any more."""
         if self.socket.is_write_only:
-            self.handle_close()
+            self.handle_close_event()
         else:
             super().handle_read_event()

@@ -23,6 +23,7 @@ class Lingering:
     """A channel that sends `rest` on a socket, and then closes it and is gone."""
 
     declares_interest: ClassVar[bool] = True
+    accepting: ClassVar[bool] = False  # asyncore's loop asks
 
     def __init__(
         self,

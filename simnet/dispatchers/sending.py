@@ -1,19 +1,65 @@
-"""A dispatcher with an output buffer.
+"""Dispatchers that keep what the kernel does not take, and the one that keeps it in a buffer.
 
-Owns what waits to be sent, and when it goes to the kernel.
+Owns what waits to be sent, when it goes to the kernel, and what becomes of it when the peer sends no more.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..transport import IN, PRI
 from .dispatcher import dispatcher
 
 _SEND_AT_MOST = 65_536
 
 
-class dispatcher_with_send(dispatcher):
-    """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`."""
+class KeepsOutput(dispatcher):
+    """A dispatcher with output that waits: what `dispatcher_with_send` and `async_chat` have in common."""
+
+    declares_interest = True
+
+    half_close: ClassVar[bool] = False
+    """Whether what waits to be sent outlives the end of the peer's stream.
+
+    A peer that calls shutdown(SHUT_WR) has sent all and may still read.  As asyncore does, `handle_close` is
+    told of that at once, and mostly closes.  With True, what waits is sent before.
+    """
+
+    _ends_when_sent = False
+
+    def has_output(self) -> bool:
+        """Whether anything waits to be sent."""
+        raise NotImplementedError
+
+    def initiate_send(self) -> None:
+        """Hand the kernel what it takes of what waits."""
+        raise NotImplementedError
+
+    def handle_write(self) -> None:
+        self.initiate_send()
+        if self._ends_when_sent and not self.has_output():
+            self._ends_when_sent = False
+            super().handle_eof_event()
+
+    def handle_eof_event(self) -> None:
+        """The peer's half of the connection is over; with `half_close`, ours is when all is sent."""
+        if self.half_close and self.has_output():
+            self._ends_when_sent = True
+            self._turn_deaf(IN | PRI)
+        else:
+            super().handle_eof_event()
+
+    def add_channel(self, map: dict[int, Any] | None = None) -> None:
+        """Join a map under the socket's descriptor: from now on the loop calls the handlers."""
+        self._ends_when_sent = False
+        super().add_channel(map)
+
+
+class dispatcher_with_send(KeepsOutput):
+    """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`.
+
+    It waits as well if there is no connection yet, nor a socket.
+    """
 
     declares_interest = True
     _out_buffer = b""
@@ -36,19 +82,21 @@ class dispatcher_with_send(dispatcher):
 
     def initiate_send(self) -> None:
         """Hand the kernel what it takes of `out_buffer`."""
+        if self._fileno is None:
+            return  # no socket yet, or none any more
         sent = dispatcher.send(self, self._out_buffer[:_SEND_AT_MOST])
         self.out_buffer = self._out_buffer[sent:]
 
-    def handle_write(self) -> None:
-        self.initiate_send()
+    def has_output(self) -> bool:
+        return bool(self._out_buffer)
 
     def writable(self) -> bool:
-        return not self.connected or bool(self._out_buffer)
+        return self.connecting or bool(self._out_buffer)
 
     def send(self, data: bytes) -> int:
         """Queue all of `data` and send what can be sent now; returns its length."""
         size = len(data)
-        if self._out_buffer or self._initiates_otherwise or size > _SEND_AT_MOST:
+        if self._out_buffer or self._initiates_otherwise or size > _SEND_AT_MOST or self._fileno is None:
             self.out_buffer = self._out_buffer + data
             self.initiate_send()
             return size

@@ -10,37 +10,30 @@ overrides what asyncore documents as override points and nothing else, so it ser
 simnet and the compatible ones alike.
 
 What goes over the wire is the business of `tls_socket.TLSSocket`, which takes the place of the channel's
-socket.  This module owns what a channel is told and when: that the loop calls for what TLS needs and not
-only for what the handlers want; that plaintext which lies in memory is delivered although no poller knows
-of it; and that the plain part of a stream and the encrypted one are kept apart.
+socket; what the loop is answered, of `tls_interest`; what becomes of plain bytes in buffers, of
+`tls_upgrade`.  This module owns what a channel is told and when, also that plaintext which lies in memory
+is delivered although no poller knows of it.
 """
 
 from __future__ import annotations
 
 import socket as std
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import UsageError
-from ..loop import DISCONNECTED
+from ..loop import DISCONNECTED, GIVEN_UP
+from ..timers import Timer
 from .lingering import Lingering, is_abortive
+from .tls_interest import Wanted, behind_tls, is_behind_tls, is_readable, is_writable, wants
 from .tls_phases import Phase
 from .tls_socket import TLSSocket
+from .tls_upgrade import begin_behind_plain, discard_plain
 
 if TYPE_CHECKING:
-    from .dispatcher import dispatcher
-
-    class _Channel(dispatcher):
-        """What stands behind the mixin, with what an async_chat and a dispatcher_with_send have besides."""
-
-        ac_in_buffer: bytes
-        incoming: list[bytes]
-        out_buffer: bytes
-
-        def push_with_producer(self, producer: Any) -> None: ...
+    from .dispatcher import dispatcher as _Channel
 else:
     _Channel = object
 
@@ -54,10 +47,19 @@ class tls_channel(_Channel):
 
     is_layer: ClassVar[bool] = True
 
+    handshake_limit: ClassVar[str | float | None] = None
+    """How long a handshake may take, in seconds or as text (``"10s"``); None is for ever.
+
+    It begins when the TCP connection stands and everything plain was sent.  When it has passed,
+    `handle_tls_error` is told so, and `handle_close` follows.  It takes a channel with `call_later`.
+    """
+
     tls_error: ssl.SSLError | None = None
     """Why TLS has failed; None if it has not."""
 
-    _needs: object = None
+    # Two underscores: the class behind this one has private names of its own, and does not know these.
+    __needs: object = None
+    __patience: Timer | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -67,10 +69,10 @@ class tls_channel(_Channel):
                 f"{cls.__name__}: tls_channel goes in front of the dispatcher, as the first base"
             )
         # A class that answers the loop itself stands in front of this one; TLS is asked before it.
-        for name, answer in (("readable", cls._is_readable), ("writable", cls._is_writable)):
+        for name, answer in (("readable", cls.__is_readable), ("writable", cls.__is_writable)):
             own = getattr(cls, name)
-            if own is not getattr(tls_channel, name) and not hasattr(own, "behind_tls"):
-                setattr(cls, name, _behind_tls(own, answer))
+            if own is not getattr(tls_channel, name) and not is_behind_tls(own):
+                setattr(cls, name, behind_tls(own, answer))
 
     # --- TLS -------------------------------------------------------------------------------------
 
@@ -103,9 +105,11 @@ class tls_channel(_Channel):
                 other.  An attacker can cause it; but some peers know no better.
 
         Raises:
-            UsageError: there is no socket, or TLS was started already.
+            UsageError: there is no socket, TLS was started already, or `handshake_limit` has no timers.
             ValueError: the context wants a `server_hostname`.
         """
+        if self.handshake_limit is not None and not hasattr(self, "call_later"):
+            raise UsageError("handshake_limit needs timers, and channels of asyncore have none")
         if self.socket is None or self.accepting:
             raise UsageError("start_tls is for a channel with a socket that does not listen")
         if context.check_hostname and not server_side and not server_hostname:
@@ -123,19 +127,19 @@ class tls_channel(_Channel):
             session=session,
         )
         if self.connected:
-            self._discard_plain()
-            self._send_plain_first(sock)
+            discard_plain(self)
+            begin_behind_plain(self, sock, partial(self.__begin, sock))
         elif not self.connecting and sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR):
-            self._begin(sock)  # accepted, and reset before anybody looked: the handshake finds it out
+            self.__begin(sock)  # accepted, and reset before anybody looked: the handshake finds it out
         self.touch()
 
     def shutdown_tls(self) -> None:
         """Say by close_notify that nothing more will be sent.  What the peer still sends is read."""
-        sock = self._secured()
+        sock = self.__secured()
         if sock is None:
             raise UsageError("TLS was not started")
         sock.end()
-        self._settle(sock)
+        self.__settle(sock)
 
     def handle_handshake(self) -> None:
         """Both sides have agreed: `tls` knows on what.  To be overridden."""
@@ -149,94 +153,88 @@ class tls_channel(_Channel):
 
     # --- the beginning ---------------------------------------------------------------------------
 
-    def _discard_plain(self) -> None:
-        """Forget what an async_chat has received and not handled (the injection of CVE-2011-0411)."""
-        if getattr(self, "ac_in_buffer", b""):
-            self.log_info(f"discarded {len(self.ac_in_buffer)} bytes received in plain", "warning")
-            self.ac_in_buffer = b""
-            self.incoming.clear()
-
-    def _send_plain_first(self, sock: TLSSocket) -> None:
-        """Begin when everything that is queued already is on its way, in plain."""
-        if getattr(self, "producer_fifo", None):
-            sock.upgrade()
-            self.push_with_producer(_Upgrade(partial(self._begin, sock)))
-            return
-        if getattr(self, "out_buffer", b""):
-            sock.send_first(self.out_buffer)
-            self.out_buffer = b""
-        self._begin(sock)
-
-    def _begin(self, sock: TLSSocket) -> None:
+    def __begin(self, sock: TLSSocket) -> None:
         sock.begin()
-        self._shake(sock, fresh=False)
-        self._settle(sock)
+        if self.handshake_limit is not None:
+            self.__patience = self.call_later(self.handshake_limit, self.__give_up, sock)
+        self.__shake(sock, fresh=False)
+        self.__settle(sock)
 
-    def _shake(self, sock: TLSSocket, fresh: bool) -> bool:
+    def __shake(self, sock: TLSSocket, fresh: bool) -> bool:
         """Go on with the handshake; True when it is over and the channel still is of use."""
         try:
             if not sock.handshake(fresh):
                 return False
         except ssl.SSLError as error:
-            self._fail(sock, error)
+            self.__fail(sock, error)
             return False
         except OSError as error:
-            self._lose(error)
+            self.__lose(error)
             return False
         self.handle_handshake()
-        if self._has(sock) and self.connecting:
+        if self.__has(sock) and self.connecting:
             super().handle_connect_event()
-        return self._has(sock)
+        return self.__has(sock)
+
+    def __give_up(self, sock: TLSSocket) -> None:
+        if self.__has(sock) and sock.phase is Phase.HANDSHAKE:
+            self.__fail(sock, sock.give_up(f"the handshake took longer than {self.handshake_limit}"))
+            self.__settle(sock)
+
+    def __stop_waiting(self) -> None:
+        if self.__patience is not None:
+            self.__patience.cancel()
+            self.__patience = None
 
     # --- override points: what the loop asks and tells -------------------------------------------
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
-        self.tls_error = self._needs = None
+        self.tls_error = self.__needs = None
         super().set_socket(sock if isinstance(sock, TLSSocket) else TLSSocket(sock), map)
 
     def readable(self) -> bool:
-        return self._is_readable(super().readable)
+        return self.__is_readable(super().readable)
 
     def writable(self) -> bool:
-        return self._is_writable(super().writable)
+        return self.__is_writable(super().writable)
 
     def handle_read_event(self) -> None:
-        sock = self._secured()
+        sock = self.__secured()
         if sock is None or sock.phase is Phase.UPGRADING:
             super().handle_read_event()
         elif sock.phase is Phase.WAITING:
-            if not self._is_up(sock):
+            if not self.__is_up(sock):
                 super().handle_read_event()
         elif sock.phase is Phase.HANDSHAKE:
-            if self._shake(sock, fresh=True):
-                self._deliver(sock, fresh=False)
+            if self.__shake(sock, fresh=True):
+                self.__deliver(sock, fresh=False)
         else:
             if sock.write_needs_read:
-                self._fill(sock, fresh=True)
-            self._deliver(sock, fresh=True)
-        self._settle(sock)
+                self.__fill(sock, fresh=True)
+            self.__deliver(sock, fresh=True)
+        self.__settle(sock)
 
     def handle_write_event(self) -> None:
-        sock = self._secured()
+        sock = self.__secured()
         if sock is None or sock.phase is Phase.UPGRADING:
             super().handle_write_event()
         elif sock.phase is Phase.WAITING:
-            if not self._is_up(sock):
+            if not self.__is_up(sock):
                 super().handle_write_event()
-        elif self._flush(sock) and sock.phase is not Phase.HANDSHAKE and sock.error is None:
+        elif self.__flush(sock) and sock.phase is not Phase.HANDSHAKE and sock.error is None:
             if sock.has_pending:
-                self._deliver(sock, fresh=False)
-            if self._has(sock) and self._wants_to_write():
+                self.__deliver(sock, fresh=False)
+            if self.__has(sock) and self.__wants_to_write():
                 super().handle_write_event()
-        self._settle(sock)
+        self.__settle(sock)
 
     def handle_connect_event(self) -> None:
-        sock = self._secured()
-        if sock is None or sock.phase is not Phase.WAITING or not self._is_up(sock):
+        sock = self.__secured()
+        if sock is None or sock.phase is not Phase.WAITING or not self.__is_up(sock):
             super().handle_connect_event()
-            sock = self._secured()
+            sock = self.__secured()
             if sock is not None and sock.phase is Phase.WAITING and self.connected:
-                self._is_up(sock)  # handle_connect has started TLS
+                self.__is_up(sock)  # handle_connect has started TLS
 
     def touch(self) -> None:
         declared = getattr(super(), "touch", None)  # the old dispatcher is asked in every pass anyway
@@ -246,137 +244,113 @@ class tls_channel(_Channel):
     # --- override points: what handlers call -----------------------------------------------------
 
     def recv(self, buffer_size: int) -> bytes:
-        sock = self._secured()
+        sock = self.__secured()
         try:
             return super().recv(buffer_size)
         except ssl.SSLError as error:
-            self._fail(sock, error)
+            self.__fail(sock, error)
             return b""
         finally:
-            self._settle(sock)
+            self.__settle(sock)
 
     def send(self, data: bytes) -> int:
-        sock = self._secured()
+        sock = self.__secured()
         try:
             return super().send(data)
         except ssl.SSLError as error:
-            self._fail(sock, error)
+            self.__fail(sock, error)
             return 0
         finally:
-            self._settle(sock)
+            self.__settle(sock)
 
     def close(self) -> None:
         """Close the channel, after close_notify; what `send` took and the kernel did not is sent still."""
-        sock, rest = self._secured(), b""
+        sock, rest = self.__secured(), b""
         if sock is not None and self._fileno is not None and not is_abortive(sock.raw):
             rest = sock.hand_over()
+        self.__stop_waiting()
         super().close()
         if sock is not None and rest:
             Lingering(sock.raw, rest, self._map, getattr(self, "call_later", None))
 
     # --- between the two -------------------------------------------------------------------------
 
-    def _secured(self) -> TLSSocket | None:
+    def __secured(self) -> TLSSocket | None:
         """The socket if TLS was started on it."""
         sock = self.socket
         return sock if isinstance(sock, TLSSocket) and sock.phase is not Phase.PLAIN else None
 
-    def _is_readable(self, wanted: Callable[[], object]) -> bool:
-        """What to answer the loop, if `wanted` is what the handlers want."""
-        sock = self._secured()
-        if sock is None:
-            return bool(wanted())
-        if sock.phase is Phase.WAITING:
-            return self.connecting
-        if sock.phase is Phase.UPGRADING:
-            return False  # the peer has nothing to say before it was told to begin
-        if sock.phase is Phase.HANDSHAKE:
-            return True
-        if sock.error is not None or sock.end_was_told:
-            return False
-        return sock.write_needs_read or bool(wanted())
+    def __is_readable(self, wants_to_read: Wanted) -> bool:
+        return is_readable(self.__secured(), self.connecting, wants_to_read)
 
-    def _is_writable(self, wanted: Callable[[], object]) -> bool:
-        sock = self._secured()
-        if sock is None or sock.phase is Phase.UPGRADING:
-            return bool(wanted())
-        if sock.phase is Phase.WAITING:
-            return self.connecting
-        if sock.has_unsent:
-            return True
-        if sock.phase is Phase.HANDSHAKE or sock.error is not None:
-            return False
-        # No poller knows of plaintext in memory.  A socket that is writable tells it as well.
-        if sock.has_pending and self._wants_to_read():
-            return True
-        return not sock.write_needs_read and bool(wanted())
+    def __is_writable(self, wants_to_write: Wanted) -> bool:
+        return is_writable(self.__secured(), self.connecting, wants_to_write, self.__wants_to_read)
 
-    def _wants_to_read(self) -> bool:
-        """What the handlers want, whatever TLS needs."""
-        own = getattr(type(self).readable, "behind_tls", None)
-        return bool(super().readable() if own is None else own(self))
+    def __wants_to_read(self) -> bool:
+        return wants(self, "readable", super().readable)
 
-    def _wants_to_write(self) -> bool:
-        own = getattr(type(self).writable, "behind_tls", None)
-        return bool(super().writable() if own is None else own(self))
+    def __wants_to_write(self) -> bool:
+        return wants(self, "writable", super().writable)
 
-    def _has(self, sock: TLSSocket) -> bool:
+    def __has(self, sock: TLSSocket) -> bool:
         """Whether no handler has closed the channel or given it another socket."""
         return self.socket is sock and not sock.closed
 
-    def _is_up(self, sock: TLSSocket) -> bool:
+    def __is_up(self, sock: TLSSocket) -> bool:
         """Begin, if the TCP connection stands; False if it does not."""
         try:
             sock.getpeername()
         except OSError:
             return False
-        self._begin(sock)
+        self.__begin(sock)
         return True
 
-    def _deliver(self, sock: TLSSocket, fresh: bool) -> None:
+    def __deliver(self, sock: TLSSocket, fresh: bool) -> None:
         """Tell of plaintext, and of the end, until nothing is left in memory or nobody takes any."""
-        while self._wants_to_read() and self._fill(sock, fresh):
+        while self.__wants_to_read() and self.__fill(sock, fresh):
             taken_bytes, fresh = sock.taken_bytes, False
             super().handle_read_event()
-            if not self._has(sock) or sock.taken_bytes == taken_bytes:
+            if not self.__has(sock) or sock.taken_bytes == taken_bytes:
                 return
 
-    def _fill(self, sock: TLSSocket, fresh: bool) -> bool:
+    def __fill(self, sock: TLSSocket, fresh: bool) -> bool:
         try:
             return not sock.end_was_told and sock.fill(fresh)
         except ssl.SSLError as error:
-            self._fail(sock, error)
+            self.__fail(sock, error)
         except OSError as error:
-            self._lose(error)
+            self.__lose(error)
         return False
 
-    def _flush(self, sock: TLSSocket) -> bool:
+    def __flush(self, sock: TLSSocket) -> bool:
         """Send what waits; whether nothing waits any more."""
         try:
             sock.flush()
         except OSError as error:
-            self._lose(error)
+            self.__lose(error)
             return False
         return not sock.has_unsent
 
-    def _settle(self, sock: TLSSocket | None) -> None:
+    def __settle(self, sock: TLSSocket | None) -> None:
         """After whatever may have changed what TLS needs of the loop."""
-        if sock is None or not self._has(sock):
+        if sock is None or not self.__has(sock):
             return
+        if sock.phase is not Phase.HANDSHAKE:
+            self.__stop_waiting()
         with suppress(OSError):  # it is told by the next event
             sock.flush()
         needs = (sock.phase, sock.has_unsent, sock.has_pending, sock.write_needs_read)
-        if needs != self._needs:
-            self._needs = needs
+        if needs != self.__needs:
+            self.__needs = needs
             self.touch()
 
-    def _lose(self, error: OSError) -> None:
+    def __lose(self, error: OSError) -> None:
         """The connection below is gone."""
-        if error.errno not in DISCONNECTED:
+        if error.errno not in DISCONNECTED | GIVEN_UP:
             raise error
         self.handle_close()
 
-    def _fail(self, sock: TLSSocket | None, error: ssl.SSLError) -> None:
+    def __fail(self, sock: TLSSocket | None, error: ssl.SSLError) -> None:
         """TLS has failed: tell it, once, and close."""
         if sock is None or error is not sock.error:
             raise error  # somebody else's
@@ -385,30 +359,5 @@ class tls_channel(_Channel):
             with suppress(OSError):
                 sock.flush()  # the alert
             self.handle_tls_error(error)
-            if self._has(sock):
+            if self.__has(sock):
                 self.handle_close()
-
-
-def _behind_tls(
-    own: Callable[[Any], object], answer: Callable[[tls_channel, Callable[[], object]], bool]
-) -> Callable[[tls_channel], bool]:
-    """The `readable` or `writable` of a class in front, asked when TLS has no answer of its own."""
-
-    @wraps(own)
-    def asked(self: tls_channel) -> bool:
-        return answer(self, partial(own, self))
-
-    asked.behind_tls = own  # type: ignore[attr-defined]
-    return asked
-
-
-class _Upgrade:
-    """A producer without data: when its turn comes, everything queued before it went out in plain."""
-
-    def __init__(self, begin: Callable[[], None]) -> None:
-        self._begin = begin
-
-    def more(self) -> bytes:
-        """Begin with TLS; nothing to send."""
-        self._begin()
-        return b""

@@ -111,6 +111,10 @@ class TLSSocket:
         """
         return self._shake() or (fresh and self._pump() and self._shake())
 
+    def give_up(self, why: str) -> ssl.SSLError:
+        """Wait no longer for the peer: TLS has failed, with the error that is returned."""
+        return self._fail(ssl.SSLError(why))
+
     def end(self) -> None:
         """Say that nothing more will be sent, by close_notify.  What the peer sends can still be read."""
         if self.phase not in _SENDS:
@@ -175,16 +179,16 @@ class TLSSocket:
             return False
         return self._decrypt() or (fresh and self._pump() and self._decrypt())
 
-    def recv(self, size: int, flags: int = 0) -> bytes:
+    def recv(self, size: int, *flags: int) -> bytes:
         """Up to `size` bytes of plaintext; b"" after the peer's close_notify.
 
         Raises BlockingIOError (EAGAIN) if there is nothing yet; OSError as recv(2); ssl.SSLError as `fill`.
         """
         self._check_open()
         if self.phase is Phase.PLAIN:
-            return self.raw.recv(size, flags)  # type: ignore[no-any-return]
-        if flags:
-            raise NotImplementedError(f"recv with flags {flags:#x} on a socket that speaks TLS")
+            return self.raw.recv(size, *flags)  # type: ignore[no-any-return]
+        if any(flags):
+            raise NotImplementedError(f"recv with flags {flags[0]:#x} on a socket that speaks TLS")
         if not self.fill(fresh=True):
             raise self.error or _again()
         if not self._plain:
@@ -232,7 +236,7 @@ class TLSSocket:
         """Whether something waits until the kernel has room."""
         return bool(self._unsent)
 
-    def send(self, data: Any, flags: int = 0) -> int:
+    def send(self, data: Any, *flags: int) -> int:
         """Encrypt bytes and hand them to the kernel; how many were taken.
 
         What was taken and is too much for the kernel waits, up to `UNSENT_MAX_BYTES`, for `flush`.
@@ -242,9 +246,9 @@ class TLSSocket:
         """
         self._check_open()
         if self.phase in (Phase.PLAIN, Phase.UPGRADING):
-            return self.raw.send(data, flags)  # type: ignore[no-any-return]
-        if flags:
-            raise NotImplementedError(f"send with flags {flags:#x} on a socket that speaks TLS")
+            return self.raw.send(data, *flags)  # type: ignore[no-any-return]
+        if any(flags):
+            raise NotImplementedError(f"send with flags {flags[0]:#x} on a socket that speaks TLS")
         if self.error is not None:
             raise self.error
         if self.phase in (Phase.WAITING, Phase.HANDSHAKE):

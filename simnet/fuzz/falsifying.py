@@ -16,11 +16,12 @@ from typing import Any
 
 import attrs
 
+from ..fence import Fence
 from ..rules import Rule
 from ..script import Deviation, Happening, Script
 
 _HEAD = re.compile(r"(?:Falsifying|Failing)(?: explicit)? (?:example|test case): (?=\w+\()")
-_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening, "Rule": Rule}
+_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening, "Rule": Rule, "Fence": Fence}
 
 
 @attrs.frozen
@@ -72,7 +73,7 @@ def _is_call_of(node: ast.expr, name: str) -> bool:
 
 
 def _value(node: ast.expr) -> Any:
-    """A literal, or one of the values of a script."""
+    """A literal, or a value that one is built of."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BUILDERS:
         positional = [_value(argument) for argument in node.args]
         named = {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}

@@ -85,6 +85,12 @@ class RealTransport(Transport):
         with self.making:
             self.loops = [*self.loops, loop]
 
+    def dismiss(self, loop: Turner) -> None:
+        if loop is self._default_loop:
+            self._default_loop = None
+        with self.making:
+            self.loops = [other for other in self.loops if other is not loop]
+
     def waker(self, loop: Turner) -> Callable[[], None]:
         return _nothing
 

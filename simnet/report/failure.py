@@ -22,7 +22,7 @@ from typing import Protocol
 import attrs
 
 from ..choices import Seeded
-from ..errors import Deadlock, Livelock, UsageError
+from ..errors import Deadlock, Escaped, Livelock, UsageError
 from ..rules import Rule
 from ..scenario.run import Outcome
 from ..script import Happening, Item, Script
@@ -36,6 +36,7 @@ LINES_MAX = 40
 _ERROR_LINES_MAX = 10
 _ITEMS_MAX = 11
 _SOCKETS_MAX = 4
+_ESCAPES_MAX = 3
 _LADDER_MIN = 9
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -90,7 +91,7 @@ def failure_report(
     items = numbered(network, shrunk.script if shrunk is not None else network.script())
     head = [*_error(run.error, min(_ERROR_LINES_MAX, lines_max // 4)), _heading(items, shrunk)]
     head += _table(items, network, min(_ITEMS_MAX, lines_max // 4))
-    tail = ["", *_passes_without(items, shrunk)]
+    tail = ["", *_passes_without(items, shrunk), *_escapes(network, run.error)]
     tail += [
         f"{name:<11}{command}" for name, command in (("reproduce:", replay), ("keep it:", keep)) if command
     ]
@@ -141,9 +142,13 @@ def _place(error: BaseException) -> str:
     if not outside:
         return ""
     frame = outside[-1]
-    path = Path(frame.filename)
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return f"{shown}:{frame.lineno} in {frame.name}{': ' + frame.line if frame.line else ''}"
+    return f"{_shown(frame.filename)}:{frame.lineno} in {frame.name}{': ' + frame.line if frame.line else ''}"
+
+
+def _shown(filename: str) -> Path:
+    """A path, from where we are if it is below."""
+    path = Path(filename)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 # --- the script ----------------------------------------------------------------------------------
@@ -228,6 +233,16 @@ def _passes_without(items: Sequence[Numbered], shrunk: Shrinking | None) -> list
         if ended.get(str(each.item)):
             parts.append(f"fails otherwise without {each.number}: {ended[str(each.item)]}")
     return [clip("; ".join(parts), WIDTH)] if parts else []
+
+
+def _escapes(network: Network, error: BaseException) -> list[str]:
+    """Where the program went past its hosts, and may not do the same again; an error of it has told it."""
+    escapes = [] if isinstance(error, Escaped) else network.escapes
+    places = [(escape.place.called, f"{_shown(escape.place.path)}:{escape.place.line}") for escape in escapes]
+    lines = [clip(f"  {called} at {place}", WIDTH) for called, place in places]
+    if len(lines) > _ESCAPES_MAX:
+        lines[_ESCAPES_MAX - 1 :] = [f"  … {len(lines) - _ESCAPES_MAX + 1} more"]
+    return ["past its host, the program called", *lines] if lines else []
 
 
 # --- the run -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Scenarios: a program, its network and its script as a file, and how a run of them ends."""
 
+from .as_test import as_test
 from .load import load, loads
 from .model import Expect, HostSpec, LinkSpec, Record, Scenario
 from .program import check_arguments, find_program
@@ -15,6 +16,7 @@ __all__ = [
     "Record",
     "Scenario",
     "Verdict",
+    "as_test",
     "check_arguments",
     "dumps",
     "execute",

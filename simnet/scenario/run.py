@@ -56,6 +56,8 @@ def execute(program: Program, network: Network, arguments: Mapping[str, Any] | N
         raise
     except BaseException as error:
         return Outcome(network, error)
+    finally:
+        network.trace.end()
     return Outcome(network, None)
 
 

@@ -19,6 +19,7 @@ from threading import get_ident
 from typing import Any
 
 from ..errors import Deadlock, Livelock, UsageError
+from ..fence import Fence, watch
 from ..trace import Trace
 from ..transport import IN, OUT, Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
@@ -31,6 +32,12 @@ PASSES_MAX = 100_000
 
 LOOKS_MAX = 10_000_000
 """Polls that do not wait and find nothing, before their program is said to wait for what cannot come."""
+
+FINDS_MAX = 1_000_000
+"""Polls at one moment that find something ready, before their program is said to do nothing with it."""
+
+MOMENTS_MAX = 10_000_000
+"""Moments of virtual time in one call of `run`, before it is said that the program has no end."""
 
 _LOOKS_AT_ONCE, _LOOK_NS = 100, 1_000  # after so many at one moment, so much time passes
 
@@ -78,8 +85,9 @@ class Engine(ABC):
     alias = "#1 network"
     number = 0  # in the trace, where the network itself is the place of a pick
 
-    def __init__(self, trace: bool) -> None:
+    def __init__(self, trace: bool, fence: Fence) -> None:
         self.now_ns = 0
+        self.guard = watch.guard_for(fence)
         self.hosts: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
@@ -92,6 +100,8 @@ class Engine(ABC):
         self._is_passing = False
         self._thread = get_ident()
         self._looks = 0
+        self._finds, self._found_ns = 0, -1
+        self.moments_max: int | None = MOMENTS_MAX
 
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -181,6 +191,22 @@ class Engine(ABC):
                 self._looks = 0
             self.wait(call, lambda: False, self.now_ns + _LOOK_NS)
 
+    def looked_and_found(self, call: str) -> None:
+        """A call outside of handlers has found something ready, and time has not passed for it.
+
+        Raises:
+            Livelock: that has gone on for long at one moment: what is ready is left as it is.
+        """
+        if self._found_ns != self.now_ns:
+            self._found_ns, self._finds = self.now_ns, 0
+        self._finds += 1
+        if self._finds >= FINDS_MAX:
+            self._finds = 0
+            raise Livelock(
+                f"{call}() has found something ready {FINDS_MAX:,} times at t={seconds(self.now_ns)}, "
+                f"and time does not move\n{self.netstat()}"
+            )
+
     @contextmanager
     def _passing(self) -> Iterator[None]:
         """Time passes: once at a time, and without cyclic garbage that closes sockets at moments which
@@ -190,13 +216,17 @@ class Engine(ABC):
         was = gc.isenabled()
         gc.disable()
         self._is_passing = True
-        self._thread = get_ident()
+        self._thread = thread = get_ident()
+        outer = watch.begin(thread, self)
         try:
             yield
         finally:
             self._is_passing = False
+            watch.end(thread, outer)
             if was:
                 gc.enable()
+        if self.guard is not None:
+            self.guard.check_swallowed()
 
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
@@ -238,6 +268,11 @@ class Engine(ABC):
             self._turn_loops(held)
             if instants % _TIDY_EVERY == 0:
                 self._tidy(instants)
+                if self.moments_max is not None and instants >= self.moments_max:
+                    raise Livelock(
+                        f"no end: {instants:,} moments have passed until t={seconds(self.now_ns)}, and there "
+                        f"is always one more; see Network.moments_max, and run(until=...)\n{self.netstat()}"
+                    )
             yield instants
             if not self._advance(limit_ns):
                 return

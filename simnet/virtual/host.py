@@ -305,6 +305,10 @@ class Host(Transport):
     def adopt(self, loop: Turner) -> None:
         self.loops.append(loop)
 
+    def dismiss(self, loop: Turner) -> None:
+        self.loops = [other for other in self.loops if other is not loop]
+        self.network.forget(loop)
+
     def waker(self, loop: Turner) -> Callable[[], None]:
         return self.network.waker(self, loop)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
+from ..fence import Escape, Fence, default
 from ..outcomes import EVERY, GENTLE, option, option_index, options
 from ..rules import Rule
 from ..script import Happening, Item, Script
@@ -55,12 +56,17 @@ class Network(Happenings, Engine):
             ones, or a choice of these.
         latency: of every link that `link` does not say otherwise of.
         trace: False keeps no record: no digest, no report, and a third more speed.
+        fence: what is made of a program that goes past its host to this computer: a `Fence`, or ``"error"``
+            (raise `Escaped` there), ``"warn"`` or ``"off"``.  Without it, `simnet.fence.default`.
 
     Hosts are 10.0.0.1, 10.0.0.2, ... in the order in which they are made, and know each other by name.  They
     are fd00::1, fd00::2, ... as well; no name leads there unless a test says so.
 
     Attributes:
         names: what hosts learn when they look names up; tests edit it.
+        moments_max: so many moments of virtual time may pass in one call of `run`, or while one call waits,
+            before it is a Livelock: a program that tries again for ever has no end.  None is no bound.
+        fence: what is made of a program that goes past its host.
     """
 
     def __init__(
@@ -72,12 +78,14 @@ class Network(Happenings, Engine):
         only: Collection[tuple[str, str]] = EVERY,
         latency: str | float = "1ms",
         trace: bool = True,
+        fence: Fence | str | None = None,
     ) -> None:
         if sum(argument is not None for argument in (script, seed, choices)) > 1:
             raise UsageError("give one of script, seed and choices, not several")
         if script is not None and not isinstance(script, Script):
             raise UsageError(f"a script is a Script, not {script!r}; Script.of([parse(sentence)]) makes one")
-        super().__init__(trace)
+        self.fence = Fence.of(fence)
+        super().__init__(trace, self.fence)
         self._given = (script, seed, only)
         self.names = Zone()
         self._by_address: dict[str, Host] = {}
@@ -108,6 +116,8 @@ class Network(Happenings, Engine):
             words.append("only=GENTLE" if only is GENTLE else f"only={sorted(only)}")
         if self.latency_ns != LATENCY_NS:
             words.append(f"latency={duration(self.latency_ns)!r}")
+        if self.fence != default():
+            words.append(f"fence={self.fence!r}")
         return f"Network({', '.join(words)})"
 
     def again(self) -> Network:
@@ -121,6 +131,7 @@ class Network(Happenings, Engine):
             only=only,
             latency=self.latency_ns / SECOND_NS,
             trace=self.log is not None,
+            fence=self.fence,
         )
 
     # --- making it -------------------------------------------------------------------------------
@@ -357,6 +368,11 @@ class Network(Happenings, Engine):
                 found = option_index(point.op, point.size, rule.outcome, rule.amount)
                 standing.met += bool(found)
         return found
+
+    @property
+    def escapes(self) -> tuple[Escape, ...]:
+        """The lines of the program that went past their hosts so far, in the order of their first calls."""
+        return self.guard.escapes if self.guard is not None else ()
 
     def script(self) -> Script:
         """The run so far as the script that repeats it: its deviations, and the given script's happenings.

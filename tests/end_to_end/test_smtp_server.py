@@ -21,7 +21,7 @@ from examples.recorded_mail import (
     MailConversation,
     Message,
 )
-from examples.smtp_server import COMMAND_BYTES_MAX, REPLIES_WAITING_MAX, TEXT_LINE_BYTES_MAX, Session, State
+from examples.smtp_session import COMMAND_BYTES_MAX, REPLIES_WAITING_MAX, TEXT_LINE_BYTES_MAX, Session, State
 from simnet import Network, Script, parse
 
 ADA, BOB, EVE = "ada@client.example", "bob@mail.example", "eve@mail.example"
@@ -479,6 +479,38 @@ def test_a_listener_survives_running_out_of_descriptors():
     net = Network()
     net.on("server", "accept", nth=1).fail(24)  # EMFILE
     assert ask(b"QUIT\r\n", net) == [220, 221]
+
+
+@pytest.fixture
+def full():
+    """A server out of descriptors: one client is served, the next one waits."""
+    net = Network()
+    net.on("server", "accept", nth=2).fail(24)  # EMFILE
+    with net.host("server"):
+        server = Mailbox(("", PORT))
+    with net.host("client"):
+        served = Silent(("server", PORT), [b"NOOP\r\n", b""])
+        net.run(until="1s")
+        waiting = Silent(("server", PORT), [b"NOOP\r\n", b""])
+    net.run(until="2s")
+    assert [codes(each.answer) for each in (served, waiting)] == [[220, 250], []]
+    assert not server.readable()  # it would be asked again at once, for as long as it lasts
+    return net, server, served, waiting
+
+
+def test_out_of_descriptors_a_client_waits_until_a_session_has_ended(full):
+    net, _, served, waiting = full
+    served.close()
+    net.run(until="3s")
+    assert codes(waiting.answer) == [220, 250]
+
+
+def test_out_of_descriptors_it_is_tried_again_when_the_idle_are_closed(full):
+    net, server, _, waiting = full
+    with net.host("server"):
+        server.close_idle()
+    net.run(until="3s")
+    assert codes(waiting.answer) == [220, 250]
 
 
 def test_no_more_sessions_are_accepted_than_the_maximum():

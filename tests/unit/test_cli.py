@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from simnet.cli import main
+from simnet.fence import Fence, default
 from simnet.scenario import Expect, HostSpec, Scenario, load, save
 
 ROOT = Path(__file__).parent.parent.parent
@@ -326,3 +327,33 @@ def test_nothing_heavy_is_imported_before_a_command_runs():
     code = f"import sys, simnet.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# --- the fence -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def past_its_host(tmp_path):
+    """A scenario whose program asks this computer what time it is."""
+    (tmp_path / "watch.py").write_text(
+        "import time\n"
+        "def program(net):\n"
+        "    with net.host('server'):\n"
+        "        assert time.time()\n"
+        "    net.run()\n"
+    )
+    return keep(tmp_path, call=f"{tmp_path}/watch.py::program")
+
+
+def test_a_program_that_goes_past_its_host_does_not_pass(past_its_host):
+    result = simnet("run", past_its_host)
+    assert result.exit_code == 1
+    assert "Escaped: time.time reads a clock of this computer" in result.stdout
+    assert "watch.py:4, host server, t=0.000" in result.stdout
+
+
+@pytest.mark.parametrize("options", [["--fence=off"], ["--allow=clocks"], ["--allow", "time.*"]])
+def test_a_program_may_go_past_its_host_if_it_is_allowed_to(past_its_host, options):
+    assert simnet(*options, "run", "--record", past_its_host).exit_code == 0
+    assert simnet(*options, "replay", "--verify", past_its_host).exit_code == 0
+    assert default() == Fence()  # of this process, which only borrowed the command

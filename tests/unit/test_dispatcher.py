@@ -361,13 +361,13 @@ def test_close_is_final_and_may_be_repeated(stage):
     assert client.told == ["connect"]
 
 
-def test_recv_and_send_on_a_closed_channel_call_handle_close(stage):
+def test_recv_and_send_on_a_closed_channel_find_nothing_and_call_nobody(stage):
     client, _ = connected(stage)
     client.close()
     client.told.clear()
     assert client.recv(1) == b""
     assert client.send(b"x") == 0
-    assert client.told == ["close", "close"]
+    assert client.told == []
 
 
 # --- dispatchers of given sockets ----------------------------------------------------------------
@@ -899,11 +899,34 @@ def test_an_out_buffer_may_be_assigned_before_the_constructor_runs(stage):
     stage.run(lambda: client.received == b"welcome")
 
 
-def test_a_sender_is_writable_until_connected_and_then_while_output_waits(stage):
+def test_a_sender_may_shut_down_its_half_when_it_is_connected_and_still_reads(stage):
+    class Asker(Sender):
+        received = b""
+
+        def handle_connect(self):
+            self.send(b"hello")
+            self.socket.shutdown(socket.SHUT_WR)
+
+        def handle_read(self):
+            self.received += self.recv(100)
+
+    class Answers(Told):
+        def handle_close(self):
+            self.send(self.received)
+            self.close()
+
+    client = connect(stage, listen(stage, Answers), Asker)
+    stage.run(lambda: client.socket.fileno() < 0)
+    assert client.received == b"hello"
+
+
+def test_a_sender_is_writable_while_it_connects_and_while_output_waits(stage):
     with stage.client:
         channel = Sender()
+    assert not channel.writable()
+    channel.connecting = True
     assert channel.writable()
-    channel.connected = True
+    channel.connecting = False
     assert not channel.writable()
     channel.out_buffer = b"x"
     assert channel.writable()

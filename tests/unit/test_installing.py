@@ -3,8 +3,10 @@
 import importlib
 import importlib.util
 import pickle
+import re
 import subprocess
 import sys
+import threading
 import warnings
 from types import ModuleType
 
@@ -133,6 +135,98 @@ def test_what_is_no_module_among_the_modules_is_no_trouble(other, monkeypatch):
     monkeypatch.setitem(sys.modules, "blocked", None)
     monkeypatch.setitem(sys.modules, "odd", 7)
     install_asyncore().undo()
+
+
+def test_a_thread_imports_what_was_installed():
+    found = []
+    with install_asyncore():
+        thread = threading.Thread(target=lambda: found.extend(map(importlib.import_module, NAMES)))
+        thread.start()
+        thread.join(10)
+    assert found == [importlib.import_module(f"simnet.{name}") for name in NAMES]
+
+
+def test_an_import_statement_of_either_kind_finds_them():
+    program = (
+        "import asyncore, asynchat\nfrom asyncore import dispatcher, loop\nfrom asynchat import async_chat\n"
+    )
+    with install_asyncore():
+        exec(program, names := {})
+    assert names["dispatcher"] is names["asyncore"].dispatcher
+    assert issubclass(names["async_chat"], names["dispatcher"])
+
+
+def test_an_exception_undoes_it_and_passes():
+    with pytest.raises(ZeroDivisionError), install_asyncore():
+        raise ZeroDivisionError
+    assert [name for name in NAMES if name in sys.modules] == []
+
+
+def test_nothing_else_of_the_import_system_is_touched():
+    importlib.import_module("simnet.asynchat")  # which sys.modules keeps, as any import
+    finders, hooks, path, modules = [*sys.meta_path], [*sys.path_hooks], [*sys.path], {*sys.modules}
+    with install_asyncore():
+        assert ([*sys.meta_path], [*sys.path_hooks], [*sys.path]) == (finders, hooks, path)
+        assert {*sys.modules} - modules == set(NAMES)
+    assert {*sys.modules} == modules
+
+
+def test_the_modules_say_where_they_live():
+    with install_asyncore():
+        assert [sys.modules[name].__name__ for name in NAMES] == [f"simnet.{name}" for name in NAMES]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_an_inner_installation_leaves_the_outer_one(other, package, replaced):
+    if replaced:
+        package.kept = other
+    with install_asyncore(replace=replaced):
+        for _ in range(2):
+            with install_asyncore(replace=True):
+                pass
+            assert sys.modules["asyncore"] is importlib.import_module("simnet.asyncore")
+    assert sys.modules["asyncore"] is other
+
+
+def test_installations_that_end_crosswise_leave_what_was_before(other):
+    """The first one to end takes the names with it: the later one found simnet's there."""
+    first = install_asyncore()
+    second = install_asyncore()
+    first.undo()
+    assert sys.modules["asyncore"] is other
+    second.undo()
+    assert sys.modules["asyncore"] is other
+
+
+def run(program):
+    command = [sys.executable, "-W", "error", "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="asyncore left Python with 3.12")
+def test_on_python_3_11_its_own_are_replaced_where_only_they_keep_each_other():
+    done = run(
+        "import warnings\n"
+        "with warnings.catch_warnings():\n"
+        "    warnings.simplefilter('ignore')\n"
+        "    __import__('asynchat')\n"
+        "import sys, simnet\n"
+        "old = sys.modules['asyncore'].__file__\n"
+        "with simnet.install_asyncore():\n"
+        "    import asyncore, asynchat\n"
+        "    assert asyncore.__name__ == 'simnet.asyncore', asyncore\n"
+        "assert sys.modules['asyncore'].__file__ == old != asyncore.__file__\n"
+        "assert sys.modules['asynchat'].asyncore is sys.modules['asyncore']\n"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="asyncore left Python with 3.12")
+def test_on_python_3_11_a_program_that_has_imported_its_own_is_told():
+    done = run(
+        "import warnings; warnings.simplefilter('ignore'); import asyncore, simnet; simnet.install_asyncore()"
+    )
+    assert re.search(r"UsageError: __main__ imported asyncore \(.*asyncore\.py\)", done.stderr)
 
 
 def test_find_spec_goes_by_where_the_module_lives():

@@ -300,3 +300,104 @@ def test_the_plugin_imports_nothing_heavy_until_a_test_needs_it(project):
         """
     )
     run(project, "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+
+
+# --- the fence -----------------------------------------------------------------------------------
+
+PAST_THE_HOST = """
+import time
+from simnet import Network
+
+def clock(net):
+    with net.host("server"):
+        return time.time()
+
+def test_clock(net):
+    clock(net)
+
+def test_clock_of_a_network_of_its_own():
+    clock(Network())
+"""
+
+
+def test_a_program_that_goes_past_its_host_fails_with_the_line(project):
+    project.makepyfile(test_past=PAST_THE_HOST)
+    result = run(project)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["*Escaped: time.time reads a clock of this computer: *test_past.py:6, host *"]
+    )
+
+
+@pytest.mark.parametrize("allowed", ["clocks", "time.time", "test_past"])
+def test_the_ini_file_says_what_is_let_through(project, allowed):
+    project.makepyfile(test_past=PAST_THE_HOST)
+    project.makeini(f"[pytest]\nsimnet_fence_allow = {allowed}\n")
+    run(project).assert_outcomes(passed=2)
+
+
+def test_the_ini_file_says_the_level_and_the_command_line_another(project):
+    project.makepyfile(test_past=PAST_THE_HOST)
+    project.makeini("[pytest]\nsimnet_fence = off\n")
+    run(project).assert_outcomes(passed=2)
+    run(project, "--simnet-fence=error").assert_outcomes(failed=2)
+
+
+def test_a_fence_that_warns_is_in_pytests_summary_of_warnings(project):
+    project.makepyfile(test_past=PAST_THE_HOST)
+    result = run(project, "--simnet-fence=warn")
+    result.assert_outcomes(passed=2, warnings=2)
+    result.stdout.fnmatch_lines(["*EscapeWarning: time.time reads a clock of this computer: *"])
+
+
+def test_the_marker_gives_the_net_fixture_a_fence(project):
+    project.makepyfile(
+        """
+        import time
+        import pytest
+
+        @pytest.mark.simnet(fence="off")
+        def test_clock(net):
+            with net.host("server"):
+                time.time()
+        """
+    )
+    run(project).assert_outcomes(passed=1)
+
+
+def test_a_level_that_is_none_is_a_mistake_of_the_command_line(project):
+    result = run(project, "--simnet-fence=high")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--simnet-fence takes error, warn or off, not 'high'*"])
+
+
+def test_after_a_test_every_name_means_what_it_meant(project):
+    project.makepyfile(
+        """
+        import time
+
+        def test_first(net):
+            net.run()
+            assert type(time.time) is not type(len)
+
+        def test_second():
+            assert type(time.time) is type(len)
+        """
+    )
+    run(project).assert_outcomes(passed=2)
+
+
+def test_what_a_program_did_past_its_host_is_in_its_report(project):
+    project.makepyfile(
+        """
+        import time
+        from lines import ask
+
+        def test_shout(net):
+            with net.host("server"):
+                time.time()
+            assert ask(net, b"hello") == b"no"
+        """
+    )
+    result = run(project, "--simnet-fence=warn")
+    result.stdout.fnmatch_lines(["past its host, the program called", "  time.time at test_*.py:6"])

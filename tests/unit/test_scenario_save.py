@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simnet.errors import UsageError
-from simnet.outcomes import OUTCOMES
+from simnet.outcomes import OUTCOMES, PLACES
+from simnet.rules import Rule
 from simnet.scenario import (
     Expect,
     HostSpec,
@@ -27,19 +28,34 @@ from simnet.script import Deviation, Happening, Script
 TEXT = st.text(max_size=20)
 WORD = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
 NAMES = ("client", "server", "third")
-ENDS = ("client:1 -> server:7", "server:7 -> client:1", "#1 client", "#2 server")
+WHERE = {
+    "end": ("client:1 -> server:7", "server:7 -> client:1", "#1 client", "#2 server"),
+    "listener": ("server:7", "#1 listener"),
+    "socket": ("client:53/udp", "#1 udp"),
+    "host": ("client", "network", "#1 host"),
+}
 
 
 @st.composite
 def deviations(draw):
     op = draw(st.sampled_from(sorted(OUTCOMES)))
-    place = {"accept": ("server:7", "#1 listener"), "turn": ("client", "network", "#1 host")}.get(op, ENDS)
     outcome = draw(st.sampled_from(OUTCOMES[op]))
     amounts = outcome.amounts(draw(st.integers(2, 40))) or (0,)
     amount = draw(st.sampled_from(list(amounts)))
-    return Deviation(draw(st.sampled_from(place)), op, draw(st.integers(1, 99)), outcome.name, amount)
+    return Deviation(
+        draw(st.sampled_from(WHERE[PLACES[op]])), op, draw(st.integers(1, 99)), outcome.name, amount
+    )
 
 
+RULES = st.builds(
+    Rule,
+    where=st.sampled_from(("*", "client", "server:7 -> client:1")),
+    op=st.just("send"),
+    outcome=st.just("takes"),
+    amount=st.integers(1, 99),
+    times=st.none() | st.integers(1, 9),
+    containing=st.none() | st.binary(min_size=1, max_size=5),
+)
 HAPPENINGS = st.builds(Happening, st.integers(0, 10**12), st.just("heal")) | st.builds(
     Happening,
     st.integers(0, 10**12),
@@ -51,7 +67,7 @@ HAPPENINGS = st.builds(Happening, st.integers(0, 10**12), st.just("heal")) | st.
 @st.composite
 def scripts(draw):
     drawn = draw(st.lists(deviations(), max_size=5, unique_by=lambda each: (each.where, each.op, each.nth)))
-    return Script(drawn, draw(st.lists(HAPPENINGS, max_size=3)))
+    return Script(drawn, draw(st.lists(HAPPENINGS, max_size=3)), draw(st.lists(RULES, max_size=2)))
 
 
 ARGUMENTS = st.recursive(

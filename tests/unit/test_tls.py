@@ -543,3 +543,11 @@ def test_without_start_tls_a_channel_is_as_plain_as_ever(stage):
     stage.run(lambda: client.received == b"in the clear")
     assert isinstance(door.channels[0].socket, TLSSocket)
     assert door.channels[0].tls is None
+
+
+def test_a_channel_may_have_any_private_names(stage):
+    names = ("begin", "deliver", "fail", "fill", "flush", "has", "lose", "needs", "patience", "settle")
+    own = {f"_{name}": "the channel's own" for name in names}
+    client, _ = secured(stage, server_kind=type("Own", (Echoing,), own), **own)
+    client.send(b"hello")
+    stage.run(lambda: client.received == b"hello")

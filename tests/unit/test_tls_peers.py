@@ -240,6 +240,26 @@ def test_new_keys_in_the_middle_of_a_connection_change_nothing(computer):
     assert door.channels[0].received == b"before\nafter\n"
 
 
+@openssl_is_installed
+def test_a_client_of_tls_1_2_that_wants_to_renegotiate_is_refused_and_others_are_served(computer):
+    door = serve(computer)
+
+    def work():
+        with SClient(door, "-tls1_2") as client:
+            client.say(b"before\n")
+            assert client.wait_for(b"before\n")
+            client.say(b"R\n")
+            assert client.wait_for(b"RENEGOTIATING\n")
+            client.say(b"after\n")
+            refused = not client.wait_for(b"after\n")  # the end came first
+        with stock_client(door.socket.getsockname()) as sock:
+            sock.sendall(b"next")
+            return refused, sock.recv(100)
+
+    assert meanwhile(computer, work) == (True, b"next")
+    assert [channel.received for channel in door.channels] == [b"before\n", b"next"]
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_curl_gets_a_page(computer, pem):
     class Page(Echoing):

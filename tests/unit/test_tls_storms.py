@@ -115,17 +115,17 @@ def test_a_handshake_may_be_cut_in_two_anywhere(version):
 
 def test_that_plaintext_in_memory_is_forgotten_is_noticed(monkeypatch):
     def only_once(self, sock, fresh):
-        if self._wants_to_read() and self._fill(sock, fresh):
+        if self._tls_channel__wants_to_read() and self._tls_channel__fill(sock, fresh):
             dispatcher.handle_read_event(self)
 
-    monkeypatch.setattr(tls.tls_channel, "_deliver", only_once)
+    monkeypatch.setattr(tls.tls_channel, "_tls_channel__deliver", only_once)
     monkeypatch.setattr(tls_socket.TLSSocket, "has_pending", False)
     client, _ = converse(Network())
     assert client.received != MESSAGE
 
 
 def test_that_the_handshake_asks_the_handlers_is_noticed(monkeypatch):
-    monkeypatch.setattr(tls.tls_channel, "_is_readable", lambda self, wanted: bool(wanted()))
+    monkeypatch.setattr(tls.tls_channel, "_tls_channel__is_readable", lambda self, wanted: bool(wanted()))
     stage = VirtualStage()
     client = call(stage, serve(stage), readable=lambda self: self.connected)
     with pytest.raises(Deadlock):

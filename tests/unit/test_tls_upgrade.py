@@ -8,6 +8,7 @@ import pytest
 
 import simnet
 from simnet import Deadlock, dispatcher_with_send
+from simnet.dispatchers import tls
 from simnet.dispatchers.tls import tls_channel
 from tests.unit.stages import STAGES, everywhere
 from tests.unit.tls_channels import HOSTNAME, Door, client_context, server_context
@@ -143,14 +144,14 @@ def test_commands_behind_starttls_in_one_segment_are_never_handled(stage, chat):
 
 
 def test_that_nothing_is_discarded_is_noticed(stage, chat, monkeypatch):
-    monkeypatch.setattr(tls_channel, "_discard_plain", lambda self: None)
+    monkeypatch.setattr(tls, "discard_plain", lambda channel: None)
     door, client = conversation(stage, chat, said=b"STARTTLS\r\nINJECTED\r\n")
     stage.run(lambda: b"250 secret" in client.lines)
     assert b"INJECTED" in door.channels[0].lines
 
 
 def test_that_what_is_queued_is_not_sent_first_is_noticed(stage, chat, monkeypatch):
-    monkeypatch.setattr(tls_channel, "_send_plain_first", tls_channel._begin)
+    monkeypatch.setattr(tls, "begin_behind_plain", lambda channel, sock, begin: begin())
 
     class Talkative(UpgradingServer):
         def handle_line(self, line):

@@ -107,8 +107,9 @@ def test_handlers_of_a_host_run_with_it_as_the_current_transport(hosts):
     assert seen == [a, b, a, b, b]
 
 
-def test_a_new_thread_starts_with_the_default(hosts):
-    a, b = hosts
+def test_a_new_thread_starts_with_the_default():
+    network = Network(fence="off")
+    a, b = network.host("a"), network.host("b")
     seen = []
 
     def work():

@@ -10,8 +10,11 @@ from simnet import dispatcher, dispatcher_with_send
 from simnet.dispatchers.tls import tls_channel
 
 trustme = pytest.importorskip("trustme", reason="the test extra is not installed: no certificates")
+x509 = pytest.importorskip("cryptography.x509", reason="cryptography is not installed, which trustme needs")
 
 HOSTNAME = "server.example"
+SERIAL_BYTES = 20
+"""How long trustme's serial numbers are in DER: 159 random bits and a sign."""
 
 
 @cache
@@ -20,8 +23,17 @@ def authority():
 
 
 @cache
-def certificate():
-    return authority().issue_cert(HOSTNAME, key_type=trustme.KeyType.RSA)
+def certificate(serial_bytes=SERIAL_BYTES):
+    """Its serial number is drawn, and one in 256 is a byte shorter than `SERIAL_BYTES`.
+
+    That makes every server's first flight shorter, and with it each trace another one.
+    """
+    while True:
+        issued = authority().issue_cert(HOSTNAME, key_type=trustme.KeyType.RSA)
+        (leaf,) = issued.cert_chain_pems
+        serial = x509.load_pem_x509_certificate(leaf.bytes()).serial_number
+        if serial.bit_length() // 8 + 1 == serial_bytes:
+            return issued
 
 
 def server_context(**settings):

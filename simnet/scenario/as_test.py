@@ -1,0 +1,99 @@
+"""A scenario as a test that needs no file of its own: Python to be pasted among a project's tests.
+
+Owns that text.  It does what `run_scenario` does, with the public names alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import UsageError
+from .model import HostSpec, LinkSpec, Scenario
+
+
+def as_test(scenario: Scenario) -> str:
+    """A pytest function that makes the network of a scenario and runs its program there.
+
+    It passes once the program does what it should, whatever the scenario expects of it today, and fails if a
+    fault finds no moment.  Raises UsageError for a scenario of a test, which is one already.
+    """
+    if scenario.call is None:
+        raise UsageError(f"{scenario.name}: {scenario.test} is a test already")
+    return "\n".join([*_imports(scenario), "", "", *_function(scenario), ""])
+
+
+def _imports(scenario: Scenario) -> Iterator[str]:
+    assert scenario.call is not None
+    names = "Network, Script, parse" if len(scenario.script) else "Network"
+    yield f"from simnet import {names}"
+    module, _, name = scenario.call.partition(":")
+    if "::" in scenario.call:
+        yield "from simnet.scenario import find_program"
+        yield ""
+        yield f"{_program(scenario)} = find_program({_text(scenario.call)})"
+    else:
+        yield ""
+        yield f"from {module} import {name.partition('.')[0]}"
+
+
+def _function(scenario: Scenario) -> Iterator[str]:
+    slug = re.sub(r"[^a-z0-9]+", "_", scenario.title.lower()).strip("_")
+    yield f"def test_{slug or 'scenario'}():"
+    yield f"    # {scenario.title}"
+    for line in scenario.why.splitlines():
+        yield f"    # {line}".rstrip()
+    if len(scenario.script):
+        yield "    faults = ["
+        yield from (f"        {_text(sentence)}," for sentence in scenario.script.sentences())
+        yield "    ]"
+    yield f"    net = Network({', '.join(_network(scenario))})"
+    for host in scenario.hosts:
+        yield from _host(host)
+    for link in scenario.links:
+        yield f"    net.link({', '.join(_link(link))})"
+    arguments = [f"{name}={_value(value)}" for name, value in scenario.arguments.items()]
+    yield f"    {_program(scenario)}({', '.join(['net', *arguments])})"
+    if len(scenario.script):
+        yield "    assert not net.unmet()"
+
+
+def _program(scenario: Scenario) -> str:
+    """What the program is called in the test."""
+    assert scenario.call is not None
+    return "program" if "::" in scenario.call else scenario.call.partition(":")[2]
+
+
+def _network(scenario: Scenario) -> Iterator[str]:
+    if len(scenario.script):
+        yield "Script.of(map(parse, faults))"
+    if scenario.seed is not None:
+        yield f"seed={scenario.seed}"
+    if scenario.latency != "1ms":
+        yield f"latency={_value(scenario.latency)}"
+
+
+def _host(host: HostSpec) -> Iterator[str]:
+    yield f"    net.host({_text(host.name)})"
+    if host.descriptors_max is not None:
+        yield f"    net.host({_text(host.name)}).descriptors_max = {host.descriptors_max}"
+
+
+def _link(link: LinkSpec) -> Iterator[str]:
+    yield from map(_text, link.between)
+    if link.latency is not None:
+        yield f"latency={_value(link.latency)}"
+    for name in ("jitter", "bandwidth", "capacity"):
+        if value := getattr(link, name):
+            yield f"{name}={_value(value)}"
+
+
+def _text(text: str) -> str:
+    """Between double quotes, as most people write it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    return _text(value) if isinstance(value, str) else repr(value)
