@@ -23,8 +23,8 @@ from tests.zoo.members import MEMBERS, Member
 from tests.zoo.releases import RELEASES
 
 SCENARIOS = Path(__file__).parent / "kept"
-SURVIVAL = 10
-"""How many times the runs of the longest search the good twin has to survive."""
+SURVIVAL, SURVIVAL_MIN = 10, 2_000
+"""How many times the runs of the longest search the good twin has to survive, and at least how many runs."""
 
 HEAD = ("member", "bug", "found", "runs", "seconds", "deviations", "good twin", "Hypothesis", "examples")
 
@@ -91,7 +91,7 @@ def _measure(member: Member, searches: int, hypothesis: bool) -> list[str]:
     if not found:
         return [*who, f"0 of {searches}", "-", f"> {SECONDS_MAX:.0f}", "-", "-", *by_drawing]
     runs = [count for count, _ in found]
-    survived = SURVIVAL * max(runs)
+    survived = max(SURVIVAL * max(runs), SURVIVAL_MIN)
     failure = survives(member, survived, start=searches + 1)
     twin = f"{survived} runs" if failure is None else f"fails under seed {failure.seed % APART}"
     times = f"{median(seconds):.2f} (at most {max(seconds):.2f})"
