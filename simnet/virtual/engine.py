@@ -338,7 +338,8 @@ class Engine(ABC):
         if self.is_calm or len(runnable) <= 1:
             return next(iter(runnable), None)
         self._turns += 1
-        effect = self.choose("turn", self, self._turns, len(runnable))
+        labels = [self.runnable[loop].label for loop in runnable]
+        effect = self.choose("turn", self, self._turns, len(runnable), labels)
         return list(runnable)[effect[1] - 1 if effect else 0]
 
     def _turn(self, host: Host, loop: Turner) -> bool:

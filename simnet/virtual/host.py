@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import count
@@ -318,10 +318,10 @@ class Host(Transport):
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)
 
-    def choose_first(self, ready: int) -> int:
+    def choose_first(self, ready: int, events: Sequence[tuple[int, int]] = ()) -> int:
         """Which of several ready channels goes first; the others follow in order."""
         self.turns += 1
-        effect = self.network.choose("turn", self, self.turns, ready)
+        effect = self.network.choose("turn", self, self.turns, ready, events)
         return effect[1] - 1 if effect else 0
 
     def timers_first(self, ready: int) -> bool:

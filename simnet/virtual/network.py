@@ -344,7 +344,7 @@ class Network(Happenings, Engine):
         count = options(op, size)
         if count < 2:
             return None
-        point = Point(place.label, place.alias, op, nth, size)
+        point = Point(place.label, place.alias, op, nth, size, data)
         index = self._ruled(point, place, data)
         if not index:
             before = len(self.recording.deviations)
