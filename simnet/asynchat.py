@@ -77,11 +77,10 @@ class async_chat(asyncore.dispatcher):
 
         Raises ValueError if the number is negative.
         """
-        if isinstance(term, str) and self.use_encoding:
-            term = bytes(term, self.encoding)
-        elif isinstance(term, int) and term < 0:
+        if isinstance(term, int) and term < 0:
             raise ValueError("the number of received bytes must be positive")
-        self.terminator = term
+        is_text = isinstance(term, str) and self.use_encoding
+        self.terminator = bytes(term, self.encoding) if is_text else term
 
     def get_terminator(self) -> Any:
         """What ends the next piece of input; of a number, what is left of it."""

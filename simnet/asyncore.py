@@ -143,14 +143,14 @@ def readwrite(obj: Any, flags: int) -> None:
     An OSError that means that the connection is gone leads to handle_close.
     """
     try:
-        if flags & select.POLLIN:
-            obj.handle_read_event()
-        if flags & select.POLLOUT:
-            obj.handle_write_event()
-        if flags & select.POLLPRI:
-            obj.handle_expt_event()
-        if flags & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
-            obj.handle_close()
+        for event, handler in (
+            (select.POLLIN, "handle_read_event"),
+            (select.POLLOUT, "handle_write_event"),
+            (select.POLLPRI, "handle_expt_event"),
+            (select.POLLHUP | select.POLLERR | select.POLLNVAL, "handle_close"),
+        ):
+            if flags & event:
+                getattr(obj, handler)()
     except OSError as error:
         if error.errno in _DISCONNECTED:
             obj.handle_close()
@@ -437,12 +437,11 @@ class dispatcher:
         try:
             return self.socket.send(data)
         except OSError as error:
-            if error.errno == EWOULDBLOCK:
-                return 0
-            if error.errno in _DISCONNECTED:
+            if error.errno not in (EWOULDBLOCK, *_DISCONNECTED):
+                raise
+            if error.errno != EWOULDBLOCK:
                 self.handle_close()
-                return 0
-            raise
+            return 0
 
     def recv(self, buffer_size: int) -> bytes:
         """Up to `buffer_size` bytes; b"" at the end of the stream, and then `handle_close` was called.
