@@ -11,13 +11,14 @@ from simnet import Deadlock, dispatcher_with_send
 from simnet.dispatchers import tls
 from simnet.dispatchers.tls import tls_channel
 from tests.unit.stages import STAGES, everywhere
-from tests.unit.tls_channels import HOSTNAME, Door, client_context, server_context
+from tests.unit.tls_channels import HOSTNAME, Door, certificate, client_context, server_context
 
 pytestmark = everywhere
 
 
 @pytest.fixture
 def stage(request):
+    certificate()  # drawn here: a handler on a virtual host may not draw anything
     made = STAGES[request.param]()
     yield made
     made.close()
