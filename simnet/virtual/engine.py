@@ -335,9 +335,9 @@ class Engine(ABC):
         runnable: Collection[Turner] = self.runnable
         if held is not None:
             runnable = [loop for loop in runnable if loop is not held]
-        if self.is_calm or len(runnable) <= 1:
+        if len(runnable) <= 1:
             return next(iter(runnable), None)
-        self._turns += 1
+        self._turns += 1  # on a calm network as well: a rule may come later
         effect = self.choose("turn", self, self._turns, len(runnable))
         return list(runnable)[effect[1] - 1 if effect else 0]
 
