@@ -131,6 +131,7 @@ class Host(Transport):
         self.addresses = addresses
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
+        self.witness = network.witness
         self.is_up = self.runs = True  # it has power; and its programs have not ended
         self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
         self.loops: list[Turner] = []
