@@ -23,7 +23,7 @@ VERSION = $(eval VERSION := $$(shell $$(FIND) default))$(VERSION)
 NEWEST = $(eval NEWEST := $$(shell $$(FIND) newest))$(NEWEST)
 python = .venv/$(VERSION)/bin/python
 
-.PHONY: help test check suite static format-check lint types format demo bench bench-real docs fidelity coverage clean
+.PHONY: help test check suite static format-check lint types format demo bench bench-real zoo docs fidelity coverage clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,7 +43,7 @@ test: ## everything: format, lint and types once, then the test suite on every P
 
 check: static suite ## the same on one Python
 
-suite: .venv/$$(VERSION)/test.installed ## the test suite on one Python
+suite: .venv/$$(VERSION)/test.installed .zoo/fetched ## the test suite on one Python
 	@echo "simnet: test suite on Python $(VERSION)"
 	@$(python) -m pytest -n $(JOBS) --dist=worksteal $(ARGS)
 
@@ -73,6 +73,10 @@ bench-real: VERSION = $(NEWEST)
 bench-real: .venv/$$(VERSION)/bench.installed ## the loop on real sockets beside other loops, in four minutes
 	@$(python) -m benchmarks.real $(ARGS)
 
+zoo: .venv/$$(VERSION)/test.installed ## search for the bugs of tests/zoo: ten minutes, most of them for Hypothesis
+	@$(python) -m tests.zoo --fetch
+	@$(python) -m tests.zoo $(ARGS)
+
 docs: .venv/$$(VERSION)/docs.installed ## the documentation, into docs/_build/html
 	@$(python) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
@@ -85,8 +89,13 @@ coverage: .venv/$$(VERSION)/test.installed ## the test suite in one process, wit
 	@$(python) -m coverage report
 
 clean: ## remove environments, caches and what was built; keeps recorded failures (.simnet, .hypothesis)
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* htmlcov build dist docs/_build
+	rm -rf .venv .zoo .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* htmlcov build dist docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The tests that need a release which could not be brought are skipped; the next suite tries again.
+.zoo/fetched: tests/zoo/releases.py
+	@mkdir -p .zoo; $(python) -m tests.zoo --fetch > .zoo/pip.log 2>&1 && touch $@ \
+	    || echo "simnet: not every release of tests/zoo could be brought, see .zoo/pip.log"
 
 .PRECIOUS: .venv/%/bin/python .venv/%.installed
 

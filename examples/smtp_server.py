@@ -22,14 +22,17 @@ What it guards against:
 from __future__ import annotations
 
 import argparse
+import errno
 import ssl
 from contextlib import suppress
 from typing import Any
 
-from examples.listener import OUT_OF_RESOURCES
 from examples.smtp_session import Session
 from simnet import asyncore
 from simnet.transport import Address
+
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What accept(2) fails with while the connection stays in the queue: it succeeds once there is room."""
 
 
 class Server(asyncore.dispatcher):

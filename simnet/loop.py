@@ -43,6 +43,8 @@ DISCONNECTED = frozenset(
 )
 """Errnos that mean that the connection is gone: a handler that lets one out is told by handle_close."""
 
+GIVEN_UP = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+"""Errnos with which Linux gives up an established connection (tcp(7)); asyncore takes them for mistakes."""
 
 _UNARMED_WAIT = 0.1  # seconds; while the process has no descriptor left to be woken by
 
@@ -259,7 +261,7 @@ class Loop:
                 _answer(channel, error)
         made = bool(calls.queue) and calls.make()
         fired = bool(timers.heap) and timers.fire()
-        if (ready or made or fired) and self._asked:
+        if self._asked and (made or fired or (ready and self.poller.is_news)):
             self._wake()
         return made or fired or bool(ready)
 
@@ -294,9 +296,9 @@ class Loop:
     def _tell(self, fd: int, channel: Any, events: int) -> None:
         """Read, write, exceptional."""
         wanted = self._events.get(fd, 0)
-        if events == HUP and not wanted & IN:
-            # It came unasked, and would come in every pass: the reader of a pipe that nobody writes to, in a
-            # channel that wants only to write. select would not show it. Other interest watches it again.
+        if not events & ~(HUP | ERR) and not (wanted & IN or (events & WRITABLE and wanted & OUT)):
+            # It came unasked, and would come in every pass: a connection that is over, and of which the
+            # channel wants nothing just now. select would not show it. Other interest watches it again.
             self.poller.forget(fd)
             return
         if events & READABLE and wanted & IN:

@@ -99,6 +99,7 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
         Outcome("flipped", "has bit {count} flipped", _bits),
     ),
     "jitter": (Outcome("late", "adds {duration}", _up_to),),
+    "life": (Outcome("reset", "ends by a reset after {duration}", _delays),),
     "datagram": (
         Outcome("late", "comes {duration} late", _delays),
         Outcome("twice", "comes twice", _once),
@@ -124,6 +125,7 @@ send       an end                    bytes that would be taken
 recv       an end                    bytes that would be returned
 segment    an end                    bytes in the segment it emits
 jitter     an end, a socket of UDP   the link's jitter, ns
+life       a connection's opener     0; asked once, when the connection stands
 datagram   a socket of UDP           bytes in the datagram it sends
 lookup     a host                    0
 turn       a host, the network       how many channels (or hosts) are ready at once
@@ -218,3 +220,11 @@ def outcome_of(op: str, name: str) -> Outcome:
         if outcome.name == name:
             return outcome
     raise UsageError(f"{op!r} has no outcome {name!r}; it has {', '.join(o.name for o in OUTCOMES[op])}")
+
+
+def check_amount(op: str, outcome: Outcome, amount: int = 0) -> None:
+    """Raise UsageError for an amount that is possible at no size of the operation."""
+    possible = outcome.amounts(0)
+    if possible and amount not in possible:
+        known = ", ".join(outcome.words.write(each) for each in possible)
+        raise UsageError(f"not possible for a {op}: {outcome.words.write(amount)}; what is: {known}")

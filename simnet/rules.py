@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from .errors import UsageError
-from .outcomes import OUTCOMES, outcome_of
+from .outcomes import OUTCOMES, check_amount, outcome_of
 from .units import duration, duration_ns
 from .words import ordinal
 
@@ -118,6 +118,7 @@ def parse_rule(text: str) -> Rule | None:
         if match := re.fullmatch(form, rest):
             where, containing, *texts = match.groups()
             amounts = outcome.words.values(tuple(texts))
+            check_amount(op, outcome, *amounts)
             return Rule(
                 where=where or ANYWHERE,
                 op=op,

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TypeAlias
 
 import attrs
 
 from .errors import UsageError
 from .happenings import HAPPENINGS
-from .outcomes import OUTCOMES, outcome_of
+from .outcomes import OUTCOMES, check_amount, outcome_of
 from .rules import Rule, parse_rule
 from .units import duration, duration_ns
 from .words import ordinal
@@ -187,7 +188,9 @@ def _parse_deviation(nth: int, op: str, rest: str) -> Deviation:
     for outcome in OUTCOMES[op]:
         if match := re.fullmatch(f"(.+?) {outcome.words.pattern}", rest):
             where, *texts = match.groups()
-            return Deviation(where, op, nth, outcome.name, *outcome.words.values(tuple(texts)))
+            amounts = outcome.words.values(tuple(texts))
+            check_amount(op, outcome, *amounts)
+            return Deviation(where, op, nth, outcome.name, *amounts)
     known = "; ".join(outcome.words.example for outcome in OUTCOMES[op])
     raise UsageError(f"what happens to the {op} is not understood in {rest!r}; a {op} {known}")
 
@@ -197,7 +200,7 @@ def _parse_happening(at_ns: int, text: str) -> Happening:
         values = kind.words.read(text)
         if values is not None:
             return Happening(at_ns, name, values[: kind.sides], values[kind.sides :])
-    first = text.split()[0]
     known = [kind.words.example for kind in HAPPENINGS.values()]
-    meant = "; ".join([words for words in known if words.split()[0] == first] or known)
+    verbs = get_close_matches(text.split()[0], [words.split()[0] for words in known], cutoff=0.7)
+    meant = "; ".join([words for words in known if words.split()[0] in verbs] or known)
     raise UsageError(f"what happens is not understood in {text!r}; write {meant}")

@@ -74,7 +74,12 @@ class Poller(ABC):
 
     Interest is kept, not passed anew: a caller says what changed, and the cost of `poll` is that of
     what is ready (select and poll pay for what is registered; that is their nature).
+
+    Attributes:
+        is_news: whether the last `poll` found anything that its program has not left alone again and again.
     """
+
+    is_news: bool = True
 
     @abstractmethod
     def watch(self, fd: int, events: int) -> None:
@@ -163,6 +168,9 @@ class Transport(ABC):
     modules: Any
     """The machine in the shape that existing code expects: an object with the attributes `socket`, `select`,
     `selectors`, `time`, `os` and `fcntl`, each with the surface of the standard module of that name."""
+
+    witness: Any = None
+    """Who is told what channels do when they end; None where nobody looks.  See `simnet.checks`."""
 
     drives_loops: bool
     """Whether it turns the loops that run on it (a virtual machine), or somebody runs them (a real one)."""

@@ -19,6 +19,8 @@ Classes written for asyncore work with a change of the import.  Where this diffe
   recv and send find nothing and take nothing, and `handle_close` is not called for it.
 * A listener outlives an accept that fails for want of descriptors or memory, and pauses.
 * `send` takes nothing before the connection stands, where asyncore closes the channel.
+* A connection that the system gives up (ETIMEDOUT, EHOSTUNREACH, ENETUNREACH) is told by `handle_close`, as
+  one that was reset.
 * With `close_once`, `handle_close` is called once even if it leaves the channel open.
 """
 
@@ -32,7 +34,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..loop import DISCONNECTED, Loop, loop_for
+from ..loop import DISCONNECTED, GIVEN_UP, Loop, loop_for
 from ..timers import Timer
 from ..transport import IN, OUT, PRI, Address, Transport, current
 
@@ -40,6 +42,7 @@ from ..transport import IN, OUT, PRI, Address, Transport, current
 # has an EWOULDBLOCK of its own, which says what EINPROGRESS says elsewhere.
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EALREADY, *({errno.EWOULDBLOCK} - {errno.EAGAIN}))
 _NO_CONNECTION = (errno.EWOULDBLOCK, errno.EAGAIN, errno.ECONNABORTED)
+_REFUSALS = GIVEN_UP | {errno.ECONNREFUSED, errno.ECONNRESET}
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _UNCONNECTED = (errno.EPIPE, errno.ENOTCONN)  # what send(2) says before connect(2), and of lost connections
 
@@ -81,8 +84,11 @@ class dispatcher:
 
     ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
     _handles_write: ClassVar[bool] = False
+    closes_told = 0  # how often handle_close was called for this connection, where somebody counts
     _refused = False
+    _failure: OSError | None = None  # of connecting, if `send` was told it
     _is_over = False  # closed, or told by handle_close if that is called once
+    _was_there = False  # a connection: if there is none, it is over, and not still to come
     _resumption: Timer | None = None  # of a listener that pauses
 
     connected = False
@@ -102,7 +108,7 @@ class dispatcher:
             return
         sock.setblocking(False)
         self.set_socket(sock)
-        self.connected = True
+        self.connected = self._was_there = True
         try:
             self.addr = sock.getpeername()
         except OSError as error:
@@ -137,7 +143,7 @@ class dispatcher:
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
         """Join a map under the socket's descriptor: from now on the loop calls the handlers."""
         assert self._fileno is not None, "a channel without a socket has no place in a map"
-        self._is_over, self.deaf_to = False, 0
+        self._is_over, self.deaf_to, self.closes_told = False, 0, 0
         self._loop_of(map).add(self._fileno, self)
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
@@ -176,6 +182,7 @@ class dispatcher:
         """Make the socket, non-blocking."""
         sock = self._transport.socket(family, type)
         sock.setblocking(False)
+        self._was_there = False
         self.set_socket(sock)
 
     def set_socket(self, sock: Any, map: dict[int, Any] | None = None) -> None:
@@ -222,7 +229,9 @@ class dispatcher:
 
     def _pause(self, error: OSError) -> None:
         if self._resumption is None:
-            self.log_info(f"{self._name()} rests for {self.accept_pause}: {error}", "error")
+            # On a virtual host the trace tells it, and a search would print it a thousand times.
+            kind = "warning" if self._transport.ends_on_error else "error"
+            self.log_info(f"{self._name()} rests for {self.accept_pause}: {error}", kind)
             self._turn_deaf(_INPUT)
             self._resumption = self.call_later(self.accept_pause, self._resume)
 
@@ -242,8 +251,8 @@ class dispatcher:
         A failure leads to `handle_connect_failed`, whose default raises it: out of here if it comes at once,
         as with AF_UNIX always (also with EAGAIN, if the backlog is full), and else to `handle_error`.
         """
-        self.connected = self._refused = False
-        self.connecting = True
+        self.connected = self._refused = self._was_there = False
+        self.connecting, self._failure = True, None
         self.touch()
         try:
             reason = self.socket.connect_ex(address)
@@ -267,8 +276,13 @@ class dispatcher:
         except OSError as error:
             if error.errno == errno.EWOULDBLOCK:
                 return 0
-            if error.errno in DISCONNECTED:
-                if self.connected or error.errno not in _UNCONNECTED:
+            if self.connecting and not self._was_there and error.errno in _REFUSALS:
+                self._failure = error  # the socket says it once, and handle_connect_event must know
+                return 0
+            if error.errno in DISCONNECTED | GIVEN_UP:
+                # Nothing cannot be sent after shutdown(SHUT_WR) either, and is no end of what is read.
+                had_one = self.connected or self._was_there
+                if error.errno not in _UNCONNECTED or (had_one and data):
                     self.handle_close_event()
                 return 0
             raise
@@ -278,7 +292,7 @@ class dispatcher:
         try:
             data: bytes = self.socket.recv(buffer_size)
         except OSError as error:
-            if error.errno in DISCONNECTED:
+            if error.errno in DISCONNECTED or (error.errno in GIVEN_UP and not self.connecting):
                 self.handle_close_event()
                 return b""
             raise
@@ -288,6 +302,8 @@ class dispatcher:
 
     def close(self) -> None:
         """Close the socket and leave the map.  A second call does nothing."""
+        if self._transport.witness is not None and self._fileno is not None:
+            self._transport.witness.closes(self._transport, self, self._fileno)
         self.connected = self.accepting = self.connecting = False
         self._is_over = True
         if self._resumption is not None:
@@ -338,9 +354,10 @@ class dispatcher:
         """Connecting is over; if it failed, `handle_connect_failed` is told, whose default raises OSError."""
         sock = self.socket
         reason = sock.getsockopt(std.SOL_SOCKET, std.SO_ERROR)
-        if reason:
-            self._connect_failed(OSError(reason, os.strerror(reason)))
+        if reason or self._failure is not None:
+            self._connect_failed(self._failure or OSError(reason, os.strerror(reason)))
             return
+        self._was_there = True
         self.handle_connect()
         if self._fileno is not None and self.socket is sock:  # else the handler has closed the channel
             self.connected = True
@@ -377,6 +394,8 @@ class dispatcher:
             self._turn_deaf(events)
         if not self._is_over:
             self._is_over = self.close_once
+            if self._transport.witness is not None:
+                self._transport.witness.tells_close(self._transport, self)
             self.handle_close()
 
     # --- handlers, to be overridden --------------------------------------------------------------

@@ -24,7 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import UsageError
-from ..loop import DISCONNECTED
+from ..loop import DISCONNECTED, GIVEN_UP
 from ..timers import Timer
 from .lingering import Lingering, is_abortive
 from .tls_interest import Wanted, behind_tls, is_behind_tls, is_readable, is_writable, wants
@@ -346,7 +346,7 @@ class tls_channel(_Channel):
 
     def __lose(self, error: OSError) -> None:
         """The connection below is gone."""
-        if error.errno not in DISCONNECTED:
+        if error.errno not in DISCONNECTED | GIVEN_UP:
             raise error
         self.handle_close()
 

@@ -106,6 +106,7 @@ class Guard:
 
     def see(self, way: Way, host: str, now_ns: int, frame: FrameType | None) -> None:
         """Somebody goes `way`: raise or warn, unless they may."""
+        __tracebackhide__ = True
         allow = self.fence.allow
         if allow and matches(allow, (way.name, way.family)):
             return
@@ -116,6 +117,9 @@ class Guard:
         is_new = self._escapes.setdefault(place, escape) is escape
         if self.fence.level == "error":
             self.raised = Escaped(str(escape))
+            self.raised.add_note(
+                f"Fence(allow=[{place.called!r}]) lets it through; so do simnet_fence_allow and --allow."
+            )
             raise self.raised
         if is_new:
             warnings.warn_explicit(str(escape), EscapeWarning, place.path, place.line)

@@ -34,6 +34,7 @@ class Check:
         self.__wrapped__ = original
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True  # pytest shows the line of the program
         given = self._way.free_from
         if not given or len(args) < given or args[given - 1] is None:
             self._went(self._way)

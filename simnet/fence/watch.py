@@ -63,12 +63,14 @@ def end(thread: int, outer: Watched | None) -> None:
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    __tracebackhide__ = True
     if checks.are_up and event in BY_EVENT:
         _went(BY_EVENT[event])
 
 
 def _went(way: Way) -> None:
     """Somebody goes `way`: is it a program on a virtual host?"""
+    __tracebackhide__ = True
     machine = chosen()
     if machine is None and not passing:
         return

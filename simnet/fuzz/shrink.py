@@ -3,9 +3,10 @@
 Three things are done, each only as long as the run keeps failing in the same way:
 
 1. Leave out.  Delta debugging (ddmin: Zeller and Hildebrandt, "Simplifying and Isolating
-   Failure-Inducing Input", IEEE TSE 28(2), 2002) over all deviations and happenings.
+   Failure-Inducing Input", IEEE TSE 28(2), 2002) over all deviations and happenings.  Then each alone, and
+   earlier: a local minimum of many is often a single one that came at another moment.
 2. Make simpler.  A milder outcome, a place that people would name (1 byte, the half, all but one), the
-   smallest delay, an earlier operation, a rounder time.
+   smallest delay, an earlier operation, a rounder time; and what was an operation more is left out.
 3. Measure.  The script without each single item must not fail in that way any more; only then is it
    said that every item is needed.
 
@@ -18,7 +19,7 @@ Owns the search.  It does not know what the program is: an `attempt` runs it ane
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
@@ -80,6 +81,7 @@ def minimize(
     without: tuple[str, ...] | None = None
     with suppress(_Exhausted):
         search.leave_out()
+        search.leave_one()
         search.make_simpler()
         without = search.measure()
     return Shrunk(
@@ -190,6 +192,15 @@ class _Search:
             else:
                 parts *= 2
 
+    def leave_one(self) -> None:
+        """Try each item alone, at each operation up to its own: the others may only shift the order."""
+        items = self.script.items() if len(self.script) > 1 else ()
+        for item in items:
+            if isinstance(item, Deviation):
+                for nth in range(1, min(item.nth, _ALONE_MAX) + 1):
+                    if self.accepts(Script.of([attrs.evolve(item, nth=nth)])):
+                        return
+
     def make_simpler(self) -> None:
         """Replace each item by the simplest that will do, until none can be replaced any more."""
         progress = True
@@ -197,8 +208,12 @@ class _Search:
             progress = False
             position = 0
             while position < len(self.script):
-                progress |= self._simplify(position)
+                progress |= self._close_up(position) or self._simplify(position)
                 position += 1
+
+    def _close_up(self, position: int) -> bool:
+        items = self.script.items()
+        return len(items) > 1 and any(self.accepts(each) for each in _closed_up(items, position))
 
     def _simplify(self, position: int) -> bool:
         items = self.script.items()
@@ -261,6 +276,23 @@ def _key(item: Item) -> object:
     return (item.where, item.op, item.nth) if isinstance(item, Deviation) else item
 
 
+def _closed_up(items: Sequence[Item], position: int) -> Iterator[Script]:
+    """Without one item, and with what comes after it at its place counted as one operation less.
+
+    What is tried again is an operation more, and so is the rest of a short send.
+    """
+    gone = items[position]
+    if isinstance(gone, Deviation):
+        for ops in (tuple(OUTCOMES), (gone.op,)):
+            yield Script.of(_counted_without(gone, item, ops) for item in items if item is not gone)
+
+
+def _counted_without(gone: Deviation, item: Item, ops: Collection[str]) -> Item:
+    if not isinstance(item, Deviation) or item.where != gone.where or item.op not in ops:
+        return item
+    return attrs.evolve(item, nth=item.nth - 1) if item.nth > gone.nth else item
+
+
 def _simpler(item: Item, size: int) -> Iterator[Item]:
     """Simpler items that may do instead, the simplest first."""
     if isinstance(item, Happening):
@@ -293,3 +325,4 @@ def _canonical(outcome: Effect, size: int) -> Sequence[int]:
 
 
 _AMOUNTS_MAX = 8
+_ALONE_MAX = 8

@@ -26,7 +26,8 @@ from ..virtual import Network
 
 # One character is 20 bits, from U+10000 on: a range without gaps, in which Hypothesis draws four of
 # five characters from the first 256 and shrinks towards the first.  So the low byte has to hold
-# whole deviations of every common kind, and the other bits only widen their ranges.
+# whole deviations of every common kind.  The other bits widen one range, and not all at once: a rare
+# kind at a far place by a large amount would be a deviation that no run meets.
 _FIRST = 0x10000
 _LAST = 0x10FFFF
 
@@ -49,6 +50,7 @@ _KINDS = (
     ("segment", "crumbles"),
     ("timer", "first"),
     ("accept", "reset"),
+    ("life", "reset"),
     ("datagram", "lost"),
     ("datagram", "late"),
     ("datagram", "twice"),
@@ -64,7 +66,7 @@ _KINDS = (
     ("datagram", "flipped"),
 )
 _ALIASES = {"listener": "listener", "socket": "udp", "host": "host"}
-_SELDOM = ("connect", "accept", "lookup")  # a window that is far into a run finds none of them
+_SELDOM = ("connect", "life", "accept", "lookup")  # a window that is far into a run finds none of them
 _WINDOW_MAX = 1 << 16
 _TEXT = st.one_of(
     *(
@@ -88,15 +90,20 @@ _WINDOWS = st.one_of(st.just(0), st.integers(0, 15), st.integers(0, 255), st.int
 
 
 def _decode(code: int, start: int, kinds: tuple[tuple[str, str], ...]) -> Deviation:
-    """The deviation that 20 bits mean: kind 3, place 2, nth 2, amount 1, and then 2, 3, 4, 3 more of each."""
-    low, high = code & 0xFF, code >> 8
-    kind = low & 7 | (high & 3) << 3
-    place = low >> 3 & 3 | (high >> 2 & 7) << 2
-    nth = low >> 5 & 3 | (high >> 5 & 15) << 2
-    amount = low >> 7 | (high >> 9 & 7) << 1
+    """The deviation that 20 bits mean: kind 3, place 2, nth 2, amount 1; then which is more (2), and how."""
+    kind, place, nth, amount = code & 7, code >> 3 & 3, code >> 5 & 3, code >> 7 & 1
+    widened, more = code >> 8 & 3, code >> 10
+    if widened == 0:
+        kind += more  # all of the kinds, the rare ones among them
+    elif widened == 1:
+        amount += more << 1
+    elif widened == 2:
+        nth += more << 2
+    else:
+        place += more << 2 & 28
     op, outcome = kinds[kind % len(kinds)]
     number, side = 1 + place // 2, place % 2
-    if op == "connect":
+    if op in ("connect", "life"):
         where = f"#{number} client"
     elif op == "turn":
         where = f"#{number} host" if side else "#1 network"

@@ -7,7 +7,8 @@ its registrations, and they queue up, in the order in which they became ready, a
 Level-triggered readiness without a scan: what is still ready after the handlers ran stays queued.  But a
 registration whose end is not touched by its handlers would keep the host busy for ever at one moment;
 after some passes it goes aside, is still reported by every pass (as select would), and does not cause
-one.  What lies aside when nothing else can happen is a loop that spins.
+one, until its end has something new to tell.  What is to be read and lies aside when nothing else can
+happen, or for a second, is a loop that spins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Livelock
 from ..transport import ERR, HUP, IN, NVAL, OUT, Poller, enter_context, leave_context
+from ..units import SECOND_NS, seconds
 
 if TYPE_CHECKING:
     from .host import Host
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 ALWAYS = ERR | HUP | NVAL
 """What poll(2) reports whether it is asked for or not."""
 
+SPIN_NS = SECOND_NS
+"""How long what is to be read may lie aside while other things happen."""
+
 FRUITLESS_PASSES = 4
 """How often a handler may leave a ready end alone before that causes no more passes."""
 
@@ -33,7 +39,7 @@ FRUITLESS_PASSES = 4
 class Registration:
     """One poller's interest in one descriptor."""
 
-    __slots__ = ("_fruitless", "_touched", "end", "events", "fd", "poller", "queued")
+    __slots__ = ("_fruitless", "_touched", "aside_ns", "end", "events", "fd", "poller", "queued")
 
     def __init__(self, poller: VirtualPoller, fd: int, end: File, events: int) -> None:
         self.poller = poller
@@ -43,6 +49,7 @@ class Registration:
         self.queued = False
         self._touched = -1
         self._fruitless = 0
+        self.aside_ns = 0  # since when it lies aside
 
     def wake(self, key: int = 0) -> None:
         """The end's readiness may have changed."""
@@ -87,7 +94,7 @@ class Registration:
         end = self.end
         touched = end.touched
         if touched != self._touched:
-            self._touched, self._fruitless = touched, 0
+            self._touched, self._fruitless, self.aside_ns = touched, 0, 0
         self._fruitless += 1
         return self._fruitless > FRUITLESS_PASSES
 
@@ -95,7 +102,18 @@ class Registration:
 class VirtualPoller(Poller):
     """All kinds of poller on a virtual host: their order is the one in which things became ready."""
 
-    __slots__ = ("_choose_first", "_hand", "_host", "_idle", "_registered", "hand", "on_ready", "ready")
+    __slots__ = (
+        "_aside",
+        "_choose_first",
+        "_hand",
+        "_host",
+        "_idle",
+        "_registered",
+        "hand",
+        "is_news",
+        "on_ready",
+        "ready",
+    )
 
     def __init__(
         self,
@@ -104,10 +122,12 @@ class VirtualPoller(Poller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._host = host
-        self._choose_first: Callable[[int], int] = host.choose_first
+        self._choose_first: Callable[[int, list[tuple[int, int]]], int] = host.choose_first
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
+        self._aside: set[Registration] = set()  # the same, to look one up
+        self.is_news = True
         self.on_ready = on_ready
         self.hand = self._hand = hand
 
@@ -133,7 +153,8 @@ class VirtualPoller(Poller):
         else:
             self.forget(fd)
             return
-        if not registration.queued and end.poll_mask() & registration.events:
+        is_known = registration.queued or registration in self._aside  # that it is ready is no news
+        if not is_known and end.poll_mask() & registration.events:
             registration.wake()
 
     def forget(self, fd: int) -> None:
@@ -144,9 +165,7 @@ class VirtualPoller(Poller):
             end.watchers = tuple(other for other in end.watchers if other is not registration)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        if self._idle:
-            self.ready.extend(self._idle)
-            self._idle.clear()
+        aside = self._bring_back() if self._aside else None
         events, keep = [], []
         for registration in self.ready:
             end: Any = registration.end
@@ -161,11 +180,37 @@ class VirtualPoller(Poller):
             else:
                 registration.queued = False
         self.ready = keep
+        self.is_news = aside is None or not aside.issuperset(keep)
         if len(events) > 1:
-            first = self._choose_first(len(events))
+            first = self._choose_first(len(events), events)
             if first:
                 events = events[first:] + events[:first]
         return events
+
+    def _bring_back(self) -> set[Registration]:
+        """What lies aside is told in this pass as well, behind what is new; which that is."""
+        for registration in self._idle:
+            if not registration.queued:  # else its end has woken it
+                self._check_patience(registration)
+                registration.queued = True
+                self.ready.append(registration)
+        self._idle.clear()
+        aside, self._aside = self._aside, set()
+        return aside
+
+    def _check_patience(self, registration: Registration) -> None:
+        """Raise Livelock if a real loop would have called a handler all the time for a second, in vain."""
+        network = self._host.network
+        if network.now_ns - registration.aside_ns < SPIN_NS or not registration.events & IN:
+            return
+        # HUP alone is a socket that has not begun to connect, of which its program may say so only later.
+        if registration.end.poll_mask() & (IN | ERR):
+            fd = registration.fd
+            who = self._host.owner(fd) or registration.end.label
+            raise Livelock(
+                f"{self._host.name}: {who} has been readable since t={seconds(registration.aside_ns)}, and "
+                f"is not read: its loop would spin\n{network.netstat()}"
+            )
 
     def settle(self) -> bool:
         """After the handlers of a pass: what is no longer ready, or was not touched, causes no pass.
@@ -181,6 +226,10 @@ class VirtualPoller(Poller):
                 registration.queued = False
             elif registration.is_fruitless():
                 self._idle.append(registration)
+                self._aside.add(registration)
+                if not registration.aside_ns:
+                    registration.aside_ns = self._host.network.now_ns
+                registration.queued = False  # its end wakes it again
             else:
                 keep.append(registration)
         self.ready = keep
@@ -188,13 +237,14 @@ class VirtualPoller(Poller):
 
     def spinning(self) -> list[tuple[int, int]]:
         """What has been ready and left alone: (fd, events)."""
-        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events]
+        return [(r.fd, r.end.poll_mask() & r.events) for r in self._idle if r.events and not r.queued]
 
     def close(self) -> None:
         for fd in list(self._registered):
             self.forget(fd)
         self.ready.clear()
         self._idle.clear()
+        self._aside.clear()
 
 
 class OrderedPoller(VirtualPoller):
@@ -212,5 +262,5 @@ class OrderedPoller(VirtualPoller):
         self._choose_first = _as_it_comes
 
 
-def _as_it_comes(ready: int) -> int:
+def _as_it_comes(ready: int, events: list[tuple[int, int]]) -> int:
     return 0

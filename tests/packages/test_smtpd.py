@@ -31,7 +31,8 @@ def serving(network, received):
         def process_message(self, peer, mailfrom, rcpttos, data, **options):
             received.append(data)
 
-    with mock.patch.object(smtpd, "socket", server.modules.socket), server:
+    machine = {"socket": server.modules.socket, "time": server.modules.time}  # it notes when it was started
+    with mock.patch.multiple(smtpd, **machine), server:
         Server(("0.0.0.0", 25), None)
         with host, mock.patch.object(smtplib, "socket", host.modules.socket):
             yield smtplib.SMTP(local_hostname="client", timeout=3600)

@@ -78,7 +78,14 @@ def strict_kept(text: str) -> str:
 
 
 def bars(first: tuple[str, int], second: tuple[str, int]) -> bool:
-    """Whether the real kernel refuses the second binding because of the first."""
+    """Whether the real kernel refuses the second binding because of the first.
+
+    Once it may be because of somebody else, who has the same port of another address.
+    """
+    return all(is_refused(first, second) for _ in range(3))
+
+
+def is_refused(first: tuple[str, int], second: tuple[str, int]) -> bool:
     with bound(*first, 0) as one:
         try:
             bound(*second, one.getsockname()[1]).close()

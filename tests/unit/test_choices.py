@@ -111,8 +111,15 @@ def test_gentle_weather_is_a_part_of_all_weather() -> None:
     assert GENTLE < EVERY < HARSH
     assert not HARSH & CORRUPTION
     assert {f"{op} {outcome}" for op, outcome in EVERY - GENTLE} == {
-        *("connect refused", "connect unreachable", "connect hangs", "accept fails", "accept reset"),
-        *("send reset", "recv reset", "segment reset"),
+        *(
+            "connect refused",
+            "connect unreachable",
+            "connect hangs",
+            "life reset",
+            "accept fails",
+            "accept reset",
+        ),
+        *("send reset", "recv reset", "segment reset", "life reset"),
         *("datagram late", "datagram twice", "datagram lost", "datagram refused"),
     }
     assert {f"{op} {outcome}" for op, outcome in HARSH - EVERY} == {
@@ -148,8 +155,8 @@ def test_a_script_is_its_sentences_and_its_repr_evaluates(
         ),
         ("1st accept of server:7 fails with EMFILE", Deviation("server:7", "accept", 1, "fails", 24)),
         (
-            "the 3rd segment of #1 client comes 1.5ms late",
-            Deviation("#1 client", "segment", 3, "late", 1_500_000),
+            "the 3rd segment of #1 client comes 5ms late",
+            Deviation("#1 client", "segment", 3, "late", 5_000_000),
         ),
         ("at 1.5s partition a and b from c", Happening(1_500_000_000, "partition", (("a", "b"), ("c",)))),
         ("at 2min heal", Happening(120_000_000_000, "heal")),
@@ -187,6 +194,13 @@ def test_people_write_scripts_in_sentences(sentence: str, expected: Item) -> Non
         ("at 1s partition a", "in 'partition a'; write partition a and b from a and b"),
         ("at 1s heal a", "in 'heal a'; write heal"),
         ("at 1s crash", "in 'crash'; write crash a"),
+        ("the 1st send of #1 client fails with ECONNRESET", "what is: fails with ENOBUFS, fails with ENOMEM"),
+        (
+            "every segment on a comes 3ms late",
+            "a segment: comes 3ms late; what is: comes 1ms late",
+        ),
+        ("at 1s isolat a", "in 'isolat a'; write isolate a"),
+        ("at 1s it rains", "in 'it rains'; write partition a and b from a and b; block"),
         ("the 0th send of client is reset", "nth"),
         (
             "every send on client takes none",

@@ -899,6 +899,27 @@ def test_an_out_buffer_may_be_assigned_before_the_constructor_runs(stage):
     stage.run(lambda: client.received == b"welcome")
 
 
+def test_a_sender_may_shut_down_its_half_when_it_is_connected_and_still_reads(stage):
+    class Asker(Sender):
+        received = b""
+
+        def handle_connect(self):
+            self.send(b"hello")
+            self.socket.shutdown(socket.SHUT_WR)
+
+        def handle_read(self):
+            self.received += self.recv(100)
+
+    class Answers(Told):
+        def handle_close(self):
+            self.send(self.received)
+            self.close()
+
+    client = connect(stage, listen(stage, Answers), Asker)
+    stage.run(lambda: client.socket.fileno() < 0)
+    assert client.received == b"hello"
+
+
 def test_a_sender_is_writable_while_it_connects_and_while_output_waits(stage):
     with stage.client:
         channel = Sender()

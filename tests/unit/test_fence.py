@@ -73,6 +73,9 @@ def test_an_escape_in_a_handler_ends_the_run_with_its_line_host_and_time():
         f"time.time reads a clock of this computer: {place}, host server, t=0.002; "
         "instead: host.modules.time.time, host.clock"
     )
+    assert caught.value.__notes__ == [
+        "Fence(allow=['time.time']) lets it through; so do simnet_fence_allow and --allow."
+    ]
 
 
 def test_a_host_that_is_entered_is_inside_though_no_time_passes():

@@ -3,6 +3,7 @@
 import gc
 import os
 import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -11,7 +12,7 @@ from simnet.channels import ChannelMap
 from simnet.loop import Loop, loop_for
 from simnet.real.pollers import KINDS as REAL_POLLERS
 from simnet.stage import VirtualStage
-from tests.unit.stages import STAGES, Told, connect, connected, everywhere, listen, on_this_computer
+from tests.unit.stages import STAGES, Told, connect, connected, everywhere, listen, on_this_computer, reset
 
 
 @pytest.fixture
@@ -461,6 +462,73 @@ def test_a_channel_that_cannot_be_told_of_a_hang_up_does_not_let_its_loop_spin(k
     del running.map[reader]
     os.close(reader)
     machine.close()
+
+
+class Eager(Told):
+    """Says that it wants to write, and never does."""
+
+    def writable(self):
+        return True
+
+    def handle_write(self):
+        self.told.append("write")
+
+
+def test_who_always_wants_to_write_and_never_does_keeps_a_virtual_host_busy_for_some_passes_only():
+    stage = VirtualStage()
+    stage.network.link("client", "server", latency="20ms")
+    client, served = connected(stage, Eager, Eager)
+    stage.network.run(until="1s")
+    client.send(b"late")
+    stage.run(lambda: served.received == b"late")
+    assert stage.network.now == pytest.approx(1.02)
+    client.close()
+    stage.run(lambda: served.told[-1] == "close")
+    assert served.told.count("write") < 30
+
+
+@everywhere
+def test_a_channel_that_wants_nothing_of_a_dead_connection_does_not_let_its_loop_spin(stage):
+    """ERR and HUP come unasked; whoever wants to read again is told of the reset."""
+
+    class Resting(Told):
+        rests = False
+
+        def readable(self):
+            return not self.rests
+
+    client, served = connected(stage, server_kind=Resting)
+    served.rests = True
+    served.touch()
+    pass_of(stage, stage.server)
+    reset(client)
+    later = []
+    loop_for(stage.client).call_later("50ms", later.append, 1)
+    stage.run(lambda: later)
+    pass_of(stage, stage.server)
+    assert [loop_for(stage.server).turn(0) for _ in range(3)] == [False] * 3
+    assert served.told == []
+    served.rests = False
+    served.touch()
+    stage.run(lambda: served.told)
+    assert served.told[-1] == "close"
+
+
+def test_to_send_on_a_socket_reset_before_anybody_looked_tells_the_end():
+    """It has no peer, as before connect; but nothing is still to come."""
+
+    class Deaf(Told):
+        def handle_read(self):
+            with suppress(ConnectionResetError):
+                self.socket.recv(10)
+            self.told.append(self.send(b"x"))
+
+    stage = VirtualStage()
+    stage.network.on("*", "accept").reset()
+    listener = listen(stage, Deaf)
+    connect(stage, listener)
+    stage.run(lambda: listener.channels and listener.channels[0].told)
+    assert listener.channels[0].told == ["close", 0]
 
 
 def test_what_the_kernel_takes_at_once_is_nothing_that_the_loop_has_to_be_told():

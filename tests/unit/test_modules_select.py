@@ -228,6 +228,25 @@ def test_code_that_polls_without_waiting_learns_of_what_needs_time(name: str) ->
 
 
 @POLLING
+def test_code_that_leaves_what_is_ready_as_it_is_is_stopped(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "FINDS_MAX", 1_000)
+    pair = Pair()
+    with getattr(pair.client.modules.selectors, name)() as selector:
+        selector.register(pair.far, std_selectors.EVENT_READ)
+        pair.near.send(b"x")
+        pair.client.modules.time.sleep(1)
+        for _ in range(998):
+            assert selector.select()
+        pair.client.modules.time.sleep(1)  # at another moment it counts anew
+        for _ in range(999):
+            selector.select()
+        with pytest.raises(Livelock, match="has found something ready 1,000 times at t=2"):
+            selector.select()
+
+
+@POLLING
 def test_code_that_polls_for_what_can_never_come_is_stopped(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

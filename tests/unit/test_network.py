@@ -233,6 +233,47 @@ def test_the_clocks_of_a_host_are_virtual() -> None:
     assert (clock.monotonic_ns(), clock.time_ns()) == (ms(1500), EPOCH_NS + ms(1500))
 
 
+def test_a_loop_that_would_spin_for_a_second_is_told_although_something_ends_it() -> None:
+    """A real one would have used a processor for all of that time."""
+
+    class Dead(Channel):
+        def handle_read(self) -> None:
+            """Leaves it as it is, and has it closed later."""
+
+    def run(after: str) -> None:
+        net = Network()
+        with net.host("server"):
+            server = Server(Dead)
+        with net.host("client"):
+            client = Channel(outgoing=b"hello")
+            client.create_socket()
+            client.connect(("server", 80))
+        net.run(until="5ms")
+        (channel,) = server.channels
+        channel.call_later(after, channel.close)
+        net.run()
+
+    run("500ms")
+    with pytest.raises(Livelock, match=r"server: Dead has been readable since t=0.003, and is not read"):
+        run("2s")
+
+
+def test_a_program_without_an_end_is_told() -> None:
+    net = Network()
+    net.moments_max = 1000
+    host = net.host("a")
+
+    def again() -> None:
+        loop_for(host).call_later("1h", again)
+
+    again()
+    with pytest.raises(Livelock, match=r"no end: 1,\d+ moments have passed until t=.*moments_max"):
+        net.run()
+    net.run(until=net.now + 3600 * 500)
+    net.moments_max = None
+    net.run(until=net.now + 3600 * 5000)
+
+
 # --- what befalls a network ----------------------------------------------------------------------
 
 

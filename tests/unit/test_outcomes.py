@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simnet import Network, Script, dispatcher, parse
+from simnet import Network, Script, dispatcher, dispatcher_with_send, parse
 from simnet.loop import loop_for
 from simnet.outcomes import CORRUPTION, EVERY, HARSH, OUTCOMES, PLACES
 from simnet.transport import ERR, HUP, IN, OUT
@@ -49,6 +49,27 @@ def test_a_connect_that_is_never_answered_times_out() -> None:
     opener = world.dial()
     assert end_of(world, opener) == errno.ETIMEDOUT
     assert world.net.now == pytest.approx(131)
+
+
+def test_a_connection_is_reset_after_a_time_whatever_it_does() -> None:
+    world = scripted("the 1st life of client:1 -> server:80 ends by a reset after 2s")
+    opener, accepted = world.pair()
+    began = world.net.now
+    world.until(accepted, HUP)
+    assert world.net.now == pytest.approx(began + 2, abs=0.05)
+    assert end_of(world, opener) == errno.ECONNRESET
+    assert world.net.unmet() == ()
+
+
+def test_a_connection_that_has_ended_is_not_reset() -> None:
+    world = World()
+    world.net.on("client", "life").reset_after("1.5s")
+    opener, accepted = world.pair()
+    assert str(world.net.script().deviations[0]).endswith("ends by a reset after 2s")
+    for sock in (opener, accepted):
+        sock.close()
+    world.pass_time(100)
+    assert "RST" not in str([event[4] for event in world.net.trace.events])
 
 
 # --- accept --------------------------------------------------------------------------------------
@@ -294,3 +315,59 @@ def test_storms_try_both_orders() -> None:
         world.net.run(until=1)
         found.add(tuple(events))
     assert found == {("data", "timer"), ("timer", "data")}
+
+
+def test_a_send_on_a_connection_that_was_lost_before_it_was_accepted_is_told_by_handle_close() -> None:
+    """The data and the FIN of the client are there already: what send says of the reset is EPIPE."""
+    net = Network()
+    net.on("server", "accept", nth=1).reset()
+    told: list[bool] = []
+
+    class Greeter(dispatcher_with_send):
+        def __init__(self, sock: Any) -> None:
+            super().__init__(sock)
+            self.send(b"hello")
+
+        def readable(self) -> bool:
+            return False  # it only talks
+
+        def handle_close(self) -> None:
+            told.append(self.connected)
+            self.close()
+
+    class Door(dispatcher):
+        def handle_accepted(self, sock: Any, address: Any) -> None:
+            Greeter(sock)
+
+    with net.host("server"):
+        door = Door()
+        door.create_socket()
+        door.bind(("", 80))
+        door.listen(1)
+    client = net.host("client").modules.socket.create_connection(("server", 80))
+    client.send(b"hello")
+    client.shutdown(std.SHUT_WR)
+    net.run()
+    assert told == [False]
+
+
+# --- calls that wait -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_a_recv_that_waits_looks_again_where_readiness_was_spurious(timeout: float | None) -> None:
+    """SYN, SYN+ACK, ACK, data: 4 x 20 ms, also where the kernel says EAGAIN twice."""
+    world = scripted(
+        "the 1st recv of client:1 -> server:80 is told to try again",
+        "the 2nd recv of client:1 -> server:80 is told to try again",
+    )
+    listener = world.listener()
+    listener.setblocking(True)
+    opener = world.client.socket()
+    opener.settimeout(timeout)
+    opener.connect(("server", 80))
+    accepted, _ = listener.accept()
+    accepted.send(b"data")
+    assert opener.recv(100) == b"data"
+    assert world.net.now_ns == ms(80)
+    assert world.net.unmet() == ()

@@ -6,6 +6,7 @@ from simnet import Diverged, Network, Script, parse
 from simnet.fuzz.shrink import minimize
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import one_recv_is_one_line, short_sends_are_ignored
+from tests.zoo.programs import crlf_cut, reused_descriptor
 
 LATE_REPLY = "the 1st segment of server:80 -> client:1 comes 10s late"
 NOISE = [
@@ -115,6 +116,27 @@ def test_an_earlier_operation_is_preferred_if_it_fails_in_the_same_way():
 
 def one_recv_is_one_line_of_three(net):
     one_recv_is_one_line(net, [b"hello world\r\n"] * 3)
+
+
+def test_an_operation_more_is_left_out_and_what_comes_after_it_is_counted_anew():
+    """Two sends that are tried again make the 1st send the 3rd, and each is needed then."""
+    again = [f"the {nth} send of client:1 -> server:7000 is told to try again" for nth in ("1st", "2nd")]
+    last = "send of client:1 -> server:7000 is reset"
+    given = script(*again, "the 3rd send of client:1 -> server:7000 takes 61 bytes", f"the 4th {last}")
+    shrunk, _ = shrink(crlf_cut.bad, given, wanted="AssertionError in run")
+    assert shrunk.script.sentences() == [
+        "the 1st send of client:1 -> server:7000 takes 61 bytes",
+        f"the 2nd {last}",
+    ]
+
+
+def test_one_of_several_is_tried_alone_at_an_earlier_operation():
+    """An order is a client's 1st or 2nd segment; three short sends make it the 5th, each of them needed."""
+    short = [f"the {nth} send of client:2 -> server:7000 takes 1 byte" for nth in ("1st", "2nd", "3rd")]
+    given = script(*short, "the 5th segment of client:2 -> server:7000 is reset")
+    shrunk, attempts = shrink(reused_descriptor.bad, given, wanted="AssertionError in run")
+    assert shrunk.script.sentences() == ["the 2nd segment of client:2 -> server:7000 is reset"]
+    assert len(attempts.scripts) < 40
 
 
 def test_an_alias_is_replaced_by_the_name_that_was_recorded():

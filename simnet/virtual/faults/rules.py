@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ...errors import UsageError
-from ...outcomes import OUTCOMES, outcome_of
+from ...outcomes import OUTCOMES, check_amount, outcome_of
 from ...rules import ANYWHERE, Rule
-from ...script import Deviation
 from ...units import duration_ns
 from ..kernel.buffers import ByteQueue
 from .fault import Fault
@@ -108,8 +107,16 @@ class On:
         """send, recv, segment: the connection is reset; both ends learn it.
 
         accept: what it returns was reset while it waited to be accepted.
+        life: see `reset_after`.
         """
         return self._decide("reset")
+
+    def reset_after(self, delay: str | float) -> Fault:
+        """life: the connection is reset so long after it was established, whatever it does then.
+
+        Delays are rounded as those of `late`.
+        """
+        return self._decide("reset", self._delay(delay, "reset"))
 
     def late(self, delay: str | float) -> Fault:
         """segment: it arrives `delay` later than it would, and what follows waits behind it.
@@ -117,9 +124,7 @@ class On:
         datagram: it arrives `delay` later, and what follows may overtake it.
         Delays are rounded up to the next of those that a script can name (1ms ... 60s).
         """
-        wanted = duration_ns(delay)
-        possible = outcome_of(self._op, "late").amounts(0)
-        return self._decide("late", next((ns for ns in possible if ns >= wanted), possible[-1]))
+        return self._decide("late", self._delay(delay, "late"))
 
     def cut(self, count: int) -> Fault:
         """segment: the first `count` bytes, 1 or more, arrive alone, the rest a moment later."""
@@ -169,15 +174,18 @@ class On:
         """
         return self._decide("first", number)
 
+    def _delay(self, delay: str | float, outcome: str) -> int:
+        """The next of the delays that a script can name."""
+        wanted = duration_ns(delay)
+        possible = outcome_of(self._op, outcome).amounts(0)
+        return next((ns for ns in possible if ns >= wanted), possible[-1])
+
     def _decide(self, outcome: str, amount: int = 0) -> Fault:
         op = self._op
         if outcome not in [known.name for known in OUTCOMES[op]]:
             known = ", ".join(each.name for each in OUTCOMES[op])
             raise UsageError(f"a {op} cannot be {outcome!r}; it has the outcomes {known}")
-        possible = outcome_of(op, outcome).amounts(0)
-        if possible and amount not in possible:
-            known = ", ".join(Deviation(self._where, op, 1, outcome, each).effect for each in possible)
-            raise UsageError(f"not possible for a {op}: {outcome} {amount}; what is: {known}")
+        check_amount(op, outcome_of(op, outcome), amount)
         rule = Rule(where=self._where, op=op, outcome=outcome, amount=amount, **self._conditions)
         return self._network.add_rule(rule, self._when)
 

@@ -33,6 +33,7 @@ from .tcp_states import (
 from .tcp_wire import (
     ACK,
     ANSWER,
+    CUT_OFF,
     FIN,
     FIN_TIMEOUT,
     KEEPALIVE,
@@ -173,6 +174,10 @@ class SegmentEnd(SendingEnd):
         if was is SYN_RECEIVED:
             self._make_good()
         self.wake()
+        if self.watched:
+            effect = self.net.choose("life", self, 1, 0)
+            if effect is not None:
+                self._later(effect[1], self, CUT_OFF)
 
     def _on_ack(self) -> None:
         if self.state is SYN_RECEIVED:
@@ -263,6 +268,10 @@ class SegmentEnd(SendingEnd):
             self._launch(RST, 0)
         self._on_rst()
 
+    def _on_cut_off(self) -> None:
+        if self.state is not CLOSED:
+            self.cut_off()
+
     def fall_silent(self) -> None:
         """From now on nothing gets through between the two ends, and neither is told: a half-open connection.
 
@@ -289,5 +298,6 @@ _ON: dict[Any, Any] = {
     REFILL: SegmentEnd._on_refill,
     KEEPALIVE: SegmentEnd._on_keepalive,
     WINDOW_TIMEOUT: SegmentEnd._on_window_timeout,
+    CUT_OFF: SegmentEnd._on_cut_off,
     FIN_TIMEOUT: lambda end: end._on_fin_timeout(),
 }

@@ -37,10 +37,11 @@ class Timer(IntEnum):
     KEEPALIVE = 13
     WINDOW_TIMEOUT = 14  # TCP_USER_TIMEOUT, where the peer's window is closed
     FIN_TIMEOUT = 15  # of an end that its program has closed
+    CUT_OFF = 16  # what a script has planned for a connection
 
 
 SYN_ACK, ACK, FIN, RST, WINDOW, PROBE, ANSWER, UNREACHABLE = Segment
-RETRANSMIT, REFILL, KEEPALIVE, WINDOW_TIMEOUT, FIN_TIMEOUT = Timer
+RETRANSMIT, REFILL, KEEPALIVE, WINDOW_TIMEOUT, FIN_TIMEOUT, CUT_OFF = Timer
 
 
 @attrs.define(eq=False)

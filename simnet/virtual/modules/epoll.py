@@ -110,6 +110,7 @@ class Epoll:
         file = self._file()
         found = file.events(events_max)
         if found:
+            self._machine.network.looked_and_found("epoll.poll")
             return found
         if wait_ms == 0:
             self._machine.network.looked_in_vain("epoll.poll")

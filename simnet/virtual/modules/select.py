@@ -97,6 +97,8 @@ class Poll:
             ready = self._ready(asked)
         elif not ready:
             self._host.network.looked_in_vain("poll")
+        else:
+            self._host.network.looked_and_found("poll")
         return ready
 
     def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -188,6 +190,8 @@ def module_for(host: Host) -> ModuleType:
                 wait(host, "select", is_woken, wait_ns)
             else:
                 host.network.looked_in_vain("select")
+        else:
+            host.network.looked_and_found("select")
         readable, writable, exceptional = ready()
         return readable, writable, exceptional
 
