@@ -2,9 +2,14 @@
 
 import sys
 
+from click.testing import CliRunner
+
 from simnet import Network, Script, dispatcher, parse
+from simnet.cli import main
+from simnet.fuzz.campaign import search
 from simnet.fuzz.coverage import CALM, HandlerCoverage, kind_of
 from simnet.loop import loop_for
+from simnet.outcomes import GENTLE
 
 
 class Channel(dispatcher):
@@ -96,6 +101,25 @@ def test_whoever_profiled_before_goes_on():
         assert sys.getprofile() is own
     finally:
         sys.setprofile(None)
+
+
+def test_a_search_has_some_of_its_runs_watched():
+    coverage = HandlerCoverage()
+    assert search(talk, runs_max=21, seeds=range(100), coverage=coverage, make_network=gentle) is None
+    assert coverage.runs == 3
+    assert "Server.handle_accepted" in coverage.table()
+
+
+def gentle(**supplier):
+    return Network(**supplier, only=GENTLE)
+
+
+def test_the_command_shows_the_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["fuzz", "tests.unit.test_coverage:talk", "--runs", "11", "--gentle", "--coverage"]
+    shown = CliRunner().invoke(main, command, standalone_mode=False).output
+    assert "handlers by faults, in 2 watched runs:" in shown
+    assert "Channel.handle_read" in shown
 
 
 def test_watching_changes_nothing_of_a_run():
