@@ -206,7 +206,7 @@ class Recording(Choices):
     """Asks another supplier and keeps every pick that was not 0, in order, as deviations."""
 
     def __init__(self, inner: Choices) -> None:
-        self.inner = inner
+        self.inner = self._asked = inner
         self.deviations: list[Deviation] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
@@ -214,11 +214,15 @@ class Recording(Choices):
         return self.inner.watches(where, alias)
 
     def pick(self, label: Point, count: int) -> int:
-        index = self.inner.pick(label, count)
+        index = self._asked.pick(label, count)
         assert 0 <= index < count, f"{self.inner!r} picked {index} of {count} at {label}"
         if index:
             self.record(label, index)
         return index
+
+    def clear_up(self) -> None:
+        """From now on every pick is 0."""
+        self._asked = Calm()
 
     def record(self, label: Point, index: int) -> Deviation:
         """Keep a deviation that somebody else decided."""

@@ -22,7 +22,11 @@ from typing import Any, TypeAlias
 
 from .channels import ChannelMap
 from .errors import UsageError
+from .timers import Timer, Timers
 from .transport import IN, OUT, PRI, Poller, Transport, current
+from .units import SECOND_NS
+
+_MILLISECOND_NS = SECOND_NS // 1000
 
 _VISITOR = f"{__name__}.visitor"
 """What makes the passes over maps that are only lent, among what modules keep of a machine."""
@@ -68,12 +72,12 @@ class BySelect(Way):
     def ask(self, map: dict[int, Any]) -> tuple[list[int], list[int], list[int]]:
         readers, writers, others = [], [], []
         for fd, channel in list(map.items()):
-            reads, writes = channel.readable(), channel.writable()
-            if reads:
+            reads, writes, hears = channel.readable(), channel.writable(), ~_deaf_to(channel)
+            if reads and hears & IN:
                 readers.append(fd)
-            if writes and not channel.accepting:  # a listener is never writable
+            if writes and hears & OUT and not channel.accepting:  # a listener is never writable
                 writers.append(fd)
-            if reads or writes:
+            if (reads or writes) and hears & PRI:
                 others.append(fd)
         return readers, writers, others
 
@@ -115,6 +119,7 @@ class ByPoll(Way):
             flags = select.POLLIN | select.POLLPRI if channel.readable() else 0
             if channel.writable() and not channel.accepting:
                 flags |= select.POLLOUT
+            flags &= ~_deaf_to(channel)
             if flags:
                 pollster.register(fd, flags)
                 asked[fd] = flags
@@ -136,6 +141,11 @@ class ByPoll(Way):
             channel = channel_at(fd)
             if channel is not None:
                 self.names.readwrite(channel, flags)
+
+
+def _deaf_to(channel: Any) -> int:
+    """The events that a channel of the native kind does not want to be told of; others want all."""
+    return channel.deaf_to if hasattr(type(channel), "deaf_to") else 0
 
 
 def _number(key: Any) -> int:
@@ -163,6 +173,8 @@ class Passes:
         self._is_closed = False
         self._is_away = False
         self._told: ChannelMap | None = None
+        self._timers = Timers(transport.clock)
+        self.next_deadline_ns = self._timers.next_deadline_ns
         self.map: dict[int, Any] = map if map is not None else self._own_map()
         transport.adopt(self)
 
@@ -187,12 +199,14 @@ class Passes:
         else:
             self.map.pop(fd, None)
 
-    def call_later(self, *args: Any) -> Any:
-        """What a channel of the native kind may ask of its loop, and asyncore's has not."""
-        raise UsageError("the map that this channel has joined is asyncore's, whose loop has no timers")
+    def call_later(self, delay: str | float, callback: Callable[..., object], *args: Any) -> Timer:
+        """A timer of a channel of the native kind; asyncore's have none.  See `Loop.call_later`."""
+        timer = self._timers.add(delay, callback, args)
+        self._wake()
+        return timer
 
     def call_soon_threadsafe(self, *args: Any) -> None:
-        """See `call_later`."""
+        """What a channel of the native kind may ask of its loop, and asyncore's has not."""
         raise UsageError("the map that this channel has joined is asyncore's, whose loop no thread can wake")
 
     def _become_ready(self) -> None:
@@ -204,13 +218,39 @@ class Passes:
         self._wake()
 
     def turn(self, timeout: float | None) -> bool:
-        """One pass: True if it told anybody of something that had not been told, and left alone, before."""
+        """One pass: True if it told anybody of something that had not been told, and left alone, before, or
+        called a timer."""
+        if not self.transport.drives_loops:
+            return self.make(self.way, timeout)
+        told = self._tell_news()
+        fired = self._timers.fire()
+        if fired and not self._is_closed:
+            self._wake()
+        return told or fired
+
+    def make(self, way: Way, timeout: float | None) -> bool:
+        """One pass on a machine whose loops somebody runs: True if it told anybody, or called a timer."""
+        asked = way.ask(self.map)
+        ready = way.find(asked, self._until_due(timeout))
+        way.tell(self.map.get, ready)
+        fired = self._timers.fire()
+        return fired or any(ready)
+
+    def _until_due(self, timeout: float | None) -> float | None:
+        """How long a pass may wait: no longer than till the next timer.
+
+        A millisecond more, for asyncore's poll counts whole ones, down, and would spin for the rest of one.
+        """
+        deadline_ns = self.next_deadline_ns()
+        if deadline_ns is None:
+            return timeout
+        left_ns = deadline_ns - self.transport.clock.monotonic_ns()
+        left = (left_ns + _MILLISECOND_NS) / SECOND_NS if left_ns > 0 else 0.0
+        return left if timeout is None else min(timeout, left)
+
+    def _tell_news(self) -> bool:
         way = self.way
         asked = way.ask(self._own())
-        if not self.transport.drives_loops:
-            ready = way.find(asked, timeout)
-            way.tell(self.map.get, ready)
-            return any(True for _ in way.descriptors(ready))
         interest = way.interest(asked)
         left_alone = {fd for fd, _ in self.poller.spinning()}  # type: ignore[attr-defined]
         is_news = self._watch(interest)
@@ -270,19 +310,16 @@ class Passes:
         self._is_away = True
         self.transport.dismiss(self)
 
-    def next_deadline_ns(self) -> int | None:
-        """asyncore has no timers."""
-        return None
-
     def describe(self, fd: int) -> str | None:
         """The class of the channel that has this descriptor."""
         channel = self.map.get(fd)
         return None if channel is None else type(channel).__name__
 
     def close(self) -> None:
-        """Release the poller: nothing is called any more.  Channels stay as they are."""
+        """Release the poller, drop the timers: nothing is called any more.  Channels stay as they are."""
         self._is_closed = True
         self.poller.close()
+        self._timers.close()
         self._watched = {}
 
 
@@ -311,7 +348,11 @@ def make_pass(map: dict[int, Any], way: Way, timeout: float | None) -> None:
     """
     transport = current()
     if not transport.drives_loops:
-        way.tell(map.get, way.find(way.ask(map), timeout))
+        passes = _find(map, transport)
+        if passes is not None:
+            passes.make(way, timeout)
+        else:
+            way.tell(map.get, way.find(way.ask(map), timeout))
     elif not _drive(transport, map, way, timeout) and timeout:
         way.names.time.sleep(timeout)  # nothing is planned, but whoever counts passes counts the time too
 

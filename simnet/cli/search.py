@@ -123,6 +123,8 @@ def fuzz(
     click.echo(screen.summary())
     for fingerprint, times in screen.failures():
         click.echo(f"  {fingerprint}: {_counted(times, 'time')}")
+    for says in screen.progress.never if screen.progress is not None else ():
+        click.echo(f"  never seen in any run: {says}")
     return 1 if kept else 0
 
 

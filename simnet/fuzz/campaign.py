@@ -42,7 +42,8 @@ class Progress:
     `behaviours` is the number of different runs seen so far, by which kinds of deviation they met and
     how they ended: while it grows, further runs still do something new.  `failures` says how often the
     program failed with each fingerprint (its property and place).  `case` is the last one run, and `extent`
-    how far the search is, if it has an end.
+    how far the search is, if it has an end.  `never` is what was to be seen `sometimes`
+    (`simnet.properties.sometimes`), and was not.
     """
 
     runs: int
@@ -51,6 +52,7 @@ class Progress:
     behaviours: int
     case: str
     extent: Extent | None
+    never: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False)
@@ -144,6 +146,7 @@ class _Campaign:
         self._case = "nothing"
         self._failures: dict[str, int] = {}
         self._behaviours: set[object] = set()
+        self._seen: dict[str, bool] = {}  # what the program wants to see, and whether any run has
         self._began = self._reported = time.perf_counter()
         self._aside = 0.0  # seconds that were spent on failures, by this and by whoever was told of them
 
@@ -156,7 +159,10 @@ class _Campaign:
 
     def progress(self) -> Progress:
         failures, behaviours = dict(self._failures), len(self._behaviours)
-        return Progress(self._runs, self._seconds, failures, behaviours, self._case, self._search.extent)
+        never = tuple(says for says, seen in self._seen.items() if not seen)
+        return Progress(
+            self._runs, self._seconds, failures, behaviours, self._case, self._search.extent, never
+        )
 
     def report(self) -> None:
         if self._on_progress is not None:
@@ -173,6 +179,8 @@ class _Campaign:
             raise
         self._runs += 1
         self._behaviours.add(_behaviour(outcome))
+        for says, seen in outcome.network.seen_sometimes.items():
+            self._seen[says] = seen or self._seen.get(says, False)
         if outcome.error is not None:
             self._failures[outcome.fingerprint] = self._failures.get(outcome.fingerprint, 0) + 1
         self._search.learn(outcome)

@@ -13,6 +13,7 @@ import pytest
 from simnet import Diverged, Network, UsageError
 from simnet.fuzz.campaign import findings, search
 from simnet.fuzz.searches import Storm
+from simnet.properties import sometimes
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import nothing_is_wrong, one_recv_is_one_line, short_sends_are_ignored
 
@@ -227,3 +228,14 @@ def test_a_state_file_that_cannot_be_written_is_said_before_any_run(tmp_path):
 
     with pytest.raises(UsageError, match="cannot be written"):
         search(program, state_file=tmp_path)
+
+
+def test_what_no_run_has_seen_is_told_at_the_end():
+    def program(net):
+        sometimes(net, "a calm run", not net.script().deviations)
+        sometimes(net, "the other day", net.now_ns > 0)
+        sometimes(net, "a run", True)
+
+    told = []
+    search(program, seeds=range(3), on_progress=told.append)
+    assert told[-1].never == ("the other day",)
