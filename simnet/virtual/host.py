@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import count
@@ -131,6 +131,7 @@ class Host(Transport):
         self.addresses = addresses
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
+        self.witness = network.witness
         self.is_up = self.runs = True  # it has power; and its programs have not ended
         self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
         self.loops: list[Turner] = []
@@ -239,8 +240,7 @@ class Host(Transport):
         for file in dict.fromkeys((*(file for _, file in self.sockets()), *self.ports.holders())):
             assert isinstance(file, File)
             file.vanish()
-        self.descriptors.vanish()
-        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
+        self._begin_descriptors_anew()
         self.ports = self.ports.again()
         self.udp.lose_power()
         self.unix_names.lose_power()
@@ -250,6 +250,12 @@ class Host(Transport):
         self._end_loops()
         for fd, _ in self.descriptors.items():
             self.descriptors.close(fd)
+        self._begin_descriptors_anew()
+
+    def _begin_descriptors_anew(self) -> None:
+        """Objects of the programs that ended, which Python may drop at any time, close none of later ones."""
+        self.descriptors.vanish()
+        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
 
     def _end_loops(self) -> None:
         self.runs, self.parked = False, None
@@ -318,10 +324,10 @@ class Host(Transport):
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)
 
-    def choose_first(self, ready: int) -> int:
+    def choose_first(self, ready: int, events: Sequence[tuple[int, int]] = ()) -> int:
         """Which of several ready channels goes first; the others follow in order."""
         self.turns += 1
-        effect = self.network.choose("turn", self, self.turns, ready)
+        effect = self.network.choose("turn", self, self.turns, ready, events)
         return effect[1] - 1 if effect else 0
 
     def timers_first(self, ready: int) -> bool:

@@ -342,6 +342,19 @@ def test_no_handler_of_a_killed_program_is_called_and_boot_runs_it_again() -> No
     assert len(servers) == 2
 
 
+def test_what_a_killed_program_had_closes_nothing_of_the_next_one() -> None:
+    world = World()
+    old = world.listener()
+    world.net.kill("server")
+    world.net.restart("server")
+    new = world.listener()
+    assert new.fileno() == 3
+    del old  # as the cyclic garbage of a program does, at a moment that nobody knows
+    opener = world.dial()
+    world.until(new, IN)
+    assert opener.getsockopt(1, 4) == 0
+
+
 def test_a_paused_host_takes_what_comes_and_handles_it_when_it_goes_on() -> None:
     net = hosts("server", "client")
     with net.host("server"):
