@@ -12,7 +12,7 @@ by itself, so ``with host: Server()`` and ``network.run()`` are enough; `loop` a
 Two things a program can notice on a virtual host only: an exception that a handler lets out ends the run,
 unless the class has a `handle_error` of its own; and `loop` returns when nothing can happen any more.
 
-Owns the names, the channels, and what they are told.  Does not own how a pass is made: that is `passes`.
+Owns the names, the channels, and what they are told.  Does not own how a pass is made: see `passes`, `ways`.
 
 Source: https://docs.python.org/3.11/library/asyncore.html, and what its programs rely on.
 """
@@ -44,8 +44,9 @@ from typing import Any
 
 from .loop import DISCONNECTED, PASSING, ExitNow
 from .machine import MachineModule, module_of
-from .passes import ByPoll, BySelect, Passes, make_pass, passes_over, run_until_quiet
+from .passes import Passes, make_pass, passes_over, run_until_quiet
 from .transport import Address, current
+from .ways import ByPoll, BySelect
 
 __all__ = [
     "dispatcher",
