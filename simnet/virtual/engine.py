@@ -359,10 +359,10 @@ class Engine(ABC):
         runnable: Collection[Turner] = self.runnable
         if held is not None:
             runnable = [loop for loop in runnable if loop is not held]
-        if self.is_calm or len(runnable) <= 1:
+        if len(runnable) <= 1:
             return next(iter(runnable), None)
-        self._turns += 1
-        labels = [self.runnable[loop].label for loop in runnable]
+        self._turns += 1  # on a calm network as well: a rule may come later
+        labels = None if self.is_calm else [self.runnable[loop].label for loop in runnable]
         effect = self.choose("turn", self, self._turns, len(runnable), labels)
         return list(runnable)[effect[1] - 1 if effect else 0]
 

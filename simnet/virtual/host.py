@@ -240,8 +240,7 @@ class Host(Transport):
         for file in dict.fromkeys((*(file for _, file in self.sockets()), *self.ports.holders())):
             assert isinstance(file, File)
             file.vanish()
-        self.descriptors.vanish()
-        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
+        self._begin_descriptors_anew()
         self.ports = self.ports.again()
         self.udp.lose_power()
         self.unix_names.lose_power()
@@ -251,6 +250,12 @@ class Host(Transport):
         self._end_loops()
         for fd, _ in self.descriptors.items():
             self.descriptors.close(fd)
+        self._begin_descriptors_anew()
+
+    def _begin_descriptors_anew(self) -> None:
+        """Objects of the programs that ended, which Python may drop at any time, close none of later ones."""
+        self.descriptors.vanish()
+        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
 
     def _end_loops(self) -> None:
         self.runs, self.parked = False, None

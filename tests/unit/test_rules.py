@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import socket as std
 from typing import Any
 
 import pytest
 
 from simnet import Deviation, Network, Script, UsageError, parse
+from simnet.loop import loop_for
 from simnet.transport import IN, OUT
 
 from .test_network import conversation
@@ -83,6 +85,65 @@ def test_what_rules_decided_is_a_script_that_does_without_them() -> None:
         Deviation("client:1 -> server:80", "segment", 2, "lost"),
     )
     assert run(Network(script)) == digest
+
+
+def accepts(net: Network, *, from_2nd: bool) -> str:
+    world = World(net=net)
+    listener = world.listener()
+    for nth in (1, 2):
+        if from_2nd and nth == 2:
+            net.on("server:80", "accept").reset()
+        world.kept.append(world.dial())
+        world.until(listener, IN)
+        world.kept.append(listener.accept()[0])
+    net.run()
+    return net.trace.digest()
+
+
+def hosts_in_turn(net: Network, *, from_2nd: bool) -> str:
+    """Moments at which two hosts have a timer due, and each notes it by a datagram."""
+    for name in ("a", "b"):
+        host = net.host(name)
+        sock = host.socket(std.AF_INET, std.SOCK_DGRAM)
+        for second in (1, 2, 3):
+            loop_for(host).call_later(second, sock.sendto, name.encode(), ("c", 53))
+    net.host("c")
+    net.run(until="1.5s")
+    if from_2nd:
+        net.on("network", "turn").first(2)
+    net.run()
+    return net.trace.digest()
+
+
+def epoll_in_turn(net: Network, *, from_2nd: bool) -> str:
+    """Two sockets of one epoll that are ready at the same moments; who comes first answers."""
+    host = net.host("a")
+    socks = {}
+    with host.modules.select.epoll() as poller:
+        for port in (1, 2):
+            sock = host.socket(std.AF_INET, std.SOCK_DGRAM)
+            sock.bind(("", port))
+            socks[sock.fileno()] = sock
+            poller.register(sock.fileno(), IN)
+        for second in (1, 2):
+            if from_2nd and second == 2:
+                net.on("a", "turn").first(2)
+            for sock in socks.values():
+                sock.sendto(b"x", ("127.0.0.1", sock.getsockname()[1]))
+            for fd, _ in poller.poll():
+                socks[fd].recv(10)
+            assert not poller.poll(0)
+            net.run(until=second)
+    return net.trace.digest()
+
+
+@pytest.mark.parametrize("program", [accepts, hosts_in_turn, epoll_in_turn])
+def test_a_rule_that_comes_in_the_middle_of_a_run_counts_as_its_replay_does(program: Any) -> None:
+    ruled = Network()
+    digest = program(ruled, from_2nd=True)
+    script = ruled.script()
+    assert script.deviations[0].nth > 1
+    assert program(Network(script), from_2nd=False) == digest
 
 
 # --- how long it stands --------------------------------------------------------------------------

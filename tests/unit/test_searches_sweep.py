@@ -158,7 +158,7 @@ def test_of_a_jitter_of_a_million_nanoseconds_a_sample_is_tried():
 def test_a_sweep_of_another_program_is_not_resumed():
     by = Sweep()
     by.resume([3, 1000])
-    with pytest.raises(UsageError, match="there were 1,000 runs to make, and now there are 27"):
+    with pytest.raises(UsageError, match="there were 1,000 runs to make, and now there are "):
         search(nothing_is_wrong, by=by)
 
 

@@ -22,7 +22,7 @@ from tests.zoo.releases import RELEASES
 class Member:
     """One bug.
 
-    `by_seeds` and `by_hypothesis` are empty, or say why `search` (or a test with `networks()`) does not find
+    `by_search` and `by_hypothesis` are empty, or say why `search` (or a test with `networks()`) does not find
     the bug with default settings: what is missing.  `releases` are the packages that it needs.
     """
 
@@ -30,7 +30,7 @@ class Member:
     bug: str
     room: str = "programs"
     releases: tuple[tuple[str, str], ...] = ()
-    by_seeds: str = ""
+    by_search: str = ""
     by_hypothesis: str = ""
 
     @property

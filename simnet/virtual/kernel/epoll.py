@@ -174,15 +174,21 @@ class EpollFile(File):
         if not item.is_linked:
             item.is_linked, item.since_ns = True, self.net.now_ns
             ready = self._ready
-            together = 0
-            if not self.net.is_calm:
-                while together < len(ready) and ready[-1 - together].since_ns == item.since_ns:
+            earlier = 0
+            if ready and ready[-1].since_ns == item.since_ns:
+                together = 1
+                while not self.net.is_calm and self._came_together(together, item):
                     together += 1
-            earlier = self.host.choose_first(together + 1) if together else 0
+                earlier = self.host.choose_first(together + 1)  # which counts, if calm: a rule may come later
             ready.insert(len(ready) - earlier, item)
         was_awaited, self.is_awaited = self.is_awaited, False
         self.wake(DATA)
         return was_awaited
+
+    def _came_together(self, place: int, item: Item) -> bool:
+        """Whether what is at this place, counted from the end, became ready when `item` did."""
+        ready = self._ready
+        return place < len(ready) and ready[-1 - place].since_ns == item.since_ns
 
     def events(self, events_max: int) -> list[tuple[int, int]]:
         """Take what is to be reported: descriptors and events (ep_send_events).

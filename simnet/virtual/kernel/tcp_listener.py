@@ -129,8 +129,9 @@ class ListeningEnd(OpeningEnd):
         if not self.pending:
             raise self.failed("accept", errno.EAGAIN)
         self.accepts += 1
+        nth = self.host.count_accept(self.label)  # whoever watches: a rule may come later
         if self.watched:
-            effect = self.net.choose("accept", self, self.host.count_accept(self.label), 0)
+            effect = self.net.choose("accept", self, nth, 0)
             match effect:
                 case None:
                     pass
