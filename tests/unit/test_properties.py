@@ -184,6 +184,22 @@ def test_a_listener_that_an_error_of_accept_closes_does_not_survive():
     assert "server:7000 is closed because accept() has failed with EMFILE" in told
 
 
+def test_a_listener_of_the_old_asyncore_that_an_error_closes_does_not_survive():
+    class Old(asyncore.dispatcher):
+        def __init__(self, make_channel):
+            asyncore.dispatcher.__init__(self)
+            self.create_socket()
+            self.bind(("", PORT))
+            self.listen(5)
+
+        def handle_error(self):
+            self.close()
+
+    net = Network()
+    net.on("server", "accept", nth=1).fail(errno.ENFILE)
+    assert "ENFILE" in broken("listener-survives", Echo, Old, net=net)
+
+
 def test_a_listener_that_runs_out_of_descriptors_does_not_survive_if_it_closes():
     net = Network()
     net.host("server").descriptors_max = 4

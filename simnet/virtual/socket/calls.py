@@ -58,17 +58,20 @@ class VirtualSocket(DataSocket):
 
     def _take(self) -> tuple[SocketEnd, Address]:
         """A connection that waits; the kernel has a descriptor for it before it looks (do_accept)."""
+        try:
+            return self._take_first()
+        except OSError as error:
+            if self._host.witness is not None:
+                self._host.witness.accept_failed(self._end, error.errno)
+            raise
+
+    def _take_first(self) -> tuple[SocketEnd, Address]:
         end = self._end
         self._descriptors.check()
         return end.accept()
 
     def accept(self) -> tuple[Self, Address]:
-        try:
-            fd, address = self._accept()
-        except OSError as error:
-            if self._host.witness is not None:
-                self._host.witness.accept_failed(self._end, error.errno)
-            raise
+        fd, address = self._accept()
         return self._sibling(fd), address
 
     def connect(self, address: Address, /) -> None:
