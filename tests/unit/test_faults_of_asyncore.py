@@ -34,6 +34,7 @@ def kind_of(names, *bases, **attributes):
 # --- connections ---------------------------------------------------------------------------------
 
 
+@pytest.mark.simnet(check="-listener-survives")
 def test_no_descriptor_for_a_connection_closes_the_listener(stage, capsys):
     def listener_after(names, **attributes):
         listener = listen(stage, names, kind_of(names), **attributes)
