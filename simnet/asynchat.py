@@ -14,6 +14,7 @@ from collections import deque
 from typing import Any
 
 from . import asyncore
+from .transport import current
 
 __all__ = ["async_chat", "simple_producer", "find_prefix_at_end", "asyncore", "deque"]
 
@@ -197,7 +198,7 @@ def _count_down(channel: async_chat, left: int) -> None:
         channel.collect_incoming_data(channel.ac_in_buffer[:left])
         channel.ac_in_buffer = channel.ac_in_buffer[left:]
         channel.terminator = 0
-        channel.found_terminator()
+        _find(channel)
 
 
 def _search(channel: async_chat, terminator: Any) -> bool:
@@ -208,7 +209,7 @@ def _search(channel: async_chat, terminator: Any) -> bool:
         if index > 0:  # nobody is told of nothing
             channel.collect_incoming_data(channel.ac_in_buffer[:index])
         channel.ac_in_buffer = channel.ac_in_buffer[index + size :]
-        channel.found_terminator()
+        _find(channel)
         return True
     begun = find_prefix_at_end(channel.ac_in_buffer, terminator)
     if not begun:
@@ -217,6 +218,13 @@ def _search(channel: async_chat, terminator: Any) -> bool:
         channel.collect_incoming_data(channel.ac_in_buffer[:-begun])
         channel.ac_in_buffer = channel.ac_in_buffer[-begun:]
     return not begun
+
+
+def _find(channel: async_chat) -> None:
+    """A terminator: also if a handler has closed the channel before it, as ever; who looks is told."""
+    if channel._fileno is None and (witness := current().witness) is not None:
+        witness.calls_closed(current(), channel, "found_terminator")
+    channel.found_terminator()
 
 
 def _ask_producer(fifo: deque[Any], producer: Any) -> None:

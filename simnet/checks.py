@@ -60,8 +60,9 @@ _TABLE = (
     ),
     Property(
         "no-use-after-close",
-        "After close() a program is done with a socket: no handler goes on to send or receive.",
-        "Looked for when `send` or `recv` fails with EBADF because the program has closed the socket.",
+        "After close() no handler is called, and none goes on to send or receive.",
+        "Looked for when `send` or `recv` meets a socket that the program has closed, and where "
+        "`simnet.asynchat` goes on with what has come.",
         is_on=False,
     ),
     Property(

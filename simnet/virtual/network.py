@@ -124,7 +124,7 @@ class Network(Happenings, Engine):
         if self.fence != default():
             words.append(f"fence={self.fence!r}")
         if self.checks != default_checks():
-            words.append(f"check={self.checks!r}")
+            words.append(f"check={str(self.checks)!r}")
         return f"Network({', '.join(words)})"
 
     def again(self) -> Network:

@@ -90,6 +90,10 @@ class Witness:
             who = type(channel).__name__
             self._broken("half-close", host, f"{who} closes with output that {peer.label} waits for")
 
+    def calls_closed(self, host: Host, channel: Any, handler: str) -> None:
+        """A handler is about to be called of a channel that is closed."""
+        self._broken("no-use-after-close", host, f"{handler} of {type(channel).__name__}, after close()")
+
     # --- sockets ---------------------------------------------------------------------------------
 
     def used_closed(self, file: Any, call: str) -> None:

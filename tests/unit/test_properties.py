@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from simnet import Network, PropertyViolated, UsageError, asyncore, dispatcher, dispatcher_with_send
+from simnet import Network, PropertyViolated, UsageError, asynchat, asyncore, dispatcher, dispatcher_with_send
 from simnet.checks import PROPERTIES, SWITCHED, Checks
 from simnet.cli import main
 from simnet.scenario.run import fingerprint
@@ -241,6 +241,25 @@ def test_the_old_asyncore_is_watched_for_leaks_too():
     broken("no-leak", Old, enough=0)
 
 
+def test_a_command_behind_quit_is_found_by_a_channel_that_is_closed():
+    class Session(asynchat.async_chat):
+        def __init__(self, sock):
+            asynchat.async_chat.__init__(self, sock)
+            self.set_terminator(b"\n")
+            self.line = b""
+
+        def collect_incoming_data(self, data):
+            self.line = data
+
+        def found_terminator(self):
+            if self.line == b"QUIT":
+                self.close()
+
+    told = broken("no-use-after-close", Session, request=b"HELP\nQUIT\nDELE 1\n")
+    assert "found_terminator of Session, after close()" in told
+    run(Network(check="all"), Session, request=b"HELP\nDELE 1\nQUIT\n")
+
+
 # --- switches ------------------------------------------------------------------------------------
 
 
@@ -272,7 +291,7 @@ def test_checks_are_shown_as_what_makes_them():
 def test_a_network_made_again_looks_for_the_same():
     net = Network(check="-all no-leak")
     assert net.again().checks == net.checks
-    assert "check=Checks.of('-all no-leak')" in repr(net)
+    assert repr(net) == "Network(check='-all no-leak')", "which the plugin reads back from an example"
 
 
 def test_every_property_that_has_a_switch_has_a_canary():
