@@ -21,6 +21,7 @@ from .group import main
 
 if TYPE_CHECKING:
     from ..fuzz.campaign import Found, Progress
+    from ..fuzz.coverage import HandlerCoverage
     from ..fuzz.searches import Search
     from ..scenario import Scenario
 
@@ -78,6 +79,8 @@ def _whole(least: int) -> Callable[[click.Context, click.Parameter, str | None],
     "--out", default=KEPT, show_default=True, metavar="DIR", help="The directory for what is found."
 )
 @click.option("--gentle", is_flag=True, help="Only what TCP hides from a program that is right: no resets.")
+@click.option("--harsh", is_flag=True, help="Rare things as well: silent ends, no memory, no such name.")
+@click.option("--coverage", is_flag=True, help="Show which handlers ran under which faults.")
 @click.option("--shrink/--no-shrink", default=True, help="Whether to look for the deviations that matter.")
 def fuzz(
     target: str,
@@ -89,6 +92,8 @@ def fuzz(
     keep_going: bool,
     out: str,
     gentle: bool,
+    harsh: bool,
+    coverage: bool,
     shrink: bool,
 ) -> int:
     """Run TARGET again and again, in other weather each time, until it fails.
@@ -96,6 +101,7 @@ def fuzz(
     TARGET is a scenario file, `module:callable` or `path/to/file.py::callable`.  Of a scenario the program,
     hosts and links are used; the search takes the place of its faults.  Exit status 1 if a failure was found.
     """
+    from ..fuzz.coverage import HandlerCoverage
     from ..scenario import check_arguments, find_program
 
     scenario = _target(target)
@@ -103,14 +109,16 @@ def fuzz(
     program = find_program(scenario.call)
     check_arguments(scenario.call, program, scenario.arguments)
     folder = _folder(out)
-    state_file = folder / f"{_slug(target)}{'-gentle' if gentle else ''}.search"
-    by = _chosen(name, gentle, seed, state_file if resume else None)
+    weather, only = _weather(gentle, harsh)
+    state_file = folder / f"{_slug(target)}{weather}.search"
+    by = _chosen(name, only, seed, state_file if resume else None)
+    covered = HandlerCoverage() if coverage else None
     if runs is None and seconds is None:
         seconds = SECONDS_DEFAULT
     scenario = _with_all_hosts(program, scenario)
     kept = 0
     with Screen() as screen:
-        for found in _findings(program, scenario, by, runs, seconds, state_file, shrink, screen):
+        for found in _findings(program, scenario, by, runs, seconds, state_file, shrink, covered, screen):
             screen.pause()
             kept += 1
             if not keep_going:
@@ -125,6 +133,8 @@ def fuzz(
         click.echo(f"  {fingerprint}: {_counted(times, 'time')}")
     for says in screen.progress.never if screen.progress is not None else ():
         click.echo(f"  never seen in any run: {says}")
+    if covered is not None:
+        click.echo(f"\nhandlers by faults, in {_counted(covered.runs, 'watched run')}:\n{covered.table()}")
     return 1 if kept else 0
 
 
@@ -156,13 +166,22 @@ def _slug(target: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", target.removesuffix(".toml")).strip("-")
 
 
-def _chosen(name: str | None, gentle: bool, seed: int | None, state_file: Path | None) -> Search:
+def _weather(gentle: bool, harsh: bool) -> tuple[str, frozenset[tuple[str, str]]]:
+    """What a search may do, and what that adds to the name of its state file."""
+    from ..outcomes import EVERY, GENTLE, HARSH
+
+    if gentle and harsh:
+        raise UsageError("give --gentle or --harsh, not both")
+    return ("-gentle", GENTLE) if gentle else ("-harsh", HARSH) if harsh else ("", EVERY)
+
+
+def _chosen(
+    name: str | None, only: frozenset[tuple[str, str]], seed: int | None, state_file: Path | None
+) -> Search:
     """The search that was asked for; with a state file, the one that is to go on."""
     from ..fuzz.searches import DEFAULT, search_by_name
     from ..fuzz.state_file import read_state
-    from ..outcomes import EVERY, GENTLE
 
-    only = GENTLE if gentle else EVERY
     if state_file is None:
         return search_by_name(name or DEFAULT, only, seed)
     if seed is not None:
@@ -258,6 +277,7 @@ def _findings(
     seconds: float | None,
     state_file: Path,
     shrink: bool,
+    coverage: HandlerCoverage | None,
     screen: Screen,
 ) -> Iterator[Found]:
     from ..fuzz.campaign import findings
@@ -274,6 +294,7 @@ def _findings(
             on_progress=screen.show,
             state_file=state_file,
             shrink=shrink,
+            coverage=coverage,
         )
     except KeyboardInterrupt:
         at = screen.progress.case if screen.progress is not None else "the first run"

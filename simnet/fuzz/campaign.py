@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 import attrs
@@ -24,6 +24,7 @@ from ..scenario.replay import first_difference
 from ..scenario.run import Outcome, Program, execute
 from ..script import Script
 from ..virtual import Network
+from .coverage import HandlerCoverage
 from .searches import Case, Extent, Search, Storm, mixed
 from .shrink import Shrunk, minimize
 from .state_file import StateFile
@@ -33,6 +34,9 @@ MakeNetwork: TypeAlias = Callable[..., Network]
 ``trace=``; it may add links."""
 
 PROGRESS_SECONDS = 0.2
+
+COVERED_EVERY = 10
+"""One run of so many is watched for coverage: watching takes time."""
 
 
 @attrs.frozen
@@ -94,6 +98,7 @@ def findings(
     on_progress: Callable[[Progress], object] | None = None,
     state_file: str | os.PathLike[str] | None = None,
     shrink: bool = True,
+    coverage: HandlerCoverage | None = None,
 ) -> Iterator[Found]:
     """Run `program` again and again; the distinct failures, as they are found.
 
@@ -110,6 +115,7 @@ def findings(
         on_progress: called at most five times a second, at each failure that is new, and at the end.
         state_file: holds, at any moment, where the search is: it survives a crash of the interpreter.
         shrink: whether to look for the deviations that matter.
+        coverage: is told of one run of `COVERED_EVERY` which handlers ran under which faults.
 
     Raises:
         Diverged: a failure did not come again, in the same case or as its script.
@@ -118,7 +124,7 @@ def findings(
     if by is not None and seeds is not None:
         raise UsageError("give a search or seeds, not both")
     by = by or (mixed() if seeds is None else Storm(seeds))
-    campaign = _Campaign(program, by, arguments or {}, make_network or Network, on_progress)
+    campaign = _Campaign(program, by, arguments or {}, make_network or Network, on_progress, coverage)
     with StateFile(state_file) if state_file is not None else nullcontext() as file:
         while not campaign.is_over(runs_max, seconds_max) and (case := by.next()) is not None:
             if file is not None:
@@ -139,8 +145,10 @@ class _Campaign:
         arguments: Mapping[str, Any],
         make_network: MakeNetwork,
         on_progress: Callable[[Progress], object] | None,
+        coverage: HandlerCoverage | None,
     ) -> None:
         self._runs = 0
+        self._coverage = coverage
         self._program, self._search, self._arguments = program, search, arguments
         self._make_network, self._on_progress = make_network, on_progress
         self._case = "nothing"
@@ -173,7 +181,9 @@ class _Campaign:
         """Make one run, fast.  Nothing of a run that passed is kept."""
         self._case = case.name
         try:
-            outcome = self._execute(**case.supplier(), trace=self._search.wants_trace)
+            network = self._make_network(**case.supplier(), trace=self._search.wants_trace)
+            with self._watched(network):
+                outcome = execute(self._program, network, self._arguments)
         except KeyboardInterrupt:
             self.report()
             raise
@@ -187,6 +197,11 @@ class _Campaign:
         if time.perf_counter() - self._reported >= PROGRESS_SECONDS:
             self.report()
         return outcome
+
+    def _watched(self, network: Network) -> AbstractContextManager[None]:
+        if self._coverage is None or self._runs % COVERED_EVERY:
+            return nullcontext()
+        return self._coverage.watch(network)
 
     def is_new(self, outcome: Outcome) -> bool:
         """Whether a failure is the first of its kind."""

@@ -30,6 +30,8 @@ class Path:
         "_busy_until_ns",
         "_clogged_until_ns",
         "_cuts",
+        "_delays_ns",
+        "_link_ns",
         "bits_per_second",
         "capacity_bytes",
         "is_open",
@@ -46,6 +48,7 @@ class Path:
         self.jitter_ns = 0
         self.bits_per_second = 0
         self.capacity_bytes = 0
+        self._delays_ns = 0  # what is added to the latency of the link
         self._cuts = 0  # how many partitions and crashes stand in the way
         self._busy_until_ns = 0
         self._clogged_until_ns = 0
@@ -56,8 +59,15 @@ class Path:
         return f"<path {self.source.name} to {self.target.name}{'' if self.is_open else ', cut'}>"
 
     def set_latency(self, latency_ns: int, schedule: Schedule) -> None:
-        self.latency_ns = latency_ns
-        self.lane: deque[Entry] = schedule.lane(latency_ns)
+        """Say how long the link takes, without what delays it besides."""
+        self._link_ns = latency_ns
+        self.stretch(0, schedule)
+
+    def stretch(self, more_ns: int, schedule: Schedule) -> None:
+        """From now on everything takes so much longer than before, or (negative) less long."""
+        self._delays_ns += more_ns
+        self.latency_ns = self._link_ns + self._delays_ns
+        self.lane: deque[Entry] = schedule.lane(self.latency_ns)
         self._refit()
 
     def shape(self, jitter_ns: int, bits_per_second: int, capacity_bytes: int) -> None:

@@ -207,15 +207,15 @@ class Network(Happenings, Engine):
         for source, target in ((left, right), (right, left)):
             path = self.path(self._known(source), self._known(target))
             if latency is not None:
-                self.set_latency(path, duration_ns(latency))
+                self.keep_order(path)
+                path.set_latency(duration_ns(latency), self.schedule)
             path.shape(duration_ns(jitter), rate_bits(bandwidth), size_bytes(capacity))
         self.refit()
 
-    def set_latency(self, path: Path, latency_ns: int) -> None:
-        """Change how long a path takes; what is on it already is not overtaken."""
+    def keep_order(self, path: Path) -> None:
+        """Before the latency of a path changes: what is on it already is not overtaken."""
         for end in self._ends:
             end.keep_order(path)
-        path.set_latency(latency_ns, self.schedule)
 
     def path(self, source: Host, target: Host) -> Path:
         """One direction between two hosts."""

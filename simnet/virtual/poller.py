@@ -134,6 +134,8 @@ class VirtualPoller(Poller):
     def hold(self, stands_still: bool) -> None:
         """While its host stands still, nothing is handed over at once."""
         self.hand = None if stands_still else self._hand
+        for registration in self._aside:  # who stands still does not spin
+            registration.aside_ns = self._host.network.now_ns
 
     def watch(self, fd: int, events: int) -> None:
         registration = self._registered.get(fd)

@@ -168,6 +168,7 @@ def test_a_fault_of_a_moment_to_come_can_be_lifted_after_it() -> None:
     [
         (lambda net: net.resume("a"), "does not stand still"),
         (lambda net: net.pause("b"), "stands still already"),
+        (lambda net: net.pause("c"), "cannot pause the programs of host c: none runs"),
         (lambda net: net.restart("a"), "cannot restart host a: it is up"),
         (lambda net: net.crash("c"), "cannot crash host c: it is down"),
         (lambda net: net.kill("c"), "cannot kill the programs of host c: none runs"),
@@ -297,6 +298,18 @@ def test_a_delay_is_added_until_it_is_lifted() -> None:
     assert trip() == 0.02
 
 
+def test_a_link_that_is_changed_while_it_is_delayed_is_what_it_says_in_the_end() -> None:
+    net = hosts("a", "b")
+    path = net.path(net.host("a"), net.host("b"))
+    with net.delay("a", "b", "30ms"):
+        net.link("a", "b", latency="5ms")
+        assert path.latency_ns == ms(35)
+        first = net.delay("a", "b", "10ms")
+    assert path.latency_ns == ms(15)
+    first.lift()
+    assert path.latency_ns == ms(5)
+
+
 # --- hosts ---------------------------------------------------------------------------------------
 
 
@@ -402,6 +415,40 @@ def test_a_crash_ends_a_pause() -> None:
     fault.lift()
 
 
+def test_to_lift_a_pause_that_is_over_leaves_a_later_one() -> None:
+    net = hosts("a")
+    first = net.pause("a")
+    net.resume("a")
+    second = net.pause("a")
+    first.lift()
+    assert net.host("a").is_paused
+    second.lift()
+    assert not net.host("a").is_paused
+
+
+class Dozer(Sink):
+    """Leaves alone what comes, but for half a second."""
+
+    def handle_read(self) -> None:
+        if not self.came:
+            self.came.append((0, b""))
+            self.call_later(0.5, super().handle_read)
+
+
+def test_who_stands_still_does_not_spin() -> None:
+    world = World()
+    opener, accepted = world.pair()
+    with world.server:
+        dozer = Dozer(accepted)
+    opener.send(b"hello")
+    world.pass_time(0.2)
+    world.net.pause("server")
+    world.pass_time(3)
+    world.net.resume("server")
+    world.net.run()
+    assert [data for _, data in dozer.came] == [b"", b"hello"]
+
+
 def test_a_wall_clock_jumps_and_the_monotonic_one_does_not() -> None:
     net = hosts("a", "b")
     clock = net.host("a").clock
@@ -439,3 +486,20 @@ def test_a_limit_of_descriptors_is_felt_until_it_is_lifted() -> None:
         assert caught.value.errno == errno.EMFILE
     kept.close()
     assert [host.socket().close() for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("order", "limits"), [((0, 1, 2), [5, 5, 1024]), ((2, 0, 1), [7, 7, 1024]), ((1, 2, 0), [5, 9, 1024])]
+)
+def test_limits_that_are_lifted_in_any_order_leave_nothing_behind(
+    order: tuple[int, ...], limits: list[int]
+) -> None:
+    net = hosts("a", "b")
+    faults = [net.limit("a", count) for count in (9, 7, 5)]
+    net.limit("b", 20)
+    found = []
+    for place in order:
+        faults[place].lift()
+        found.append(net.host("a").descriptors_max)
+    assert found == limits
+    assert net.host("b").descriptors_max == 20

@@ -159,6 +159,46 @@ def test_silence_is_of_one_connection() -> None:
     assert not world.mask(kept) & IN
 
 
+def test_a_keepalive_finds_out_that_a_peer_has_fallen_silent() -> None:
+    world = World()
+    opener, accepted = world.pair()
+    for level, option, value in ((1, std.SO_KEEPALIVE, 1), (6, std.TCP_KEEPIDLE, 5), (6, std.TCP_KEEPCNT, 2)):
+        accepted.setsockopt(level, option, value)
+    world.net.on("client", "segment").silence()
+    opener.send(b"hello")
+    began = world.net.now
+    assert end_of(world, accepted) == errno.ETIMEDOUT
+    assert world.net.now == pytest.approx(began + 0.02 + 5 + 2 * 75)
+
+
+def test_who_waits_for_the_window_of_a_silent_peer_gives_up() -> None:
+    world = World()
+    opener, accepted = world.pair()
+    while world.mask(opener) & OUT:
+        opener.send(bytes(1 << 16))
+        world.pass_time(0.1)
+    world.net.on("server", "segment").silence()
+    accepted.send(b"hello")
+    world.until(accepted, IN)
+    accepted.recv(1 << 20)
+    assert end_of(world, opener) == errno.ETIMEDOUT
+
+
+def test_an_end_on_the_own_host_falls_silent_as_well() -> None:
+    host = Network().host("a")
+    with host.socket() as listener, host.socket() as opener:
+        listener.bind(("", 80))
+        listener.listen(1)
+        opener.connect(("127.0.0.1", 80))
+        accepted, _ = listener.accept()
+        host.network.on("a:1 -> a:80", "segment", nth=2).silence()
+        for data in (b"one", b"two", b"three"):
+            opener.send(data)
+        host.network.run(until=1)
+        assert accepted.recv(100) == b"onetwo"
+        accepted.close()
+
+
 def test_a_bit_is_flipped_only_where_somebody_asks_for_it() -> None:
     world = World()
     opener, accepted = world.pair()

@@ -1,14 +1,20 @@
 """Each property that a run is watched for: a canary that breaks it, a program that keeps it, its switch."""
 
 import errno
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from simnet import Network, PropertyViolated, UsageError, asyncore, dispatcher, dispatcher_with_send
 from simnet.checks import PROPERTIES, SWITCHED, Checks
+from simnet.cli import main
 from simnet.scenario.run import fingerprint
 
+pytest_plugins = ["pytester"]
+
 PORT = 7000
+ROOT = Path(__file__).parents[2]
 
 
 class Server(dispatcher):
@@ -271,3 +277,62 @@ def test_a_network_made_again_looks_for_the_same():
 
 def test_every_property_that_has_a_switch_has_a_canary():
     assert {*CANARIES, "listener-survives"} == set(SWITCHED)
+
+
+# --- where it is said ----------------------------------------------------------------------------
+
+LEAKS = """
+from tests.unit.test_properties import Deserter, run
+from simnet.properties import sometimes
+
+def test_a_server_that_forgets(net):
+    run(net, Deserter, enough=0)
+
+def program(net):
+    sometimes(net, "the sun shines", False)
+    run(net, Deserter, enough=0)
+"""
+
+
+@pytest.fixture
+def suite(pytester):
+    pytester.makepyfile(test_leaks=LEAKS)
+    pytester.syspathinsert(ROOT)
+    return pytester
+
+
+def test_a_test_fails_by_a_property_that_is_on(suite):
+    result = suite.runpytest_inprocess("-p", "no:xdist")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*PropertyViolated: no-leak: server: server:7000 -> client:1 is over, *"])
+
+
+@pytest.mark.parametrize("where", ["option", "ini"])
+def test_properties_are_switched_for_all_tests(suite, where):
+    options = ["--simnet-check=-no-leak"] if where == "option" else []
+    if where == "ini":
+        suite.makeini("[pytest]\nsimnet_check = -no-leak")
+    suite.runpytest_inprocess("-p", "no:xdist", *options).assert_outcomes(passed=1)
+
+
+def test_properties_are_switched_for_one_test_by_its_marker(suite):
+    marked = LEAKS.replace("def test_a", "import pytest\n@pytest.mark.simnet(check='-no-leak')\ndef test_a")
+    suite.makepyfile(test_leaks=marked)
+    suite.runpytest_inprocess("-p", "no:xdist").assert_outcomes(passed=1)
+
+
+def test_a_switch_that_there_is_not_is_wrong_use_of_the_command(suite):
+    result = suite.runpytest_inprocess("-p", "no:xdist", "--simnet-check=leaks")
+    result.stderr.fnmatch_lines(["*--simnet-check: a check is one of all, no-leak, *not 'leaks'"])
+
+
+def test_the_command_line_has_the_switch_and_tells_what_was_never_seen(tmp_path, monkeypatch):
+    (tmp_path / "leaks.py").write_text(LEAKS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT)
+    fuzz = ["fuzz", "leaks.py::program", "--runs=3", "--no-shrink"]
+    assert CliRunner().invoke(main, fuzz).exit_code == 1
+    result = CliRunner().invoke(main, ["--check=-no-leak", *fuzz])
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("  never seen in any run: the sun shines\n")
+    assert Checks.of(None).names >= {"no-leak"}, "the next command has the default again"

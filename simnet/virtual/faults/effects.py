@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from ...errors import UsageError
 from ..kernel.datagrams import Datagram, PortUnreachable
 from ..kernel.tcp_segments import SegmentEnd
@@ -32,6 +34,7 @@ class Effects:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._cuts: list[list[Path]] = []  # one list a partition, block or isolation
+        self._limits: list[_Limit] = []
 
     def apply(self, what: str, groups: list[Group], amounts: tuple[int, ...]) -> Undo:
         """Let a kind of happening happen to these hosts."""
@@ -123,7 +126,8 @@ class Effects:
 
     def _stretch(self, paths: list[Path], more_ns: int) -> None:
         for path in paths:
-            self._network.set_latency(path, path.latency_ns + more_ns)
+            self._network.keep_order(path)
+            path.stretch(more_ns, self._network.schedule)
 
     # --- hosts -----------------------------------------------------------------------------------
 
@@ -163,10 +167,12 @@ class Effects:
 
     def _pause(self, group: Group) -> Undo:
         (host,) = group
+        if not host.runs:
+            raise UsageError(f"cannot pause the programs of host {host.name}: none runs")
         if host.is_paused:
             raise UsageError(f"cannot pause host {host.name}: it stands still already")
         host.stand_still()
-        return partial(self._go_on, host)
+        return partial(self._go_on, host, host.parked)
 
     def _resume(self, group: Group) -> Undo:
         (host,) = group
@@ -175,8 +181,9 @@ class Effects:
         host.go_on()
         return None
 
-    def _go_on(self, host: Host) -> None:
-        if host.is_paused:
+    def _go_on(self, host: Host, pause: object) -> None:
+        """End this pause, unless that has happened: there may be another one since."""
+        if host.parked is pause:
             host.go_on()
 
     def _forward(self, group: Group, time_ns: int) -> Undo:
@@ -203,8 +210,20 @@ class Effects:
 
     def _limit(self, group: Group, descriptors: int) -> Undo:
         (host,) = group
-        before, host.descriptors_max = host.descriptors_max, descriptors
-        return partial(setattr, host, "descriptors_max", before)
+        limit = _Limit(host, host.descriptors_max)
+        self._limits.append(limit)
+        host.descriptors_max = descriptors
+        return partial(self._unlimit, limit)
+
+    def _unlimit(self, limit: _Limit) -> None:
+        """What was before this limit is what holds now, or what comes after a later one that still stands."""
+        later = self._limits[self._limits.index(limit) + 1 :]
+        self._limits.remove(limit)
+        following = next((each for each in later if each.host is limit.host), None)
+        if following is None:
+            limit.host.descriptors_max = limit.before
+        else:
+            following.before = limit.before
 
     # --- helpers ---------------------------------------------------------------------------------
 
@@ -216,6 +235,14 @@ class Effects:
 
     def _later(self, delay_ns: int, function: Callable[..., object], *args: Any) -> None:
         self._network.schedule.plan(self._network.now_ns + delay_ns, Call(function, args))
+
+
+@attrs.define(eq=False)
+class _Limit:
+    """A limit of descriptors that stands, and the one before it."""
+
+    host: Host
+    before: int
 
 
 class _Flapping:

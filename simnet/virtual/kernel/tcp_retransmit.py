@@ -115,7 +115,8 @@ class SendingEnd(WindowEnd):
         assert path is not None
         target = path.target if item.__class__ is Syn else self.peer
         assert target is not None
-        if path.source is path.target and not delay_ns and self._in_order_ns <= net.now_ns:
+        is_prompt = path.source is path.target and path.is_open
+        if is_prompt and not delay_ns and self._in_order_ns <= net.now_ns:
             target.arrive(item)
             return
         if path.jitter_ns:

@@ -277,12 +277,14 @@ class SegmentEnd(SendingEnd):
 
         They get a path of their own that is cut, and that nobody heals.
         """
-        for end in (self, self.peer):
-            if end is not None and end.path is not None:
-                shared = end.path
+        ends = [end for end in (self, self.peer) if end is not None]
+        for end in ends:
+            if (shared := end.path) is not None:
                 end.path = Path(shared.source, shared.target, end.net.schedule, shared.latency_ns)
                 end.path.cut(1)
                 end.refit()
+        for end in ends:
+            end.path_changed()
 
 
 _ON: dict[Any, Any] = {
