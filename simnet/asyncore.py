@@ -42,6 +42,7 @@ from errno import (
 from types import ModuleType
 from typing import Any
 
+from .dispatchers.lingering import Lingering
 from .loop import DISCONNECTED, PASSING, ExitNow
 from .machine import MachineModule, module_of
 from .passes import Passes, make_pass, passes_over, run_until_quiet
@@ -275,6 +276,8 @@ def close_all(map: dict[int, Any] | None = None, ignore_all: bool = False) -> No
         except BaseException:
             if not ignore_all:
                 raise
+    for channel in [each for each in channels.values() if isinstance(each, Lingering)]:
+        channel.close()  # came just now, with the rest of a channel: nobody will turn it
     channels.clear()
 
 

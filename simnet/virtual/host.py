@@ -406,9 +406,14 @@ class Host(Transport):
         """Let time pass until `condition` is true, or until the deadline; whether it is true.
 
         What every call that has to wait does, outside of handlers.  Raises NotImplementedError inside one,
-        and Deadlock if nothing can happen any more and there is no deadline.
+        and Deadlock if nothing can happen any more and there is no deadline.  While the host stands still
+        nobody is told, in time or not.
         """
-        return self.network.wait(call, condition, deadline_ns)
+        found = self.network.wait(call, lambda: self.parked is None and condition(), deadline_ns)
+        if self.parked is None:
+            return found
+        self.network.wait(call, lambda: self.parked is None, None)
+        return bool(condition())
 
     # --- names and routes ------------------------------------------------------------------------
 

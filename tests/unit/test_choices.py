@@ -50,7 +50,7 @@ def happenings(draw: Any) -> Happening:
     sides = [
         draw(groups if hole == "hosts" else hosts.map(lambda h: (h,))) for hole in holes if "host" in hole
     ]
-    amounts = [draw(st.integers(0, 10**15)) for hole in holes if "host" not in hole]
+    amounts = [draw(st.integers(hole == "count", 10**15)) for hole in holes if "host" not in hole]
     return Happening(draw(st.integers(0, 10**15)), what, tuple(sides), tuple(amounts))
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import simnet
-from simnet import Deadlock, dispatcher_with_send
+from simnet import Deadlock, asynchat, dispatcher_with_send
 from simnet.dispatchers import tls
 from simnet.dispatchers.tls import tls_channel
 from tests.unit.stages import STAGES, everywhere
@@ -43,21 +43,12 @@ def old_chat():
     return module.async_chat
 
 
-def chats():
-    """Every async_chat that there is here, by name."""
-    native = getattr(simnet, "async_chat", None)
-    try:
-        from simnet.asynchat import async_chat as compatible
-    except ImportError:
-        compatible = None
-    found = {"native": native, "compatible": compatible, "old": old_chat()}
-    return {name: chat for name, chat in found.items() if chat is not None}
+CHATS = {"native": simnet.async_chat, "compatible": asynchat.async_chat}
+if (found := old_chat()) is not None:
+    CHATS["old"] = found
 
 
-CHATS = chats()
-
-
-@pytest.fixture(params=CHATS or [pytest.param(None, marks=pytest.mark.skip("there is no async_chat"))])
+@pytest.fixture(params=CHATS)
 def chat(request):
     return CHATS[request.param]
 
