@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import count
@@ -131,6 +131,7 @@ class Host(Transport):
         self.addresses = addresses
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
+        self.witness = network.witness
         self.is_up = self.runs = True  # it has power; and its programs have not ended
         self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
         self.loops: list[Turner] = []
@@ -323,10 +324,10 @@ class Host(Transport):
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)
 
-    def choose_first(self, ready: int) -> int:
+    def choose_first(self, ready: int, events: Sequence[tuple[int, int]] = ()) -> int:
         """Which of several ready channels goes first; the others follow in order."""
         self.turns += 1
-        effect = self.network.choose("turn", self, self.turns, ready)
+        effect = self.network.choose("turn", self, self.turns, ready, events)
         return effect[1] - 1 if effect else 0
 
     def timers_first(self, ready: int) -> bool:
