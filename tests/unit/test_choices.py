@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simnet import Deviation, Happening, Network, Rule, Script, UsageError, parse
 from simnet.choices import Calm, Choices, Point, Recording, Scripted, Seeded
+from simnet.fuzz.strategies import scripts
 from simnet.happenings import HAPPENINGS
 from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, option, option_index, options
 from simnet.script import Item
@@ -54,6 +55,9 @@ def happenings(draw: Any) -> Happening:
     return Happening(draw(st.integers(0, 10**15)), what, tuple(sides), tuple(amounts))
 
 
+BYTES = ("send", "recv", "segment", "datagram")
+
+
 @st.composite
 def rules(draw: Any) -> Rule:
     deviation = draw(deviations())
@@ -63,7 +67,7 @@ def rules(draw: Any) -> Rule:
         outcome=deviation.outcome,
         amount=deviation.amount,
         nth=draw(st.none() | st.integers(1, 10**6)),
-        containing=draw(st.none() | st.binary(min_size=1, max_size=8)),
+        containing=draw(st.none() | st.binary(min_size=1, max_size=8)) if deviation.op in BYTES else None,
         start_ns=draw(st.integers(0, 10**15)),
         end_ns=draw(st.none() | st.integers(0, 10**15)),
         percent=draw(st.floats(0.001, 100)),
@@ -290,3 +294,8 @@ def test_what_a_script_wanted_and_did_not_get_is_unmet() -> None:
 def test_a_network_takes_one_supplier() -> None:
     with pytest.raises(UsageError, match="one of script, seed and choices"):
         Network(Script(), seed=1)
+
+
+@given(scripts(HARSH | CORRUPTION))
+def test_a_drawn_script_is_its_sentences(script: Script) -> None:
+    assert Script.of(map(parse, script.sentences())) == script
