@@ -174,7 +174,7 @@ def find_the_bug(screen: Screen, folder: Path = FOLDER, seeds: int = SEEDS) -> R
     """Search, report, save, replay; then the same seeds for the corrected server."""
     screen.title("3  A line server that takes one recv for one message, in storms until it fails")
     with screen.progress("seeds", seeds) as advance:
-        found = search(upload, runs_max=seeds, on_progress=lambda state: advance(state.runs))
+        found = search(upload, seeds=range(seeds), on_progress=lambda state: advance(state.runs))
     claim(found, f"no failure in {seeds} seeds")
     assert found is not None
     assert found.shrunk is not None
@@ -187,7 +187,7 @@ def find_the_bug(screen: Screen, folder: Path = FOLDER, seeds: int = SEEDS) -> R
     replay_from(screen, path, found)
     before, runs = found.shrunk.before, found.shrunk.runs
     rows = [
-        ("storms until the line server failed", f"{found.seed + 1}"),
+        ("storms until the line server failed", f"{found.progress.runs}"),
         (f"deviations, before and after shrinking in {runs} runs", f"{before} -> {count}"),
         ("replay from the file in a new interpreter", "same digest"),
     ]

@@ -14,6 +14,7 @@ from collections import deque
 from typing import Any
 
 from . import asyncore
+from .transport import current
 
 __all__ = ["async_chat", "simple_producer", "find_prefix_at_end", "asyncore", "deque"]
 
@@ -77,11 +78,10 @@ class async_chat(asyncore.dispatcher):
 
         Raises ValueError if the number is negative.
         """
-        if isinstance(term, str) and self.use_encoding:
-            term = bytes(term, self.encoding)
-        elif isinstance(term, int) and term < 0:
+        if isinstance(term, int) and term < 0:
             raise ValueError("the number of received bytes must be positive")
-        self.terminator = term
+        is_text = isinstance(term, str) and self.use_encoding
+        self.terminator = bytes(term, self.encoding) if is_text else term
 
     def get_terminator(self) -> Any:
         """What ends the next piece of input; of a number, what is left of it."""
@@ -102,47 +102,11 @@ class async_chat(asyncore.dispatcher):
         while self.ac_in_buffer:
             terminator = self.get_terminator()
             if not terminator:
-                self._collect_all()
+                _collect_all(self)
             elif isinstance(terminator, int):
-                self._count_down(terminator)
-            elif not self._search(terminator):
+                _count_down(self, terminator)
+            elif not _search(self, terminator):
                 break
-
-    # What is handed on leaves the buffer when its handler has returned, which may have changed the buffer.
-
-    def _collect_all(self) -> None:
-        self.collect_incoming_data(self.ac_in_buffer)
-        self.ac_in_buffer = b""
-
-    def _count_down(self, left: int) -> None:
-        """So many bytes are to come."""
-        present = len(self.ac_in_buffer)
-        if present < left:
-            self._collect_all()
-            self.terminator = self.terminator - present
-        else:
-            self.collect_incoming_data(self.ac_in_buffer[:left])
-            self.ac_in_buffer = self.ac_in_buffer[left:]
-            self.terminator = 0
-            self.found_terminator()
-
-    def _search(self, terminator: Any) -> bool:
-        """Look for the terminator; False if more must come before anybody can tell."""
-        size, present = len(terminator), len(self.ac_in_buffer)
-        index = self.ac_in_buffer.find(terminator)
-        if index != -1:
-            if index > 0:  # nobody is told of nothing
-                self.collect_incoming_data(self.ac_in_buffer[:index])
-            self.ac_in_buffer = self.ac_in_buffer[index + size :]
-            self.found_terminator()
-            return True
-        begun = find_prefix_at_end(self.ac_in_buffer, terminator)
-        if not begun:
-            self._collect_all()
-        elif begun != present:
-            self.collect_incoming_data(self.ac_in_buffer[:-begun])
-            self.ac_in_buffer = self.ac_in_buffer[-begun:]
-        return not begun
 
     # --- output ----------------------------------------------------------------------------------
 
@@ -190,31 +154,13 @@ class async_chat(asyncore.dispatcher):
             try:
                 data = first[:size]
             except TypeError:
-                self._ask_producer(first)
+                _ask_producer(self.producer_fifo, first)
                 continue
             try:
-                self._send_piece(first, data, size)
+                _send_piece(self, first, data, size)
             except OSError:
                 self.handle_error()
             return
-
-    def _ask_producer(self, producer: Any) -> None:
-        """What a producer has goes before it in the queue; one that has nothing more leaves it."""
-        data = producer.more()
-        if data:
-            self.producer_fifo.appendleft(data)
-        else:
-            del self.producer_fifo[0]
-
-    def _send_piece(self, first: Any, data: Any, size: int) -> None:
-        if isinstance(data, str) and self.use_encoding:
-            data = bytes(data, self.encoding)
-        sent = self.send(data)
-        if sent:
-            if sent < len(data) or size < len(first):
-                self.producer_fifo[0] = first[sent:]
-            else:
-                del self.producer_fifo[0]
 
     def handle_write(self) -> None:
         self.initiate_send()
@@ -229,6 +175,76 @@ class async_chat(asyncore.dispatcher):
     def writable(self) -> Any:
         """While anything is queued, and until the channel is connected."""
         return self.producer_fifo or (not self.connected)
+
+
+# What a channel does, as functions: a method more than asynchat has would be taken for an override by a
+# program that happens to have one of that name.
+
+# What is handed on leaves the buffer when its handler has returned, which may have changed the buffer.
+
+
+def _collect_all(channel: async_chat) -> None:
+    channel.collect_incoming_data(channel.ac_in_buffer)
+    channel.ac_in_buffer = b""
+
+
+def _count_down(channel: async_chat, left: int) -> None:
+    """So many bytes are to come."""
+    present = len(channel.ac_in_buffer)
+    if present < left:
+        _collect_all(channel)
+        channel.terminator = channel.terminator - present
+    else:
+        channel.collect_incoming_data(channel.ac_in_buffer[:left])
+        channel.ac_in_buffer = channel.ac_in_buffer[left:]
+        channel.terminator = 0
+        _find(channel)
+
+
+def _search(channel: async_chat, terminator: Any) -> bool:
+    """Look for the terminator; False if more must come before anybody can tell."""
+    size, present = len(terminator), len(channel.ac_in_buffer)
+    index = channel.ac_in_buffer.find(terminator)
+    if index != -1:
+        if index > 0:  # nobody is told of nothing
+            channel.collect_incoming_data(channel.ac_in_buffer[:index])
+        channel.ac_in_buffer = channel.ac_in_buffer[index + size :]
+        _find(channel)
+        return True
+    begun = find_prefix_at_end(channel.ac_in_buffer, terminator)
+    if not begun:
+        _collect_all(channel)
+    elif begun != present:
+        channel.collect_incoming_data(channel.ac_in_buffer[:-begun])
+        channel.ac_in_buffer = channel.ac_in_buffer[-begun:]
+    return not begun
+
+
+def _find(channel: async_chat) -> None:
+    """A terminator: also if a handler has closed the channel before it, as ever; who looks is told."""
+    if channel._fileno is None and (witness := current().witness) is not None:
+        witness.calls_closed(current(), channel, "found_terminator")
+    channel.found_terminator()
+
+
+def _ask_producer(fifo: deque[Any], producer: Any) -> None:
+    """What a producer has goes before it in the queue; one that has nothing more leaves it."""
+    data = producer.more()
+    if data:
+        fifo.appendleft(data)
+    else:
+        del fifo[0]
+
+
+def _send_piece(channel: async_chat, first: Any, data: Any, size: int) -> None:
+    if isinstance(data, str) and channel.use_encoding:
+        data = bytes(data, channel.encoding)
+    sent = channel.send(data)
+    if sent:
+        if sent < len(data) or size < len(first):
+            channel.producer_fifo[0] = first[sent:]
+        else:
+            del channel.producer_fifo[0]
 
 
 class simple_producer:

@@ -12,7 +12,7 @@ by itself, so ``with host: Server()`` and ``network.run()`` are enough; `loop` a
 Two things a program can notice on a virtual host only: an exception that a handler lets out ends the run,
 unless the class has a `handle_error` of its own; and `loop` returns when nothing can happen any more.
 
-Owns the names, the channels, and what they are told.  Does not own how a pass is made: that is `passes`.
+Owns the names, the channels, and what they are told.  Does not own how a pass is made: see `passes`, `ways`.
 
 Source: https://docs.python.org/3.11/library/asyncore.html, and what its programs rely on.
 """
@@ -42,10 +42,12 @@ from errno import (
 from types import ModuleType
 from typing import Any
 
+from .dispatchers.lingering import Lingering
 from .loop import DISCONNECTED, PASSING, ExitNow
 from .machine import MachineModule, module_of
-from .passes import ByPoll, BySelect, Passes, make_pass, passes_over, run_until_quiet
+from .passes import Passes, make_pass, passes_over, run_until_quiet
 from .transport import Address, current
+from .ways import ByPoll, BySelect
 
 __all__ = [
     "dispatcher",
@@ -143,14 +145,14 @@ def readwrite(obj: Any, flags: int) -> None:
     An OSError that means that the connection is gone leads to handle_close.
     """
     try:
-        if flags & select.POLLIN:
-            obj.handle_read_event()
-        if flags & select.POLLOUT:
-            obj.handle_write_event()
-        if flags & select.POLLPRI:
-            obj.handle_expt_event()
-        if flags & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
-            obj.handle_close()
+        for event, handler in (
+            (select.POLLIN, "handle_read_event"),
+            (select.POLLOUT, "handle_write_event"),
+            (select.POLLPRI, "handle_expt_event"),
+            (select.POLLHUP | select.POLLERR | select.POLLNVAL, "handle_close"),
+        ):
+            if flags & event:
+                getattr(obj, handler)()
     except OSError as error:
         if error.errno in _DISCONNECTED:
             obj.handle_close()
@@ -274,6 +276,8 @@ def close_all(map: dict[int, Any] | None = None, ignore_all: bool = False) -> No
         except BaseException:
             if not ignore_all:
                 raise
+    for channel in [each for each in channels.values() if isinstance(each, Lingering)]:
+        channel.close()  # came just now, with the rest of a channel: nobody will turn it
     channels.clear()
 
 
@@ -317,8 +321,10 @@ class dispatcher:
     ignore_log_types: Any = frozenset({"warning"})
     socket: Any
     family_and_type: tuple[int, int]
-    _connect_failure: OSError | None = None
-    _passes: Passes
+
+    # Two underscores: the programs' classes have private names of their own, and do not know these.
+    __failure: OSError | None = None
+    __passes: Passes
 
     def __init__(self, sock: Any = None, map: dict[int, Any] | None = None) -> None:
         self._map = _map_or_default(map)
@@ -333,7 +339,6 @@ class dispatcher:
             self.addr = sock.getpeername()
         except OSError as error:
             if error.errno not in (ENOTCONN, EINVAL):
-                # Broken in some unknown way: it must not stay where it would be polled.
                 self.del_channel(map)
                 raise
             self.connected = False
@@ -358,8 +363,8 @@ class dispatcher:
         """Join a map under the socket's descriptor."""
         channels = self._map if map is None else map
         channels[self._fileno] = self
-        self._passes = passes_over(channels, current(), _BY_SELECT)
-        self._passes.touch()
+        self.__passes = passes_over(channels, current(), _BY_SELECT)
+        self.__passes.touch()
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
         """Leave the map."""
@@ -436,12 +441,11 @@ class dispatcher:
         try:
             return self.socket.send(data)
         except OSError as error:
-            if error.errno == EWOULDBLOCK:
-                return 0
-            if error.errno in _DISCONNECTED:
+            if error.errno not in (EWOULDBLOCK, *_DISCONNECTED):
+                raise
+            if error.errno != EWOULDBLOCK:
                 self.handle_close()
-                return 0
-            raise
+            return 0
 
     def recv(self, buffer_size: int) -> bytes:
         """Up to `buffer_size` bytes; b"" at the end of the stream, and then `handle_close` was called.
@@ -506,8 +510,8 @@ class dispatcher:
         """Connecting is over; raises OSError if it failed."""
         reason = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if reason != 0:
-            self._connect_failure = OSError(reason, _strerror(reason))
-            raise self._connect_failure
+            self.__failure = OSError(reason, _strerror(reason))
+            raise self.__failure
         self.handle_connect()
         self.connected = True
         self.connecting = False
@@ -528,7 +532,7 @@ class dispatcher:
         is no mistake of the program.
         """
         _, kind, value, info = compact_traceback()
-        if current().ends_on_error and value is not self._connect_failure:
+        if current().ends_on_error and value is not self.__failure:
             raise value
         try:
             name = repr(self)
@@ -573,12 +577,12 @@ class dispatcher:
 
     def log(self, message: object) -> None:
         """Write a line to standard error."""
-        sys.stderr.write(f"log: {message}\n")
+        sys.stderr.write(f"log: {message!s}\n")
 
     def log_info(self, message: object, type: str = "info") -> None:
         """Print a line, unless its type is among `ignore_log_types`."""
         if type not in self.ignore_log_types:
-            print(f"{type}: {message}")
+            print(f"{type!s}: {message!s}")
 
 
 class dispatcher_with_send(dispatcher):

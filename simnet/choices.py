@@ -7,6 +7,7 @@ mildest, the one of a textbook network.  Whoever answers makes the run:
 * `Calm` answers 0, always;
 * `Scripted` answers 0 but for the deviations named in a `Script`;
 * `Seeded` is a storm, reproducible from one number;
+* `Noting` answers 0, always, and keeps what was asked;
 * `Recording` wraps any of them and keeps the picks that were not 0, as the Script that replays the run.
 
 Owns the suppliers of picks.  What the options are is `outcomes`; how a pick is written down is `script`.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from typing import Any
 
 import attrs
 
@@ -35,6 +37,9 @@ class Point:
     `where` is a name: an end (``client:1 -> server:80``), a listener (``server:80``), a host or
     ``network``.  `alias` names the same place by its order in the run (``#1 client``, ``#1 server``,
     ``#1 listener``, ``#1 host``), which is all that a script drawn before the run can know.
+
+    `data` is what the operation is about, as far as anybody knows: the bytes of a send, a segment or a
+    datagram; of a turn, those that are ready (the labels of hosts, or pairs of descriptor and events).
     """
 
     where: str
@@ -42,6 +47,7 @@ class Point:
     op: str
     nth: int
     size: int
+    data: Any = None
 
 
 class Choices(ABC):
@@ -73,6 +79,41 @@ class Calm(Choices):
         return False
 
     def pick(self, label: Point, count: int) -> int:
+        return 0
+
+
+@attrs.frozen
+class Noted:
+    """A point that was met: where, which operation, its size, and the bytes that it was about, if any."""
+
+    where: str
+    op: str
+    nth: int
+    size: int
+    data: bytes = b""
+
+
+class Noting(Choices):
+    """The textbook network, and a list of everything else that it could have done: `places`, in order.
+
+    No place comes twice: a deviation could not tell the two apart.
+    """
+
+    def __init__(self) -> None:
+        self._noted: dict[tuple[str, str, int], Noted] = {}
+
+    @property
+    def places(self) -> list[Noted]:
+        return list(self._noted.values())
+
+    def again(self) -> Noting:
+        return Noting()
+
+    def pick(self, label: Point, count: int) -> int:
+        key = (label.where, label.op, label.nth)
+        if key not in self._noted:
+            data = bytes(label.data) if isinstance(label.data, (bytes, bytearray, memoryview)) else b""
+            self._noted[key] = Noted(*key, label.size, data)
         return 0
 
 
@@ -165,7 +206,7 @@ class Recording(Choices):
     """Asks another supplier and keeps every pick that was not 0, in order, as deviations."""
 
     def __init__(self, inner: Choices) -> None:
-        self.inner = inner
+        self.inner = self._asked = inner
         self.deviations: list[Deviation] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
@@ -173,11 +214,15 @@ class Recording(Choices):
         return self.inner.watches(where, alias)
 
     def pick(self, label: Point, count: int) -> int:
-        index = self.inner.pick(label, count)
+        index = self._asked.pick(label, count)
         assert 0 <= index < count, f"{self.inner!r} picked {index} of {count} at {label}"
         if index:
             self.record(label, index)
         return index
+
+    def clear_up(self) -> None:
+        """From now on every pick is 0."""
+        self._asked = Calm()
 
     def record(self, label: Point, index: int) -> Deviation:
         """Keep a deviation that somebody else decided."""

@@ -64,5 +64,21 @@ class Escaped(ProgramError):
     """
 
 
+class PropertyViolated(ProgramError, AssertionError):
+    """The program under test breaks a property that programs of its kind have; see `simnet.checks`.
+
+    Attributes:
+        name: the property's.
+        function: that of the program which broke it, if that was known before the error was raised.
+    """
+
+    def __init__(self, name: str, found: str, function: str = "") -> None:
+        self.name, self.function = name, function
+        super().__init__(name, found)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.args[1]}"
+
+
 class Diverged(SimnetError):
     """A replay left its record: it says at which event, what was expected and what came."""

@@ -62,6 +62,8 @@ def _bits(size: int) -> Sequence[int]:
 
 _DELAYS_NS = tuple(duration_ns(text) for text in ("1ms", "5ms", "20ms", "100ms", "500ms", "2s", "10s", "60s"))
 
+_SIZE_MAX = 1 << 60
+
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "connect": (
         Outcome("loses", "loses {count} SYN", _one_of(1, 2, 3)),
@@ -228,3 +230,5 @@ def check_amount(op: str, outcome: Outcome, amount: int = 0) -> None:
     if possible and amount not in possible:
         known = ", ".join(outcome.words.write(each) for each in possible)
         raise UsageError(f"not possible for a {op}: {outcome.words.write(amount)}; what is: {known}")
+    if not possible and amount not in outcome.amounts(_SIZE_MAX):
+        raise UsageError(f"not possible for a {op}: {outcome.words.write(amount)}")

@@ -1,147 +1,31 @@
-"""A pass of asyncore's loop: ask every channel, find who is ready, tell them.
-
-The native `Loop` keeps what channels are interested in, and goes channel by channel.  asyncore asks anew in
-every pass, and its order is another one: with select all readers, then all writers, then whoever has
-something exceptional; with poll by descriptor.  Programs have come to rely on both.
+"""The passes of asyncore's loop over one map, on any machine.
 
 A `Passes` makes passes over one map.  On a machine whose loops somebody runs it does what asyncore does and
 no more.  A machine that drives its loops must know when a pass is worth while: there a poller keeps what the
 last pass asked for, and the machine turns the loop when that says so.  What is found is still found by the
 machine's select or poll.
 
-Owns the order of asking and telling.  Does not own channels, nor what becomes of their exceptions: `names`
-is the module that has these functions, and is looked up in at every call, for programs replace what it has.
+Owns when a pass is made, over which map, and for how long it may wait.  What is asked and in which order who
+is told is the business of `ways`; timers are of channels of the native kind only, that have joined the map.
 """
 
 from __future__ import annotations
 
 import errno
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 from .channels import ChannelMap
 from .errors import UsageError
-from .transport import IN, OUT, PRI, Poller, Transport, current
+from .timers import Timer, Timers
+from .transport import Poller, Transport, current
+from .units import SECOND_NS
+from .ways import Way
+
+_MILLISECOND_NS = SECOND_NS // 1000
 
 _VISITOR = f"{__name__}.visitor"
 """What makes the passes over maps that are only lent, among what modules keep of a machine."""
-
-ChannelAt: TypeAlias = Callable[[int], Any]
-"""Who has a descriptor now, or None: an earlier handler may have closed the channel."""
-
-
-class Way(ABC):
-    """One of the two ways to find out who is ready.
-
-    Args:
-        names: a module with `select`, `time`, `read`, `write`, `_exception` and `readwrite`.
-    """
-
-    def __init__(self, names: Any) -> None:
-        self.names = names
-
-    @abstractmethod
-    def ask(self, map: dict[int, Any]) -> Any:
-        """Ask every channel what it wants."""
-
-    @abstractmethod
-    def interest(self, asked: Any) -> dict[int, int]:
-        """What `asked` means to a poller: events by descriptor."""
-
-    @abstractmethod
-    def find(self, asked: Any, timeout: float | None) -> Any:
-        """Wait up to `timeout` seconds (None: for ever) for anything that was asked for."""
-
-    @abstractmethod
-    def descriptors(self, ready: Any) -> Iterable[int]:
-        """Which descriptors `ready` is about."""
-
-    @abstractmethod
-    def tell(self, channel_at: ChannelAt, ready: Any) -> None:
-        """Call the handlers of who is ready."""
-
-
-class BySelect(Way):
-    """select(2): all readers are told, then all writers, then who has something exceptional."""
-
-    def ask(self, map: dict[int, Any]) -> tuple[list[int], list[int], list[int]]:
-        readers, writers, others = [], [], []
-        for fd, channel in list(map.items()):
-            reads, writes = channel.readable(), channel.writable()
-            if reads:
-                readers.append(fd)
-            if writes and not channel.accepting:  # a listener is never writable
-                writers.append(fd)
-            if reads or writes:
-                others.append(fd)
-        return readers, writers, others
-
-    def interest(self, asked: tuple[list[int], list[int], list[int]]) -> dict[int, int]:
-        events: dict[int, int] = {}
-        for fds, event in zip(asked, (IN, OUT, PRI), strict=True):
-            for fd in map(_number, fds):
-                events[fd] = events.get(fd, 0) | event
-        return events
-
-    def find(
-        self, asked: tuple[list[int], list[int], list[int]], timeout: float | None
-    ) -> tuple[list[int], list[int], list[int]]:
-        if not any(asked):  # not every system's select takes three empty lists
-            self.names.time.sleep(timeout)
-            return asked
-        ready: tuple[list[int], list[int], list[int]] = self.names.select.select(*asked, timeout)
-        return ready
-
-    def descriptors(self, ready: tuple[list[int], list[int], list[int]]) -> Iterable[int]:
-        return [_number(fd) for fds in ready for fd in fds]
-
-    def tell(self, channel_at: ChannelAt, ready: tuple[list[int], list[int], list[int]]) -> None:
-        names = self.names
-        for fds, call in zip(ready, ("read", "write", "_exception"), strict=True):
-            for fd in fds:
-                channel = channel_at(fd)
-                if channel is not None:
-                    getattr(names, call)(channel)
-
-
-class ByPoll(Way):
-    """poll(2): one descriptor after the other is told all that there is of it."""
-
-    def ask(self, map: dict[int, Any]) -> tuple[Any, dict[int, int]]:
-        select = self.names.select
-        pollster, asked = select.poll(), {}
-        for fd, channel in list(map.items()):
-            flags = select.POLLIN | select.POLLPRI if channel.readable() else 0
-            if channel.writable() and not channel.accepting:
-                flags |= select.POLLOUT
-            if flags:
-                pollster.register(fd, flags)
-                asked[fd] = flags
-        return pollster, asked
-
-    def interest(self, asked: tuple[Any, dict[int, int]]) -> dict[int, int]:
-        return {_number(fd): events for fd, events in asked[1].items()}
-
-    def find(self, asked: tuple[Any, dict[int, int]], timeout: float | None) -> list[tuple[int, int]]:
-        pollster, _ = asked
-        ready: list[tuple[int, int]] = pollster.poll(None if timeout is None else int(timeout * 1000))
-        return ready
-
-    def descriptors(self, ready: list[tuple[int, int]]) -> Iterable[int]:
-        return [fd for fd, _ in ready]
-
-    def tell(self, channel_at: ChannelAt, ready: list[tuple[int, int]]) -> None:
-        for fd, flags in ready:
-            channel = channel_at(fd)
-            if channel is not None:
-                self.names.readwrite(channel, flags)
-
-
-def _number(key: Any) -> int:
-    """The descriptor that a key of a map means: select(2) of Python takes a socket as well as its number."""
-    number: int = key if isinstance(key, int) else key.fileno()
-    return number
 
 
 class Passes:
@@ -163,6 +47,8 @@ class Passes:
         self._is_closed = False
         self._is_away = False
         self._told: ChannelMap | None = None
+        self._timers = Timers(transport.clock)
+        self.next_deadline_ns = self._timers.next_deadline_ns
         self.map: dict[int, Any] = map if map is not None else self._own_map()
         transport.adopt(self)
 
@@ -187,12 +73,14 @@ class Passes:
         else:
             self.map.pop(fd, None)
 
-    def call_later(self, *args: Any) -> Any:
-        """What a channel of the native kind may ask of its loop, and asyncore's has not."""
-        raise UsageError("the map that this channel has joined is asyncore's, whose loop has no timers")
+    def call_later(self, delay: str | float, callback: Callable[..., object], *args: Any) -> Timer:
+        """A timer of a channel of the native kind; asyncore's have none.  See `Loop.call_later`."""
+        timer = self._timers.add(delay, callback, args)
+        self._wake()
+        return timer
 
     def call_soon_threadsafe(self, *args: Any) -> None:
-        """See `call_later`."""
+        """What a channel of the native kind may ask of its loop, and asyncore's has not."""
         raise UsageError("the map that this channel has joined is asyncore's, whose loop no thread can wake")
 
     def _become_ready(self) -> None:
@@ -204,13 +92,39 @@ class Passes:
         self._wake()
 
     def turn(self, timeout: float | None) -> bool:
-        """One pass: True if it told anybody of something that had not been told, and left alone, before."""
+        """One pass: True if it told anybody of something that had not been told, and left alone, before, or
+        called a timer."""
+        if not self.transport.drives_loops:
+            return self.make(self.way, timeout)
+        told = self._tell_news()
+        fired = self._timers.fire()
+        if fired and not self._is_closed:
+            self._wake()
+        return told or fired
+
+    def make(self, way: Way, timeout: float | None) -> bool:
+        """One pass on a machine whose loops somebody runs: True if it told anybody, or called a timer."""
+        asked = way.ask(self.map)
+        ready = way.find(asked, self._until_due(timeout))
+        way.tell(self.map.get, ready)
+        fired = self._timers.fire()
+        return fired or any(ready)
+
+    def _until_due(self, timeout: float | None) -> float | None:
+        """How long a pass may wait: no longer than till the next timer.
+
+        A millisecond more, for asyncore's poll counts whole ones, down, and would spin for the rest of one.
+        """
+        deadline_ns = self.next_deadline_ns()
+        if deadline_ns is None:
+            return timeout
+        left_ns = deadline_ns - self.transport.clock.monotonic_ns()
+        left = (left_ns + _MILLISECOND_NS) / SECOND_NS if left_ns > 0 else 0.0
+        return left if timeout is None else min(timeout, left)
+
+    def _tell_news(self) -> bool:
         way = self.way
         asked = way.ask(self._own())
-        if not self.transport.drives_loops:
-            ready = way.find(asked, timeout)
-            way.tell(self.map.get, ready)
-            return any(True for _ in way.descriptors(ready))
         interest = way.interest(asked)
         left_alone = {fd for fd, _ in self.poller.spinning()}  # type: ignore[attr-defined]
         is_news = self._watch(interest)
@@ -270,19 +184,16 @@ class Passes:
         self._is_away = True
         self.transport.dismiss(self)
 
-    def next_deadline_ns(self) -> int | None:
-        """asyncore has no timers."""
-        return None
-
     def describe(self, fd: int) -> str | None:
         """The class of the channel that has this descriptor."""
         channel = self.map.get(fd)
         return None if channel is None else type(channel).__name__
 
     def close(self) -> None:
-        """Release the poller: nothing is called any more.  Channels stay as they are."""
+        """Release the poller, drop the timers: nothing is called any more.  Channels stay as they are."""
         self._is_closed = True
         self.poller.close()
+        self._timers.close()
         self._watched = {}
 
 
@@ -311,7 +222,11 @@ def make_pass(map: dict[int, Any], way: Way, timeout: float | None) -> None:
     """
     transport = current()
     if not transport.drives_loops:
-        way.tell(map.get, way.find(way.ask(map), timeout))
+        passes = _find(map, transport)
+        if passes is not None:
+            passes.make(way, timeout)
+        else:
+            way.tell(map.get, way.find(way.ask(map), timeout))
     elif not _drive(transport, map, way, timeout) and timeout:
         way.names.time.sleep(timeout)  # nothing is planned, but whoever counts passes counts the time too
 

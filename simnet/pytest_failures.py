@@ -121,7 +121,7 @@ def _callable(item: pytest.Function, error: BaseException, outcome: Outcome) -> 
         return call, example.script
     if is_repeatable(item):
         network = outcome.network
-        options = {"latency": duration(network.latency_ns), "fence": network.fence}
+        options = {"latency": duration(network.latency_ns), "fence": network.fence, "check": network.checks}
         return Call(item.obj, "net", {}, options), recorded
     return None, recorded
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from .checks import Checks
     from .fence import Fence
     from .scenario.model import Scenario
     from .scenario.run import Verdict
@@ -44,6 +45,7 @@ class Settings:
         replay = config.getoption("simnet_replay")
         self.replayed: Scenario | None = _scenario(replay) if replay is not None else None
         self.fence = _fence(option("fence"), config.getini("simnet_fence_allow"))
+        self.checks = _checks(option("check"))
         self.networks: deque[Network] = deque(maxlen=4)  # the last that the running test has made
 
     def seeds(self) -> list[int | None]:
@@ -85,6 +87,16 @@ def _fence(level: str | None, allow: list[str]) -> Fence:
         raise pytest.UsageError(f"--simnet-fence takes error, warn or off, not {level!r}") from None
 
 
+def _checks(words: str | None) -> Checks:
+    from .checks import Checks
+    from .errors import UsageError
+
+    try:
+        return Checks.of(words)
+    except UsageError as error:
+        raise pytest.UsageError(f"--simnet-check: {error}") from None
+
+
 def _scenario(path: str) -> Scenario:
     from .errors import ScenarioError
     from .scenario.load import load
@@ -115,6 +127,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what is made of programs that go past their virtual hosts: error, warn or off (error)",
     )
     add(
+        "--simnet-check",
+        metavar="NAMES",
+        help="properties that programs are checked for: all, -all, a name, or one behind a '-'",
+    )
+    add(
         "--simnet-check-determinism",
         action="store_true",
         help="run tests that use only the `net` fixture twice, and compare what happened",
@@ -123,6 +140,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("simnet_transport", "default of --simnet-transport")
     parser.addini("simnet_artifacts", "default of --simnet-artifacts")
     parser.addini("simnet_fence", "default of --simnet-fence")
+    parser.addini("simnet_check", "default of --simnet-check")
     parser.addini("simnet_fence_allow", "functions, families and modules that it lets through", "args", [])
     parser.addini("simnet_scenarios", "files that are scenarios, as patterns", "args", ["scenarios/*.toml"])
 
@@ -130,12 +148,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "simnet(seed=None, runs=1, only='every', latency=None, fence=None): the networks of the `net` "
-        "fixture; only='gentle' keeps to what TCP hides from a program that is right, 'harsh' adds what is "
-        "rare",
+        "simnet(seed=None, runs=1, only='every', latency=None, fence=None, check=None): the networks of "
+        "the `net` fixture; only='gentle' keeps to what TCP hides from a program that is right, "
+        "'harsh' adds what is rare",
     )
     settings = config.stash[SETTINGS] = Settings(config)
     _set_fence(config, settings.fence)
+    _set_checks(config, settings.checks)
+
+
+def _set_checks(config: pytest.Config, checks: Checks) -> None:
+    """Networks that are not told what to look for look for these, until pytest ends."""
+    from . import checks as room
+
+    config.add_cleanup(partial(room.set_default, room.default()))
+    room.set_default(checks)
 
 
 def _set_fence(config: pytest.Config, fence: Fence) -> None:
@@ -180,7 +207,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     mark = item.get_closest_marker("simnet")
     if mark is None:
         return {}
-    known = {"seed", "runs", "only", "latency", "fence"}
+    known = {"seed", "runs", "only", "latency", "fence", "check"}
     if mark.args or set(mark.kwargs) - known:
         raise pytest.UsageError(f"{item.nodeid}: the simnet marker takes {', '.join(sorted(known))} by name")
     for name in {"seed", "runs"} & set(mark.kwargs):
@@ -195,7 +222,7 @@ def net(request: pytest.FixtureRequest) -> Network:
     from .virtual import Network
 
     marked = _marked(request.node)
-    options = {name: marked[name] for name in ("latency", "fence") if marked.get(name) is not None}
+    options = {name: marked[name] for name in ("latency", "fence", "check") if marked.get(name) is not None}
     replayed = request.config.stash[SETTINGS].replayed
     if replayed is not None:
         return Network(replayed.script, **options)
@@ -212,8 +239,10 @@ def net(request: pytest.FixtureRequest) -> Network:
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A server's machine and a client's, virtual or real by --simnet-transport; see `simnet.stage`."""
     from .stage import RealStage, VirtualStage
+    from .virtual import Network
 
-    made: Stage = RealStage() if request.param == "real" else VirtualStage()
+    check = _marked(request.node).get("check")
+    made: Stage = RealStage() if request.param == "real" else VirtualStage(Network(check=check))
     yield made
     made.close()
 

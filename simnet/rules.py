@@ -87,7 +87,7 @@ class Rule:
         if self.percent != 100:
             yield f", {self.percent:g}% of the time"
         if self.times is not None:
-            yield f", at most {self.times} times"
+            yield f", at most {self.times} time{'s' * (self.times != 1)}"
 
 
 _HEAD = re.compile(r"(?:every|(?:the )?(\d+)(?:st|nd|rd|th)) (\w+) ((?:on|anywhere)\b.+)")
@@ -96,7 +96,7 @@ _DURATION = r"[\d.]+ ?[a-zµ]+"
 _CONDITIONS: dict[str, tuple[re.Pattern[str], Callable[[str], int | float]]] = {
     "start_ns": (re.compile(rf"(.+), from ({_DURATION})"), duration_ns),
     "end_ns": (re.compile(rf"(.+), until ({_DURATION})"), duration_ns),
-    "percent": (re.compile(r"(.+), ([\d.e+-]+)% of the time"), float),
+    "percent": (re.compile(r"(.+), (\d+(?:\.\d+)?(?:e-?\d+)?)% of the time"), float),
     "times": (re.compile(r"(.+), at most (\d+) times?"), int),
 }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -34,6 +34,11 @@ def _known_outcome(deviation: Deviation, attribute: object, value: str) -> None:
     outcome_of(deviation.op, value)
 
 
+def _from_one(instance: object, attribute: object, value: int) -> None:
+    if value < 1:
+        raise UsageError(f"nth counts from 1, not {value}")
+
+
 @attrs.frozen(order=True, repr=False)
 class Deviation:
     """One thing that did not go as on the textbook network.  `str()` says it as a sentence.
@@ -44,7 +49,7 @@ class Deviation:
 
     where: str
     op: str = attrs.field(validator=_known_op)
-    nth: int = attrs.field(validator=attrs.validators.ge(1))
+    nth: int = attrs.field(validator=_from_one)
     outcome: str = attrs.field(validator=_known_outcome)
     amount: int = attrs.field(default=0, validator=attrs.validators.ge(0))
 
@@ -84,9 +89,12 @@ class Happening:
 
     def __attrs_post_init__(self) -> None:
         kind = HAPPENINGS[self.what]
+        given: tuple[Any, ...] = (*self.groups, *self.amounts)
         if (len(self.groups), len(self.amounts)) != (kind.sides, kind.amounts):
-            given = (*self.groups, *self.amounts)
             raise UsageError(f"{self.what} is written {kind.words.example!r}; given was {given!r}")
+        for hole, value in zip(kind.words.holes, given, strict=True):
+            if (hole == "count" and value < 1) or (hole == "host" and len(value) != 1) or value == ():
+                raise UsageError(f"{self.what} is written {kind.words.example!r}; {value!r} is no {hole}")
 
     def __repr__(self) -> str:
         given = (self.groups, self.amounts) if self.amounts else (self.groups,) if self.groups else ()
@@ -189,8 +197,10 @@ def _parse_deviation(nth: int, op: str, rest: str) -> Deviation:
         if match := re.fullmatch(f"(.+?) {outcome.words.pattern}", rest):
             where, *texts = match.groups()
             amounts = outcome.words.values(tuple(texts))
-            check_amount(op, outcome, *amounts)
-            return Deviation(where, op, nth, outcome.name, *amounts)
+            found = Deviation(where, op, nth, outcome.name, *amounts)
+            if not (found.wraps and outcome.words.holes and not outcome.amounts(0)):
+                check_amount(op, outcome, *amounts)
+            return found
     known = "; ".join(outcome.words.example for outcome in OUTCOMES[op])
     raise UsageError(f"what happens to the {op} is not understood in {rest!r}; a {op} {known}")
 

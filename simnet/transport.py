@@ -169,6 +169,9 @@ class Transport(ABC):
     """The machine in the shape that existing code expects: an object with the attributes `socket`, `select`,
     `selectors`, `time`, `os` and `fcntl`, each with the surface of the standard module of that name."""
 
+    witness: Any = None
+    """Who is told what channels do when they end; None where nobody looks.  See `simnet.checks`."""
+
     drives_loops: bool
     """Whether it turns the loops that run on it (a virtual machine), or somebody runs them (a real one)."""
 

@@ -11,6 +11,7 @@
 ``{ways}``              what the fence sees, from `simnet.fence.ways`
 ``{callers}``           who may go past the fence, from `simnet.fence.allowed`
 ``{let-through}``       what it does not watch, and why, from there too
+``{properties}``        the properties that come with the box, from `simnet.checks`
 ``{put-aside}``         what is put aside before kernels are compared, from `simnet.oracle.normal`
 """
 
@@ -31,6 +32,7 @@ from sphinx.util.docutils import SphinxDirective
 import simnet
 import simnet.virtual
 from simnet import Deviation, pytest_plugin
+from simnet.checks import PROPERTIES
 from simnet.fence.allowed import CALLERS, LET_THROUGH, TOOLS, WATCHED_MODULES
 from simnet.fence.ways import FAMILIES, WAYS, Way
 from simnet.happenings import HAPPENINGS
@@ -194,6 +196,15 @@ class PutAside(FromCode):
             yield f"{what[0].upper()}{what[1:]}\n: {why[0].upper()}{why[1:]}.\n"
 
 
+class Properties(FromCode):
+    def markdown(self) -> Iterator[str]:
+        switches = {True: "on", False: "off", None: ""}
+        rows = (
+            (f"`{each.name}`", each.says, each.seen, switches[each.is_on]) for each in PROPERTIES.values()
+        )
+        yield from table(("name", "property", "how a violation shows", "switch"), rows)
+
+
 class Ways(FromCode):
     def markdown(self) -> Iterator[str]:
         for family, what in FAMILIES.items():
@@ -242,6 +253,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_directive("simplified", Simplified)
     app.add_directive("not-simulated", NotSimulated)
     app.add_directive("profiles", Profiles)
+    app.add_directive("properties", Properties)
     app.add_directive("put-aside", PutAside)
     app.add_directive("ways", Ways)
     app.add_directive("callers", Callers)

@@ -76,12 +76,22 @@ def scenario_words(error: ScenarioError) -> str:
     help="What is made of programs that go past their virtual hosts.",
 )
 @click.option("--allow", multiple=True, metavar="NAME", help="A function, family or module to let through.")
-def main(level: str, allow: tuple[str, ...]) -> None:
+@click.option(
+    "--check",
+    "words",
+    default="",
+    metavar="NAMES",
+    help="Properties to look for: all, -all, a name, or one behind a '-'; several in quotes.",
+)
+def main(level: str, allow: tuple[str, ...], words: str) -> None:
     """Deterministic simulation and testing of network code."""
-    from .. import fence
+    from .. import checks, fence
 
-    click.get_current_context().call_on_close(partial(fence.set_default, fence.default()))
+    context = click.get_current_context()
+    context.call_on_close(partial(fence.set_default, fence.default()))
     fence.set_default(fence.Fence(level, allow))
+    context.call_on_close(partial(checks.set_default, checks.default()))
+    checks.set_default(checks.Checks.of(words))
     # As `python -m` does it: programs are found from where the command is given.
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())

@@ -132,7 +132,7 @@ def replay(file: str, verify: bool, quiet: bool) -> int:
 def _verify(file: str, digest: str) -> None:
     """Raise Diverged unless a new process under another hash seed comes to the same digest."""
     other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    command = [sys.executable, "-m", "simnet.cli", *_fence(), "replay", "--quiet", file]
+    command = [sys.executable, "-m", "simnet.cli", *_same_options(), "replay", "--quiet", file]
     environment = {**os.environ, "PYTHONHASHSEED": other}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.stdout.strip() != digest:
@@ -141,8 +141,10 @@ def _verify(file: str, digest: str) -> None:
     click.echo(f"digest {digest}, also in a new process under PYTHONHASHSEED={other}")
 
 
-def _fence() -> list[str]:
-    """The options of a command that has the same fence."""
+def _same_options() -> list[str]:
+    """The options of a command that has the same fence, and looks for the same properties."""
+    from .. import checks
     from ..fence import default
 
-    return ["--fence", default().level, *(f"--allow={name}" for name in default().allow)]
+    allowed = (f"--allow={name}" for name in default().allow)
+    return ["--fence", default().level, *allowed, f"--check={checks.default()}"]

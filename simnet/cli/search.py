@@ -1,4 +1,4 @@
-"""``simnet fuzz``: one storm after the other, and what is made of the first failure.
+"""``simnet fuzz``: one run after the other, and what is made of a failure.
 
 Owns the command and its progress.  The search is `simnet.fuzz.campaign`.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,12 @@ from .group import main
 
 if TYPE_CHECKING:
     from ..fuzz.campaign import Found, Progress
+    from ..fuzz.coverage import HandlerCoverage
+    from ..fuzz.searches import Search
     from ..scenario import Scenario
 
 KEPT = ".simnet/failures"
-"""Where a search keeps what it found, and the seed that it is at."""
+"""Where a search keeps what it found, and where it is."""
 
 SECONDS_DEFAULT = 10.0
 PLAIN_SECONDS = 5.0  # between two lines of progress where there is no terminal
@@ -65,28 +66,42 @@ def _whole(least: int) -> Callable[[click.Context, click.Parameter, str | None],
     metavar="TIME",
     help="Give up after this time; 10s if neither is given.",
 )
+@click.option(
+    "--search",
+    "name",
+    metavar="NAME",
+    help="Which runs to make: mixed (if not given), storm, sweep, pairs, cuts, exhaustive, pct, novelty.",
+)
 @click.option("--seed", callback=_whole(0), metavar="N", help="The first seed; without it, 0.")
-@click.option("--resume", is_flag=True, help="Begin with the seed at which the last search for TARGET was.")
+@click.option("--resume", is_flag=True, help="Go on where the last search of TARGET was.")
+@click.option("--keep-going", is_flag=True, help="Collect failures of different kinds, not only the first.")
 @click.option(
     "--out", default=KEPT, show_default=True, metavar="DIR", help="The directory for what is found."
 )
 @click.option("--gentle", is_flag=True, help="Only what TCP hides from a program that is right: no resets.")
+@click.option("--harsh", is_flag=True, help="Rare things as well: silent ends, no memory, no such name.")
+@click.option("--coverage", is_flag=True, help="Show which handlers ran under which faults.")
 @click.option("--shrink/--no-shrink", default=True, help="Whether to look for the deviations that matter.")
 def fuzz(
     target: str,
     runs: int | None,
     seconds: float | None,
+    name: str | None,
     seed: int | None,
     resume: bool,
+    keep_going: bool,
     out: str,
     gentle: bool,
+    harsh: bool,
+    coverage: bool,
     shrink: bool,
 ) -> int:
-    """Run TARGET in one storm after the other until it fails.
+    """Run TARGET again and again, in other weather each time, until it fails.
 
     TARGET is a scenario file, `module:callable` or `path/to/file.py::callable`.  Of a scenario the program,
-    hosts and links are used; storms take the place of its faults.  Exit status 1 if a failure was found.
+    hosts and links are used; the search takes the place of its faults.  Exit status 1 if a failure was found.
     """
+    from ..fuzz.coverage import HandlerCoverage
     from ..scenario import check_arguments, find_program
 
     scenario = _target(target)
@@ -94,18 +109,33 @@ def fuzz(
     program = find_program(scenario.call)
     check_arguments(scenario.call, program, scenario.arguments)
     folder = _folder(out)
-    seed_file = folder / f"{_slug(target)}.seed"
-    start = _first_seed(seed, seed_file if resume else None)
+    weather, only = _weather(gentle, harsh)
+    state_file = folder / f"{_slug(target)}{weather}.search"
+    by = _chosen(name, only, seed, state_file if resume else None)
+    covered = HandlerCoverage() if coverage else None
     if runs is None and seconds is None:
         seconds = SECONDS_DEFAULT
     scenario = _with_all_hosts(program, scenario)
+    kept = 0
     with Screen() as screen:
-        found = _search(program, scenario, start, runs, seconds, seed_file, gentle, shrink, screen)
+        for found in _findings(program, scenario, by, runs, seconds, state_file, shrink, covered, screen):
+            screen.pause()
+            kept += 1
+            if not keep_going:
+                click.echo(screen.summary())
+            _keep(program, scenario, found, by.name, folder / _slug(target))
+            if not keep_going:
+                return 1
+            click.echo()
+            screen.go_on()
     click.echo(screen.summary())
-    if found is None:
-        return 0
-    _keep(program, scenario, found, folder / _slug(target))
-    return 1
+    for fingerprint, times in screen.failures():
+        click.echo(f"  {fingerprint}: {_counted(times, 'time')}")
+    for says in screen.progress.never if screen.progress is not None else ():
+        click.echo(f"  never seen in any run: {says}")
+    if covered is not None:
+        click.echo(f"\nhandlers by faults, in {_counted(covered.runs, 'watched run')}:\n{covered.table()}")
+    return 1 if kept else 0
 
 
 def _target(target: str) -> Scenario:
@@ -136,17 +166,32 @@ def _slug(target: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", target.removesuffix(".toml")).strip("-")
 
 
-def _first_seed(seed: int | None, seed_file: Path | None) -> int:
-    if seed_file is None:
-        return seed or 0
+def _weather(gentle: bool, harsh: bool) -> tuple[str, frozenset[tuple[str, str]]]:
+    """What a search may do, and what that adds to the name of its state file."""
+    from ..outcomes import EVERY, GENTLE, HARSH
+
+    if gentle and harsh:
+        raise UsageError("give --gentle or --harsh, not both")
+    return ("-gentle", GENTLE) if gentle else ("-harsh", HARSH) if harsh else ("", EVERY)
+
+
+def _chosen(
+    name: str | None, only: frozenset[tuple[str, str]], seed: int | None, state_file: Path | None
+) -> Search:
+    """The search that was asked for; with a state file, the one that is to go on."""
+    from ..fuzz.searches import DEFAULT, search_by_name
+    from ..fuzz.state_file import read_state
+
+    if state_file is None:
+        return search_by_name(name or DEFAULT, only, seed)
     if seed is not None:
         raise UsageError("give --seed or --resume, not both")
-    try:
-        return int(seed_file.read_text(encoding="ascii"))
-    except FileNotFoundError:
-        raise UsageError(f"there is nothing to resume: {seed_file} does not exist") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot resume: {seed_file} holds no seed: {error}") from None
+    last, state = read_state(state_file)
+    if name is not None and name != last:
+        raise UsageError(f"cannot resume: the last search was {last!r}, not {name!r}")
+    search = search_by_name(last, only)
+    search.resume(state)
+    return search
 
 
 def _with_all_hosts(program: Callable[..., object], scenario: Scenario) -> Scenario:
@@ -178,12 +223,20 @@ class Screen:
             from rich.console import Console
 
             self._status = Console(stderr=True).status("starting")
-            self._status.start()
+            self.go_on()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.pause()
+
+    def pause(self) -> None:
+        """Leave the terminal to somebody else."""
         if self._status is not None:
             self._status.stop()
+
+    def go_on(self) -> None:
+        if self._status is not None:
+            self._status.start()
 
     def show(self, progress: Progress) -> None:
         self.progress = progress
@@ -193,15 +246,22 @@ class Screen:
             self._said_at = progress.seconds
             click.echo(self.summary(), err=True)
 
+    def failures(self) -> list[tuple[str, int]]:
+        """The fingerprints of what failed, and how often each did, the most frequent first."""
+        failures = self.progress.failures if self.progress is not None else {}
+        return sorted(failures.items(), key=lambda failure: -failure[1])
+
     def summary(self) -> str:
         progress = self.progress
         if progress is None:
             return "no run was made"
         rate = progress.runs / progress.seconds if progress.seconds else 0
-        parts = (_counted(progress.behaviours, "behaviour"), _counted(progress.failures, "failure"))
+        times, kinds = sum(progress.failures.values()), len(progress.failures)
+        failures = _counted(times, "failure") + (f" of {kinds} kinds" if kinds > 1 else "")
+        at = f"{progress.extent}" if progress.extent is not None else progress.case
         return (
             f"{_counted(progress.runs, 'run')} in {progress.seconds:.1f} s ({rate:,.0f}/s), "
-            f"{', '.join(parts)}, seed {progress.seed}"
+            f"{_counted(progress.behaviours, 'behaviour')}, {failures}, {at}"
         )
 
 
@@ -209,40 +269,42 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def _search(
+def _findings(
     program: Callable[..., object],
     scenario: Scenario,
-    start: int,
+    by: Search,
     runs: int | None,
     seconds: float | None,
-    seed_file: Path,
-    gentle: bool,
+    state_file: Path,
     shrink: bool,
+    coverage: HandlerCoverage | None,
     screen: Screen,
-) -> Found | None:
-    from ..fuzz.campaign import search
-    from ..outcomes import EVERY, GENTLE
+) -> Iterator[Found]:
+    from ..fuzz.campaign import findings
     from ..scenario import make_network
 
     try:
-        return search(
+        yield from findings(
             program,
+            by=by,
             arguments=scenario.arguments,
-            make_network=partial(make_network, scenario, only=GENTLE if gentle else EVERY),
-            seeds=count(start),
+            make_network=partial(make_network, scenario),
             runs_max=runs,
             seconds_max=seconds,
             on_progress=screen.show,
-            seed_file=seed_file,
+            state_file=state_file,
             shrink=shrink,
+            coverage=coverage,
         )
     except KeyboardInterrupt:
-        at = seed_file.read_text(encoding="ascii").strip()
-        click.echo(f"stopped at seed {at}; --resume continues there", err=True)
+        at = screen.progress.case if screen.progress is not None else "the first run"
+        click.echo(f"stopped at {at}; --resume continues there", err=True)
         raise
 
 
-def _keep(program: Callable[..., object], scenario: Scenario, found: Found, folder: Path) -> None:
+def _keep(
+    program: Callable[..., object], scenario: Scenario, found: Found, search: str, folder: Path
+) -> None:
     """Write the failure to a file, replay it from there, and report it."""
     import attrs
 
@@ -258,7 +320,7 @@ def _keep(program: Callable[..., object], scenario: Scenario, found: Found, fold
     kept = attrs.evolve(
         scenario,
         title=f"{kind} in {scenario.call}",
-        why=f"Found by `simnet fuzz` under seed {found.seed}: {outcome.error}",
+        why=f"Found by `simnet fuzz --search {search}`, {found.case.name}: {outcome.error}",
         script=found.script,
         seed=None,
         expect=Expect("fails", error=kind),

@@ -84,6 +84,7 @@ class dispatcher:
 
     ignore_log_types: ClassVar[frozenset[str]] = frozenset({"warning"})
     _handles_write: ClassVar[bool] = False
+    closes_told = 0  # how often handle_close was called for this connection, where somebody counts
     _refused = False
     _failure: OSError | None = None  # of connecting, if `send` was told it
     _is_over = False  # closed, or told by handle_close if that is called once
@@ -142,7 +143,7 @@ class dispatcher:
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
         """Join a map under the socket's descriptor: from now on the loop calls the handlers."""
         assert self._fileno is not None, "a channel without a socket has no place in a map"
-        self._is_over, self.deaf_to = False, 0
+        self._is_over, self.deaf_to, self.closes_told = False, 0, 0
         self._loop_of(map).add(self._fileno, self)
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
@@ -301,6 +302,8 @@ class dispatcher:
 
     def close(self) -> None:
         """Close the socket and leave the map.  A second call does nothing."""
+        if self._transport.witness is not None and self._fileno is not None:
+            self._transport.witness.closes(self._transport, self, self._fileno)
         self.connected = self.accepting = self.connecting = False
         self._is_over = True
         if self._resumption is not None:
@@ -391,6 +394,8 @@ class dispatcher:
             self._turn_deaf(events)
         if not self._is_over:
             self._is_over = self.close_once
+            if self._transport.witness is not None:
+                self._transport.witness.tells_close(self._transport, self)
             self.handle_close()
 
     # --- handlers, to be overridden --------------------------------------------------------------

@@ -16,11 +16,21 @@ from .tls_socket import TLSSocket
 
 
 def discard_plain(channel: Any) -> None:
-    """Forget what an async_chat has received and not handled (the injection of CVE-2011-0411)."""
-    if getattr(channel, "ac_in_buffer", b""):
-        channel.log_info(f"discarded {len(channel.ac_in_buffer)} bytes received in plain", "warning")
+    """Forget what an async_chat has received and not handled (the injection of CVE-2011-0411).
+
+    Also the beginning of a line, which has left the buffer and was collected in `incoming`: the rest of that
+    line would come under TLS.
+    """
+    if not hasattr(channel, "ac_in_buffer"):
+        return
+    collected = getattr(channel, "incoming", [])
+    if not isinstance(collected, list):
+        collected = []  # the program's own, under the same name
+    size = len(channel.ac_in_buffer) + sum(map(len, collected))
+    if size:
+        channel.log_info(f"discarded {size} bytes received in plain", "warning")
         channel.ac_in_buffer = b""
-        channel.incoming.clear()
+        collected.clear()
 
 
 def begin_behind_plain(channel: Any, sock: TLSSocket, begin: Callable[[], None]) -> None:

@@ -107,11 +107,16 @@ def bisect(outcome: Outcome, attempt: Attempt, storm: Storm, *, runs: int = RUNS
 
 
 def in_order(outcome: Outcome) -> list[Item]:
-    """What a run's script consists of, in the order in which it happened."""
+    """What a run's script consists of, in the order in which it happened.
+
+    What a long trace has dropped came before everything that it still has.
+    """
     script = outcome.network.script()
-    waiting = {str(item): item for item in script.items()}
-    events = outcome.network.trace.events
-    return [waiting.pop(str(event[4])) for event in events if str(event[4]) in waiting]
+    waiting: dict[object, list[Item]] = {}
+    for item in script.items():
+        waiting.setdefault(str(item), []).append(item)
+    found = [waiting[text].pop(0) for *_, text in outcome.network.trace.events if waiting.get(text)]
+    return [*(item for items in waiting.values() for item in items), *found]
 
 
 def certain_from(steps: list[Step]) -> Step | None:

@@ -121,7 +121,8 @@ def _amount(op: str, outcome: str, rank: int) -> int:
     A byte count is a position in a stream of unknown length: ranks count from the front (1 2 3 ...); rank 0
     is 0, which wraps to the last position, where a delimiter is likely to be.
     """
-    amounts = outcome_of(op, outcome).amounts(0)
+    kind = outcome_of(op, outcome)
+    amounts = kind.amounts(0) if kind.words.holes else (0,)
     return amounts[rank % len(amounts)] if amounts else rank
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from ..choices import Choices
-from ..errors import UsageError
+from ..errors import PropertyViolated, UsageError
 from ..outcomes import EVERY
 from ..script import Script
 from ..virtual import Network
@@ -170,9 +170,13 @@ def _first_line(error: BaseException) -> str:
 
 
 def fingerprint(error: BaseException) -> str:
-    """The kind of an error and the innermost function outside simnet that it came through."""
+    """The kind of an error, the property if it is one, and the innermost function outside simnet that it
+    came through."""
     frames = traceback.extract_tb(error.__traceback__)
     own = __file__.rpartition("scenario")[0]
     outside = [frame for frame in frames if not frame.filename.startswith(own)] or frames
     place = f"{outside[-1].name}" if outside else ""
-    return f"{type(error).__name__} in {place}"
+    kind = type(error).__name__
+    if isinstance(error, PropertyViolated):
+        kind, place = f"{kind} {error.name}", error.function or place
+    return f"{kind} in {place}"

@@ -18,14 +18,17 @@ from inspect import iscoroutinefunction
 from threading import get_ident
 from typing import Any
 
+from ..checks import Checks
 from ..errors import Deadlock, Livelock, UsageError
 from ..fence import Fence, watch
 from ..trace import Trace
-from ..transport import IN, OUT, Turner, enter_context, leave_context
+from ..transport import Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
 from .host import Host
 from .netstat import netstat
+from .quiet import check_quiet
 from .schedule import Schedule
+from .witness import Witness
 
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
@@ -85,9 +88,11 @@ class Engine(ABC):
     alias = "#1 network"
     number = 0  # in the trace, where the network itself is the place of a pick
 
-    def __init__(self, trace: bool, fence: Fence) -> None:
+    def __init__(self, trace: bool, fence: Fence, checks: Checks) -> None:
         self.now_ns = 0
         self.guard = watch.guard_for(fence)
+        self.checks = checks
+        self.witness = Witness(self) if checks.watches else None  # type: ignore[arg-type]
         self.hosts: dict[str, Host] = {}
         self.schedule = Schedule()
         self.trace = Trace()
@@ -102,6 +107,8 @@ class Engine(ABC):
         self._looks = 0
         self._finds, self._found_ns = 0, -1
         self.moments_max: int | None = MOMENTS_MAX
+        self.invariants: list[Callable[[], None]] = []  # asked after every moment, and raise
+        self.seen_sometimes: dict[str, bool] = {}  # what a test wants to see, and whether it has
 
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -129,6 +136,7 @@ class Engine(ABC):
             Deadlock: nothing can happen any more, and `until` was not reached, or a sender waits for room
                 that will never come.
             Livelock: handlers are called for ever while neither bytes nor time move.
+            PropertyViolated: the program breaks a property that it is checked for; see `simnet.checks`.
             UsageError: `until` is something else, or a handler called this: time passes already.
             Whatever a handler lets out.
         """
@@ -137,7 +145,7 @@ class Engine(ABC):
             raise UsageError("until is an async function, and nobody would await it")
         limit_ns = None if until is None or condition is not None else duration_ns(until)  # type: ignore[arg-type]
         with self._passing():
-            for _ in self._instants(limit_ns):
+            for _ in self._moments(limit_ns):
                 if condition is not None and condition():
                     return
         if limit_ns is not None:
@@ -147,7 +155,7 @@ class Engine(ABC):
                 f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}"
             )
         else:
-            self._check_quiet()
+            check_quiet(self)  # type: ignore[arg-type]
 
     def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
         """Let time pass until `condition` is true, at the latest until `deadline_ns`; whether it is true.
@@ -163,7 +171,7 @@ class Engine(ABC):
                 f"{call}() that has to wait inside a handler is not simulated: it would stop the loop"
             )
         with self._passing():
-            for _ in self._instants(deadline_ns):
+            for _ in self._moments(deadline_ns):
                 if condition():
                     return True
         if deadline_ns is None:
@@ -227,6 +235,8 @@ class Engine(ABC):
                 gc.enable()
         if self.guard is not None:
             self.guard.check_swallowed()
+        if self.witness is not None:
+            self.witness.check()
 
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
@@ -247,6 +257,8 @@ class Engine(ABC):
             if not self._advance(None):
                 return False
             self._turn_loops()
+            for check in self.invariants:
+                check()
         return True
 
     def netstat(self) -> str:
@@ -260,8 +272,20 @@ class Engine(ABC):
                 if loop.asks:
                     self.runnable[loop] = host
 
-    def _instants(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
+    def _moments(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
         """Let one moment after the other happen; `held` makes no pass."""
+        moments = self._instants(limit_ns, held)
+        return self._checked(moments) if self.invariants else moments
+
+    def _checked(self, moments: Iterator[int]) -> Iterator[int]:
+        """Ask after each whether all is as it always is."""
+        for moment in moments:
+            for check in self.invariants:
+                check()
+            yield moment
+
+    def _instants(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
+        """The moments, one after the other, without a look at what must always be."""
         self._look_around()
         instants = 0
         while True:
@@ -338,7 +362,8 @@ class Engine(ABC):
         if len(runnable) <= 1:
             return next(iter(runnable), None)
         self._turns += 1  # on a calm network as well: a rule may come later
-        effect = self.choose("turn", self, self._turns, len(runnable))
+        labels = None if self.is_calm else [self.runnable[loop].label for loop in runnable]
+        effect = self.choose("turn", self, self._turns, len(runnable), labels)
         return list(runnable)[effect[1] - 1 if effect else 0]
 
     def _turn(self, host: Host, loop: Turner) -> bool:
@@ -375,7 +400,7 @@ class Engine(ABC):
             self.runnable.pop(loop, None)
             if self._turn(host, loop):
                 return True
-            for _ in self._instants(limit_ns, held=loop):
+            for _ in self._moments(limit_ns, held=loop):
                 if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
         if timeout == 0:
@@ -384,23 +409,6 @@ class Engine(ABC):
             self.now_ns = max(self.now_ns, limit_ns)
             return True
         return False
-
-    def _check_quiet(self) -> None:
-        """Nothing can happen any more: is that all right?"""
-        for host in self.hosts.values():
-            for loop in host.loops:
-                for fd, events in loop.poller.spinning():  # type: ignore[attr-defined]
-                    if events & IN:
-                        raise Livelock(
-                            f"{host.name}: {loop.describe(fd)} is readable and is never read: "
-                            f"its loop would spin for ever\n{self.netstat()}"
-                        )
-            for fd, end in host.descriptors.items():
-                if end.is_blocked and any(w.events & OUT for w in end.watchers):
-                    raise Deadlock(
-                        f"{host.name}: {host.owner(fd) or end.label} waits for room that will never come\n"
-                        f"{self.netstat()}"
-                    )
 
 
 def _describe(condition: Callable[[], object]) -> str:

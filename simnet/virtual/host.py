@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from itertools import count
@@ -131,6 +131,7 @@ class Host(Transport):
         self.addresses = addresses
         self.number = network.trace.name(0, name)
         self.clock = HostClock(network)
+        self.witness = network.witness
         self.is_up = self.runs = True  # it has power; and its programs have not ended
         self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
         self.loops: list[Turner] = []
@@ -323,10 +324,10 @@ class Host(Transport):
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)
 
-    def choose_first(self, ready: int) -> int:
+    def choose_first(self, ready: int, events: Sequence[tuple[int, int]] = ()) -> int:
         """Which of several ready channels goes first; the others follow in order."""
         self.turns += 1
-        effect = self.network.choose("turn", self, self.turns, ready)
+        effect = self.network.choose("turn", self, self.turns, ready, events)
         return effect[1] - 1 if effect else 0
 
     def timers_first(self, ready: int) -> bool:
@@ -405,9 +406,14 @@ class Host(Transport):
         """Let time pass until `condition` is true, or until the deadline; whether it is true.
 
         What every call that has to wait does, outside of handlers.  Raises NotImplementedError inside one,
-        and Deadlock if nothing can happen any more and there is no deadline.
+        and Deadlock if nothing can happen any more and there is no deadline.  While the host stands still
+        nobody is told, in time or not.
         """
-        return self.network.wait(call, condition, deadline_ns)
+        found = self.network.wait(call, lambda: self.parked is None and condition(), deadline_ns)
+        if self.parked is None:
+            return found
+        self.network.wait(call, lambda: self.parked is None, None)
+        return bool(condition())
 
     # --- names and routes ------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from ..checks import Checks
+from ..checks import default as default_checks
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..fence import Escape, Fence, default
@@ -58,6 +60,8 @@ class Network(Happenings, Engine):
         trace: False keeps no record: no digest, no report, and a third more speed.
         fence: what is made of a program that goes past its host to this computer: a `Fence`, or ``"error"``
             (raise `Escaped` there), ``"warn"`` or ``"off"``.  Without it, `simnet.fence.default`.
+        check: which properties are looked for, in the words of `simnet.checks.Checks.of`: ``"all"``,
+            ``"-no-leak"``.  Without it, `simnet.checks.default`.
 
     Hosts are 10.0.0.1, 10.0.0.2, ... in the order in which they are made, and know each other by name.  They
     are fd00::1, fd00::2, ... as well; no name leads there unless a test says so.
@@ -79,13 +83,14 @@ class Network(Happenings, Engine):
         latency: str | float = "1ms",
         trace: bool = True,
         fence: Fence | str | None = None,
+        check: Checks | str | Iterable[str] | None = None,
     ) -> None:
         if sum(argument is not None for argument in (script, seed, choices)) > 1:
             raise UsageError("give one of script, seed and choices, not several")
         if script is not None and not isinstance(script, Script):
             raise UsageError(f"a script is a Script, not {script!r}; Script.of([parse(sentence)]) makes one")
         self.fence = Fence.of(fence)
-        super().__init__(trace, self.fence)
+        super().__init__(trace, self.fence, Checks.of(check))
         self._given = (script, seed, only)
         self.names = Zone()
         self._by_address: dict[str, Host] = {}
@@ -118,6 +123,8 @@ class Network(Happenings, Engine):
             words.append(f"latency={duration(self.latency_ns)!r}")
         if self.fence != default():
             words.append(f"fence={self.fence!r}")
+        if self.checks != default_checks():
+            words.append(f"check={str(self.checks)!r}")
         return f"Network({', '.join(words)})"
 
     def again(self) -> Network:
@@ -132,6 +139,7 @@ class Network(Happenings, Engine):
             latency=self.latency_ns / SECOND_NS,
             trace=self.log is not None,
             fence=self.fence,
+            check=self.checks,
         )
 
     # --- making it -------------------------------------------------------------------------------
@@ -336,6 +344,20 @@ class Network(Happenings, Engine):
     def _is_watched(self, label: str, alias: str, host: str) -> bool:
         return self.recording.watches(label, alias) or any(rule.covers(label, host) for rule in self._rules)
 
+    def clear_up(self) -> None:
+        """The weather clears up: from now on nothing deviates, nobody is parted, and nobody stands still.
+
+        Rules are lifted, and what supplies the picks is not asked any more.  What is under way goes on: a
+        segment that is late stays late.  Hosts that are down stay down, and what a script or `at` has planned
+        still happens.
+        """
+        self._rules = []
+        self.recording.clear_up()
+        self.is_calm = True
+        self.heal()
+        for name in [host.name for host in self.hosts.values() if host.is_paused]:
+            self.resume(name)
+
     # --- choices ---------------------------------------------------------------------------------
 
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -344,7 +366,7 @@ class Network(Happenings, Engine):
         count = options(op, size)
         if count < 2:
             return None
-        point = Point(place.label, place.alias, op, nth, size)
+        point = Point(place.label, place.alias, op, nth, size, data)
         index = self._ruled(point, place, data)
         if not index:
             before = len(self.recording.deviations)

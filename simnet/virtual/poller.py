@@ -122,7 +122,7 @@ class VirtualPoller(Poller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._host = host
-        self._choose_first: Callable[[int], int] = host.choose_first
+        self._choose_first: Callable[[int, list[tuple[int, int]]], int] = host.choose_first
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
@@ -184,7 +184,7 @@ class VirtualPoller(Poller):
         self.ready = keep
         self.is_news = aside is None or not aside.issuperset(keep)
         if len(events) > 1:
-            first = self._choose_first(len(events))
+            first = self._choose_first(len(events), events)
             if first:
                 events = events[first:] + events[:first]
         return events
@@ -205,8 +205,8 @@ class VirtualPoller(Poller):
         network = self._host.network
         if network.now_ns - registration.aside_ns < SPIN_NS or not registration.events & IN:
             return
-        mask = registration.end.poll_mask()
-        if mask & (IN | HUP | ERR):
+        # HUP alone is a socket that has not begun to connect, of which its program may say so only later.
+        if registration.end.poll_mask() & (IN | ERR):
             fd = registration.fd
             who = self._host.owner(fd) or registration.end.label
             raise Livelock(
@@ -264,5 +264,5 @@ class OrderedPoller(VirtualPoller):
         self._choose_first = _as_it_comes
 
 
-def _as_it_comes(ready: int) -> int:
+def _as_it_comes(ready: int, events: list[tuple[int, int]]) -> int:
     return 0

@@ -5,6 +5,7 @@ raised and printed.  The old modules are those of Python 3.11, or, later, pyasyn
 """
 
 import inspect
+import socket
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -171,3 +172,46 @@ def test_the_search_for_differing_names_finds_some():
         a, c = 1, staticmethod(lambda x=1: 0)
 
     assert list(differing(Theirs, Ours)) == ["b", "c"]
+
+
+def plain_names(kind):
+    """Those that a subclass can take by chance: private names of the class itself carry its own in front."""
+    return {name for name in dir(kind) if not name.startswith(("__", f"_{kind.__mro__[-2].__name__}__"))}
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(0, "dispatcher"), (0, "dispatcher_with_send"), (1, "async_chat"), (1, "simple_producer")],
+)
+def test_no_class_has_a_name_more_that_a_program_may_use_for_its_own(number, kind):
+    theirs, ours = getattr(THEIRS[number], kind), getattr(OURS[number], kind)
+    assert plain_names(ours) == plain_names(theirs)
+
+
+def test_methods_of_a_program_are_called_by_the_program_only():
+    class Chat(OURS[1].async_chat):
+        found = False
+
+        def _search(self, *args):
+            raise AssertionError("asynchat has no such method")
+
+        _collect_all = _count_down = _send_piece = _ask_producer = _search
+
+        def found_terminator(self):
+            self.found = True
+            self.push_with_producer(OURS[1].simple_producer(b"abc"))
+
+        collect_incoming_data = OURS[1].async_chat._collect_incoming_data
+
+    left, right = socket.socketpair()
+    with right:
+        chat = Chat(left, {})
+        chat.set_terminator(b"\n")
+        right.sendall(b"line\n")
+        chat.handle_read_event()
+        chat.set_terminator(2)
+        right.sendall(b"xyz")
+        chat.handle_read_event()
+        assert chat.found
+        assert right.recv(100) == b"abcabc"
+        chat.close()

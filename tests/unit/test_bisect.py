@@ -52,6 +52,15 @@ def test_the_share_of_failures_is_told_for_each_step() -> None:
     assert certain_from(steps) is steps[-1]
 
 
+def test_what_a_long_trace_has_dropped_came_first() -> None:
+    items = [parse(each) for each in (FIRST, SECOND, "at 5s heal", "at 5s heal")]
+    outcome = execute(small, Network(Script.of(items)))  # type: ignore[arg-type]
+    assert in_order(outcome) == items
+    events = outcome.network.trace.events
+    del events[: 1 + next(place for place, event in enumerate(events) if event[4] == FIRST)]
+    assert in_order(outcome) == items
+
+
 def test_a_failure_that_chance_may_still_avert_is_not_certain() -> None:
     first, last = Step(None, 10, 10, True), Step(parse(SECOND), 9, 10, True)
     assert certain_from([first, last]) is None

@@ -1,6 +1,7 @@
 """search: seeds until one fails, and what is made of it."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from simnet import Diverged, Network, UsageError
-from simnet.fuzz.campaign import search
+from simnet.fuzz.campaign import findings, search
+from simnet.fuzz.searches import Storm
+from simnet.properties import sometimes
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import nothing_is_wrong, one_recv_is_one_line, short_sends_are_ignored
 
@@ -37,14 +40,33 @@ def test_the_shrunk_script_replays_to_the_digest_that_was_found(program):
 
 
 def test_the_seed_alone_brings_the_found_run_back():
-    found = search(one_recv_is_one_line)
+    found = search(one_recv_is_one_line, seeds=itertools.count())
     again = execute(one_recv_is_one_line, Network(seed=found.seed))
     assert again.network.trace.digest() == found.outcome.network.trace.digest()
 
 
+def test_a_search_and_seeds_are_not_both_given():
+    with pytest.raises(UsageError, match="not both"):
+        search(nothing_is_wrong, by=Storm(), seeds=[1])
+
+
+def test_all_kinds_of_failure_are_found_each_once_and_the_others_are_counted():
+    def program(net):
+        one_recv_is_one_line(net)
+        short_sends_are_ignored(net)
+
+    told = []
+    found = list(findings(program, runs_max=300, on_progress=told.append))
+    prints = [each.outcome.fingerprint for each in found]
+    assert sorted(prints) == ["AssertionError in handle_read", "AssertionError in short_sends_are_ignored"]
+    assert told[-1].failures.keys() == set(prints)
+    assert sum(told[-1].failures.values()) > 10
+    assert told[-1].runs == 300
+
+
 def test_two_searches_find_the_same():
     first, second = search(one_recv_is_one_line), search(one_recv_is_one_line)
-    assert (first.seed, first.script) == (second.seed, second.script)
+    assert (first.case.name, first.script) == (second.case.name, second.script)
 
 
 def test_without_shrinking_the_script_is_the_whole_weather():
@@ -70,7 +92,7 @@ def test_the_network_is_built_as_asked_and_runs_have_no_trace_until_one_fails():
         made.append(supplier)
         return Network(**supplier, latency="20ms")
 
-    found = search(one_recv_is_one_line, make_network=make_network)
+    found = search(one_recv_is_one_line, seeds=range(100), make_network=make_network)
     assert made[0] == {"seed": 0, "trace": False}
     assert [each["trace"] for each in made] == [False] * (found.seed + 1) + [True] * (
         len(made) - found.seed - 1
@@ -81,8 +103,8 @@ def test_the_network_is_built_as_asked_and_runs_have_no_trace_until_one_fails():
 
 def test_a_program_without_a_bug_is_not_blamed_and_every_run_is_counted():
     progress = []
-    assert search(nothing_is_wrong, runs_max=150, on_progress=progress.append) is None
-    assert (progress[-1].runs, progress[-1].failures, progress[-1].seed) == (150, 0, 149)
+    assert search(nothing_is_wrong, seeds=range(200), runs_max=150, on_progress=progress.append) is None
+    assert (progress[-1].runs, progress[-1].failures, progress[-1].case) == (150, {}, "seed 149")
     assert 5 < progress[-1].behaviours <= 150
 
 
@@ -127,7 +149,7 @@ def test_a_failure_that_does_not_come_again_is_no_finding():
             raise LookupError
 
     with pytest.raises(Diverged) as raised:
-        search(program)
+        search(program, seeds=range(100))
     message = str(raised.value)
     assert "seed 3" in message
     assert "failed with 'LookupError in program'" in message
@@ -141,7 +163,7 @@ def test_a_failure_of_another_kind_the_second_time_names_both():
         raise next(errors)
 
     with pytest.raises(Diverged) as raised:
-        search(program)
+        search(program, seeds=range(100))
     assert "KeyError" in str(raised.value)
     assert "IndexError" in str(raised.value)
 
@@ -174,20 +196,20 @@ def program(net):
     if net.recording.inner.seed == 100:
         os.kill(os.getpid(), signal.SIGKILL)
 
-search(program, seeds=[123456, *range(99, 200)], seed_file=sys.argv[1])
+search(program, seeds=[123456, *range(99, 200)], state_file=sys.argv[1])
 """
 
 
-def test_the_seed_file_names_the_run_that_killed_the_interpreter(tmp_path):
-    path = tmp_path / "seed"
-    path.write_text("left over from before, and longer than any seed will ever be\n")
+def test_the_state_file_names_the_run_that_killed_the_interpreter(tmp_path):
+    path = tmp_path / "state"
+    path.write_text("left over from before, and longer than any state of a storm will ever be\n")
     ended = subprocess.run([sys.executable, "-c", KILLED, path], cwd=ROOT, timeout=60)
     assert ended.returncode == -signal.SIGKILL
-    assert path.read_text().split() == ["100"]
+    assert json.loads(path.read_text()) == {"search": "storm", "at": 100}
 
 
-def test_an_interrupt_passes_through_and_leaves_its_seed_behind(tmp_path):
-    path = tmp_path / "seed"
+def test_an_interrupt_passes_through_and_leaves_its_place_behind(tmp_path):
+    path = tmp_path / "state"
 
     def program(net):
         if net.recording.inner.seed == 11:
@@ -195,14 +217,25 @@ def test_an_interrupt_passes_through_and_leaves_its_seed_behind(tmp_path):
 
     descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     with pytest.raises(KeyboardInterrupt):
-        search(program, seed_file=path)
-    assert int(path.read_text()) == 11
+        search(program, seeds=range(100), state_file=path)
+    assert json.loads(path.read_text())["at"] == 11
     assert not descriptors or len(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_a_seed_file_that_cannot_be_written_is_said_before_any_run(tmp_path):
+def test_a_state_file_that_cannot_be_written_is_said_before_any_run(tmp_path):
     def program(net):
         raise AssertionError("ran")
 
     with pytest.raises(UsageError, match="cannot be written"):
-        search(program, seed_file=tmp_path)
+        search(program, state_file=tmp_path)
+
+
+def test_what_no_run_has_seen_is_told_at_the_end():
+    def program(net):
+        sometimes(net, "a calm run", not net.script().deviations)
+        sometimes(net, "the other day", net.now_ns > 0)
+        sometimes(net, "a run", True)
+
+    told = []
+    search(program, seeds=range(3), on_progress=told.append)
+    assert told[-1].never == ("the other day",)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simnet import Deviation, Happening, Network, Rule, Script, UsageError, parse
 from simnet.choices import Calm, Choices, Point, Recording, Scripted, Seeded
+from simnet.fuzz.strategies import scripts
 from simnet.happenings import HAPPENINGS
 from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, option, option_index, options
 from simnet.script import Item
@@ -50,7 +51,7 @@ def happenings(draw: Any) -> Happening:
     sides = [
         draw(groups if hole == "hosts" else hosts.map(lambda h: (h,))) for hole in holes if "host" in hole
     ]
-    amounts = [draw(st.integers(0, 10**15)) for hole in holes if "host" not in hole]
+    amounts = [draw(st.integers(hole == "count", 10**15)) for hole in holes if "host" not in hole]
     return Happening(draw(st.integers(0, 10**15)), what, tuple(sides), tuple(amounts))
 
 
@@ -290,3 +291,8 @@ def test_what_a_script_wanted_and_did_not_get_is_unmet() -> None:
 def test_a_network_takes_one_supplier() -> None:
     with pytest.raises(UsageError, match="one of script, seed and choices"):
         Network(Script(), seed=1)
+
+
+@given(scripts(HARSH | CORRUPTION))
+def test_a_drawn_script_is_its_sentences(script: Script) -> None:
+    assert Script.of(map(parse, script.sentences())) == script

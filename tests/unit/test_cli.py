@@ -1,5 +1,6 @@
 """The command line says in one line what is wrong, and by its exit status whose fault it is."""
 
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,8 @@ def complaint(*arguments):
         (("fuzz", ANSWER, "--time", "soon"), "'soon' is no duration"),
         (("fuzz", ANSWER, "--out", "README.md"), "the directory README.md cannot be made: File exists"),
         (("fuzz", ANSWER, "--resume", "--seed", "1"), "give --seed or --resume, not both"),
+        (("fuzz", ANSWER, "--search", "luck"), "no search is called 'luck'; there are mixed, storm, "),
+        (("fuzz", ANSWER, "--search", "sweep", "--seed", "1"), "the search 'sweep' has no seeds"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_told_in_one_line(arguments, words):
@@ -86,9 +89,26 @@ def test_there_is_nothing_to_resume_before_the_first_search(tmp_path):
     assert "there is nothing to resume" in complaint("fuzz", ANSWER, "--resume", "--out", tmp_path)
 
 
-def test_a_seed_file_without_a_seed_is_told(tmp_path):
-    (tmp_path / "examples-stories-answer.seed").write_text("seven")
-    assert "holds no seed" in complaint("fuzz", ANSWER, "--resume", "--out", tmp_path)
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seven", "holds no state of a search"),
+        ("[7]", "holds no state of a search"),
+        ('{"search": "guess", "at": 7}', "no search is called 'guess'; there are mixed, storm, "),
+        ('{"search": "storm", "at": "x"}', "'x' is no place in the search 'storm'"),
+        ('{"search": "sweep", "at": [3, 2]}', "[3, 2] is no place in the search 'sweep'"),
+        ('{"search": "sweep", "at": [1, 2]}', "there were 2 runs to make, and now there are"),
+    ],
+)
+def test_a_state_file_that_cannot_be_resumed_is_told(tmp_path, text, words):
+    (tmp_path / "examples-stories-answer.search").write_text(text)
+    assert words in complaint("fuzz", ANSWER, "--resume", "--out", tmp_path)
+
+
+def test_a_search_is_not_resumed_as_another(tmp_path):
+    (tmp_path / "examples-stories-answer.search").write_text('{"search": "storm", "at": 7}')
+    words = complaint("fuzz", ANSWER, "--search", "sweep", "--resume", "--out", tmp_path)
+    assert "the last search was 'storm', not 'sweep'" in words
 
 
 def test_the_version_is_told():
@@ -185,13 +205,12 @@ def test_verify_finds_a_program_that_depends_on_the_hash_seed(tmp_path):
 def test_a_search_that_finds_nothing_says_how_far_it_was(tmp_path):
     calm = "def run(net):\n    net.host('a')\n    net.run()\n"
     (tmp_path / "calm.py").write_text(calm)
-    result = simnet(
-        "fuzz", f"{tmp_path / 'calm.py'}::run", "--runs", 5, "--seed", 7, "--out", tmp_path / "out"
-    )
+    target, out = f"{tmp_path / 'calm.py'}::run", tmp_path / "out"
+    result = simnet("fuzz", target, "--search", "storm", "--runs", 5, "--seed", 7, "--out", out)
     assert result.exit_code == 0, result.output
     assert result.output.startswith("5 runs in ")
     assert result.output.endswith("1 behaviour, 0 failures, seed 11\n")
-    assert [file.suffix for file in (tmp_path / "out").iterdir()] == [".seed"]
+    assert [file.suffix for file in (tmp_path / "out").iterdir()] == [".search"]
 
 
 def test_a_failure_is_shrunk_kept_and_replayed_from_its_file(tmp_path):
@@ -231,6 +250,32 @@ def test_hosts_that_the_program_makes_itself_are_kept_by_name(tmp_path):
     assert [host.name for host in load(found).hosts] == ["router", "server", "client"]
 
 
+TWO_MISTAKES = """
+from tests.unit.planted_bugs import one_recv_is_one_line, short_sends_are_ignored
+def program(net):
+    one_recv_is_one_line(net)
+    short_sends_are_ignored(net)
+"""
+
+
+def test_a_search_that_keeps_going_keeps_one_file_of_each_kind_of_failure(tmp_path):
+    (tmp_path / "wrong.py").write_text(TWO_MISTAKES)
+    result = simnet(
+        "fuzz", f"{tmp_path / 'wrong.py'}::program", "--search", "sweep", "--keep-going", "--out", tmp_path
+    )
+    assert result.exit_code == 1
+    kept = [load(path) for path in tmp_path.glob("*/scenario.toml")]
+    assert len(kept) == 2
+    summary, *kinds = result.output.splitlines()[-3:]
+    assert " of 2 kinds, " in summary
+    done, _, total = summary.split(", ")[-1].split()
+    assert done == total, "the sweep was not over"
+    assert [line.rpartition(":")[0].strip() for line in sorted(kinds)] == [
+        "AssertionError in handle_read",
+        "AssertionError in short_sends_are_ignored",
+    ]
+
+
 def test_a_test_is_searched_by_pytest(tmp_path):
     path = keep(tmp_path, call=None, test="tests/test_x.py::test_y")
     assert "is a test; pytest --simnet-runs=" in complaint("fuzz", path)
@@ -255,6 +300,8 @@ def test_a_search_that_is_cut_off_goes_on_where_it_was(tmp_path, number):
         "simnet.cli",
         "fuzz",
         f"{program}::dying",
+        "--search",
+        "storm",
         "--seed",
         "5",
         "--out",
@@ -268,8 +315,8 @@ def test_a_search_that_is_cut_off_goes_on_where_it_was(tmp_path, number):
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert stderr.splitlines()[0] == "stopped at seed 12; --resume continues there"
-    (seed_file,) = tmp_path.glob("*.seed")
-    assert int(seed_file.read_text()) == 12
+    (state_file,) = tmp_path.glob("*.search")
+    assert json.loads(state_file.read_text()) == {"search": "storm", "at": 12}
     program.write_text(ENDLESS.replace("== 12", "== -1"))
     resumed = simnet("fuzz", f"{program}::dying", "--resume", "--runs", 3, "--out", tmp_path)
     assert resumed.output.endswith("seed 14\n")

@@ -297,6 +297,7 @@ def test_handle_close_is_called_for_as_long_as_it_leaves_the_channel_open(stage)
     assert times_closed(NEW) == 3, "off unless the class says so"
 
 
+@pytest.mark.simnet(check="-half-close")
 def test_what_waits_to_be_sent_is_lost_when_the_peer_has_said_all(stage):
     answer = bytes(range(256)) * 8192  # 2 MiB: more than both buffers hold
 

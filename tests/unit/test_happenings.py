@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simnet import Network, Script, UsageError, dispatcher, parse
+from simnet import Deadlock, Network, Script, UsageError, dispatcher, parse
 from simnet.happenings import HAPPENINGS
 from simnet.loop import loop_for
 from simnet.transport import HUP, IN, OUT, RDHUP
@@ -362,6 +362,7 @@ def test_what_a_killed_program_had_closes_nothing_of_the_next_one() -> None:
     world.net.restart("server")
     new = world.listener()
     assert new.fileno() == 3
+    assert repr(old) == "<VirtualSocket fd=3 server closed>"
     del old  # as the cyclic garbage of a program does, at a moment that nobody knows
     opener = world.dial()
     world.until(new, IN)
@@ -404,6 +405,27 @@ def test_a_pause_at_the_moment_of_an_event_comes_before_its_handler() -> None:
     net.at(2).resume("server")
     net.run()
     assert server.channels[0].came == [(2.0, b"hello")]
+
+
+def test_a_call_that_waits_stands_still_with_its_host() -> None:
+    net = hosts("a", "b")
+    with net.host("a").socket() as opener, net.host("b").socket() as listener:
+        listener.bind(("", 80))
+        listener.listen(1)
+        opener.connect(("b", 80))
+        accepted, _ = listener.accept()
+        net.at(1).pause("a")
+        net.at(2).call(accepted.send, b"hello")
+        net.at(5).resume("a")
+        assert (opener.recv(9), net.now) == (b"hello", 5.0)
+        net.at(6).pause("a")
+        net.at(9).resume("a")
+        net.host("a").modules.time.sleep(2)
+        assert net.now == 9.0
+        net.at(10).pause("a")
+        with pytest.raises(Deadlock):
+            net.host("a").modules.time.sleep(3)
+        accepted.close()
 
 
 def test_a_crash_ends_a_pause() -> None:

@@ -280,3 +280,40 @@ def test_a_rule_says_which_host_is_next_on_a_network_that_is_calm() -> None:
 def test_a_condition_that_makes_no_sense_is_refused(conditions: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Network().on("client", "send", **conditions).take(1)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "message"),
+    [
+        ("every send on client takes 0 bytes", "not possible for a send: takes 0 bytes"),
+        ("the 1st send of client:1 -> server:80 takes 0 bytes", "not possible for a send: takes 0 bytes"),
+        ("every turn on network starts with ready number 1", "not possible for a turn"),
+        ("the 0th send of client:1 -> server:80 is reset", "nth counts from 1, not 0"),
+        ("every send on client is reset, 1..2% of the time", "is not understood"),
+        ("at 1s flap a from b 0 times for 1s", "0 is no count"),
+        ("at 1s limit a to 0 descriptors", "0 is no count"),
+    ],
+)
+def test_a_sentence_that_could_never_hold_is_refused(sentence: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse(sentence)
+
+
+def test_a_drawn_amount_is_wrapped_and_may_be_0() -> None:
+    sentence = "the 1st send of #1 client takes 0 bytes"
+    assert str(parse(sentence)) == sentence
+
+
+@pytest.mark.parametrize("groups", [(("a", "b"),), ((),)])
+def test_what_befalls_one_host_names_one(groups: Any) -> None:
+    net = Network()
+    net.host("a")
+    net.host("b")
+    with pytest.raises(UsageError, match="is no host"):
+        net.befall("crash", groups)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_rule_that_is_over_after_some_times_is_read_back(times: int) -> None:
+    sentence = f"every send on client is reset, at most {times} time{'s' * (times > 1)}"
+    assert str(parse(sentence)) == sentence

@@ -193,7 +193,7 @@ def test_a_mistake_is_told_with_its_line_and_key(text, place, words):
     ("sentence", "words"),
     [
         ("it rains", "not understood"),
-        ("the 0th send of client:1 -> server:7 takes 1 byte", "'nth' must be >= 1"),
+        ("the 0th send of client:1 -> server:7 takes 1 byte", "nth counts from 1, not 0"),
         ("the 1st send of client:1 -> server:7 explodes", "a send takes"),
         ("the 1st send of clint:1 -> server:7 takes 1 byte", "did you mean 'client'?"),
         ("the 1st send of client takes 1 byte", "the place of a send is an end such as"),

@@ -1,30 +1,16 @@
 """The mixin in front of the dispatchers of asyncore, to the letter, turned by asyncore's own loop."""
 
-import importlib
+import socket
 import ssl
 import time
-import warnings
 
 import pytest
 
+from simnet import asynchat, asyncore
 from simnet.dispatchers.lingering import Lingering
 from simnet.dispatchers.tls import tls_channel
 from tests.unit.tls_channels import HOSTNAME, client_context, server_context
 
-
-def modules():
-    """asyncore and asynchat: ours if there are any, else those of Python 3.11."""
-    for package in ("simnet.", ""):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                return tuple(importlib.import_module(package + name) for name in ("asyncore", "asynchat"))
-        except ImportError:
-            pass
-    pytest.skip("there is no asyncore", allow_module_level=True)
-
-
-asyncore, asynchat = modules()
 MESSAGE = b"m" * 700_000
 PLAIN_BYTES = 4_000_000  # more than the kernel takes at once
 
@@ -162,3 +148,20 @@ def test_an_async_chat_upgrades_behind_what_is_queued_and_delivers_all_it_was_gi
     assert client.received == MESSAGE
     assert client.told == ["connect", "handshake", "close"]
     assert not any(isinstance(channel, Lingering) for channel in channels.values())
+
+
+def test_close_all_leaves_no_socket_open_that_has_something_left_to_send(channels):
+    door = Door(channels, Echo)
+    client = Client(channels, door.socket.getsockname(), client_context())
+    turn(channels, lambda: client.connected)
+    served = door.accepted[0]
+    served.del_channel()  # it reads no more
+    served.socket.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    client.socket.raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    client.send(bytes(PLAIN_BYTES))
+    turn(channels, lambda: client.socket.has_unsent)
+    raw = client.socket.raw
+    asyncore.close_all(channels)
+    assert raw.fileno() == -1
+    assert not channels
+    served.close()

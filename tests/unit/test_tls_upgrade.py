@@ -7,17 +7,18 @@ import sys
 import pytest
 
 import simnet
-from simnet import Deadlock, dispatcher_with_send
+from simnet import Deadlock, asynchat, dispatcher_with_send
 from simnet.dispatchers import tls
 from simnet.dispatchers.tls import tls_channel
 from tests.unit.stages import STAGES, everywhere
-from tests.unit.tls_channels import HOSTNAME, Door, client_context, server_context
+from tests.unit.tls_channels import HOSTNAME, Door, certificate, client_context, server_context
 
 pytestmark = everywhere
 
 
 @pytest.fixture
 def stage(request):
+    certificate()  # drawn here: a handler on a virtual host may not draw anything
     made = STAGES[request.param]()
     yield made
     made.close()
@@ -42,21 +43,12 @@ def old_chat():
     return module.async_chat
 
 
-def chats():
-    """Every async_chat that there is here, by name."""
-    native = getattr(simnet, "async_chat", None)
-    try:
-        from simnet.asynchat import async_chat as compatible
-    except ImportError:
-        compatible = None
-    found = {"native": native, "compatible": compatible, "old": old_chat()}
-    return {name: chat for name, chat in found.items() if chat is not None}
+CHATS = {"native": simnet.async_chat, "compatible": asynchat.async_chat}
+if (found := old_chat()) is not None:
+    CHATS["old"] = found
 
 
-CHATS = chats()
-
-
-@pytest.fixture(params=CHATS or [pytest.param(None, marks=pytest.mark.skip("there is no async_chat"))])
+@pytest.fixture(params=CHATS)
 def chat(request):
     return CHATS[request.param]
 
@@ -140,6 +132,30 @@ def test_commands_behind_starttls_in_one_segment_are_never_handled(stage, chat):
     door, client = conversation(stage, chat, said=b"STARTTLS\r\nINJECTED\r\nhalf")
     stage.run(lambda: b"250 secret" in client.lines)
     assert door.channels[0].lines == [b"STARTTLS", b"secret"]
+    assert client.lines == [b"220 ready", b"250 secret"]
+
+
+def test_the_beginning_of_a_line_in_plain_is_not_that_of_one_under_tls(stage, chat):
+    class Later(UpgradingServer):
+        """Asks somebody else before it agrees: meanwhile more comes in plain."""
+
+        def collect_incoming_data(self, data):
+            self._collect_incoming_data(data)
+
+        def found_terminator(self):
+            self.lines.append(self._get_data())
+            if self.lines != [b"STARTTLS"]:
+                self.push(b"250 " + self.lines[-1] + b"\r\n")
+
+        def agree(self):
+            self.push(b"220 ready\r\n")
+            self.start_tls(server_context(), server_side=True)
+
+    door, client = conversation(stage, chat, server=Later, said=b"STARTTLS\r\nINJECTED")
+    stage.run(lambda: door.channels and door.channels[0].incoming == [b"INJECTED"])
+    with stage.server:
+        door.channels[0].agree()
+    stage.run(lambda: client.lines[1:])
     assert client.lines == [b"220 ready", b"250 secret"]
 
 

@@ -3,7 +3,7 @@
     python -m tests.zoo --fetch                 let pip bring the released packages
     python -m tests.zoo                         the table of docs/explanation/zoo.md
     python -m tests.zoo crlf_cut -k 3           some members, three searches each
-    python -m tests.zoo --record                write what seed 0 and its successors find into scenarios/
+    python -m tests.zoo --record                write what the search finds into kept/
 
 Owns the command and the table.
 """
@@ -18,13 +18,13 @@ from pathlib import Path
 import click
 
 from simnet.scenario import save
-from tests.zoo.measure import APART, SECONDS_MAX, by_hypothesis, by_seeds, calm, median, scenario_of, survives
+from tests.zoo.measure import SECONDS_MAX, by_hypothesis, by_search, calm, median, scenario_of, survives
 from tests.zoo.members import MEMBERS, Member
 from tests.zoo.releases import RELEASES
 
-SCENARIOS = Path(__file__).parent / "scenarios"
-SURVIVAL = 10
-"""How many times the runs of the longest search the good twin has to survive."""
+SCENARIOS = Path(__file__).parent / "kept"
+SURVIVAL, SURVIVAL_MIN = 10, 2_000
+"""How many times the runs of the longest search the good twin has to survive, and at least how many runs."""
 
 HEAD = ("member", "bug", "found", "runs", "seconds", "deviations", "good twin", "Hypothesis", "examples")
 
@@ -68,7 +68,7 @@ def _fetch() -> int:
 
 
 def _record(member: Member) -> None:
-    found = by_seeds(member)
+    found = by_search(member)
     if found is None:
         print(f"{member.name}: not found")
         return
@@ -84,16 +84,16 @@ def _measure(member: Member, searches: int, hypothesis: bool) -> list[str]:
     found, seconds = [], []
     for start in range(1, searches + 1):
         began = time.perf_counter()
-        each = by_seeds(member, start)
+        each = by_search(member, start)
         if each is not None:
             seconds.append(time.perf_counter() - began)
             found.append((each.progress.runs, len(each.script)))
     if not found:
         return [*who, f"0 of {searches}", "-", f"> {SECONDS_MAX:.0f}", "-", "-", *by_drawing]
     runs = [count for count, _ in found]
-    survived = SURVIVAL * max(runs)
+    survived = max(SURVIVAL * max(runs), SURVIVAL_MIN)
     failure = survives(member, survived, start=searches + 1)
-    twin = f"{survived} runs" if failure is None else f"fails under seed {failure.seed % APART}"
+    twin = f"{survived} runs" if failure is None else f"fails: {failure.case}"
     times = f"{median(seconds):.2f} (at most {max(seconds):.2f})"
     most = str(max(length for _, length in found))
     return [*who, f"{len(found)} of {searches}", _of(runs), times, most, twin, *by_drawing]

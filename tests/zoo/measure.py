@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from itertools import count
 from typing import Any
 
 import attrs
@@ -19,13 +18,14 @@ from hypothesis import Phase, given, seed, settings
 from simnet import Network
 from simnet.fuzz import networks
 from simnet.fuzz.campaign import Found, search
+from simnet.fuzz.searches import mixed
 from simnet.scenario import Expect, Scenario, record_of
 from tests.zoo.members import Member
 
 SECONDS_MAX = 60.0
 DEVIATIONS_MAX = 3
 APART = 1_000_000
-"""Between the first seeds of two searches that are to have no seed in common."""
+"""Between the first seeds of two searches that are to have no storm in common."""
 
 
 def calm(member: Member) -> None:
@@ -34,19 +34,19 @@ def calm(member: Member) -> None:
     member.good(Network())
 
 
-def by_seeds(member: Member, start: int = 0, runs_max: int | None = None) -> Found | None:
+def by_search(member: Member, start: int = 0, runs_max: int | None = None) -> Found | None:
     """The first failure in series `start` of the seeds, shrunk; None after a minute, or so many runs."""
-    return search(member.bad, seeds=count(start * APART), runs_max=runs_max, seconds_max=SECONDS_MAX)
+    return search(member.bad, by=mixed(start * APART), runs_max=runs_max, seconds_max=SECONDS_MAX)
 
 
 def survives(member: Member, runs: int, start: int = 0) -> Found | None:
     """The first failure of the good twin in so many runs: there should be none."""
-    return search(member.good, seeds=count(start * APART), runs_max=runs)
+    return search(member.good, by=mixed(start * APART), runs_max=runs)
 
 
 @attrs.define
 class Drawn:
-    """The first failure in series `start` of the seeds, shrunk; None after a minute, or `runs_max`."""
+    """The first failure, shrunk, with storms from series `start`; None after a minute, or `runs_max`."""
 
     examples: int = 0
     deviations: int = 0

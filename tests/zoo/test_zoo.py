@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from simnet.scenario import load, replay, save
-from tests.zoo.measure import DEVIATIONS_MAX, by_hypothesis, by_seeds, calm, scenario_of, survives
+from tests.zoo.measure import DEVIATIONS_MAX, by_hypothesis, by_search, calm, scenario_of, survives
 from tests.zoo.members import MEMBERS
 from tests.zoo.releases import Release
 
 ROOT = Path(__file__).parents[2]
-SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.toml"))
+SCENARIOS = sorted((Path(__file__).parent / "kept").glob("*.toml"))
 TWIN_RUNS_MAX = 150
 TESTS_MAX = 4
 """How often a Hypothesis test of 100 examples is run before its bug counts as not found."""
@@ -50,17 +50,17 @@ def _releases_are_here(request):
 def found(member):
     # With a bound on runs instead of one on time a slow machine finds the same.
     calm(member)
-    return by_seeds(member) if not member.by_seeds else by_seeds(member, runs_max=300)
+    return by_search(member) if not member.by_search else by_search(member, runs_max=300)
 
 
-@each_member(lambda member: member.by_seeds)
+@each_member(lambda member: member.by_search)
 def test_the_default_search_finds_the_bug_and_shrinks_it_to_three_deviations(member):
     assert found(member) is not None
     assert found(member).shrunk.each_needed
     assert len(found(member).script) <= DEVIATIONS_MAX
 
 
-@each_member(lambda member: member.by_seeds)
+@each_member(lambda member: member.by_search)
 def test_the_scenario_of_what_was_found_replays_to_its_digest(member, tmp_path):
     assert found(member) is not None
     save(scenario_of(member, found(member)), tmp_path / "found.toml")
@@ -85,7 +85,7 @@ def test_a_hypothesis_test_of_default_settings_finds_the_bug(member):
 
 def test_every_member_that_is_found_has_its_scenario():
     kept = {path.stem.replace("-", "_") for path in SCENARIOS}
-    assert kept == {member.name for member in MEMBERS if not member.by_seeds}
+    assert kept == {member.name for member in MEMBERS if not member.by_search}
 
 
 def test_every_member_is_in_the_table_of_the_documentation():

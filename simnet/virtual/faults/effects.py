@@ -113,7 +113,7 @@ class Effects:
             others = [other for other in everyone if other is not host]
             begins_ns = place * time_ns // (2 * len(group))
             lasts_ns = time_ns // 2 + release * time_ns // (2 * len(group)) - begins_ns
-            for left, right in (([host], others), (others, [host])):
+            for left, right in (([host], others), (others, [host])) if others else ():
                 self._later(
                     begins_ns, self._network.befall, "clog", (_names(left), _names(right)), (lasts_ns,)
                 )

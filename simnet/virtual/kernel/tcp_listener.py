@@ -148,6 +148,8 @@ class ListeningEnd(OpeningEnd):
         return child, addresses.shown(self.family, child.remote)
 
     def _stop_listening(self) -> None:
+        if self.net.witness is not None:
+            self.net.witness.stops_listening(self)
         self.host.ports.not_listening(self)
         pending, self.pending = self.pending, _NOBODY
         for child in pending:

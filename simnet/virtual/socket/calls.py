@@ -63,7 +63,12 @@ class VirtualSocket(DataSocket):
         return end.accept()
 
     def accept(self) -> tuple[Self, Address]:
-        fd, address = self._accept()
+        try:
+            fd, address = self._accept()
+        except OSError as error:
+            if self._host.witness is not None:
+                self._host.witness.accept_failed(self._end, error.errno)
+            raise
         return self._sibling(fd), address
 
     def connect(self, address: Address, /) -> None:

@@ -78,7 +78,9 @@ class DescriptorHolder:
                 self._real_close(waits=False)
 
     def __repr__(self) -> str:
-        state = f"{self._end.state_name} {self._end.label}" if self._fd >= 0 else "closed"
+        end: Any = self._end
+        is_ours = self._fd >= 0 and isinstance(end.state_name, str)  # else somebody has closed it
+        state = f"{end.state_name} {end.label}" if is_ours else "closed"
         return f"<{type(self).__name__} fd={self._fd} {self._host.name} {state.rstrip()}>"
 
     def __getstate__(self) -> NoReturn:

@@ -26,7 +26,18 @@ class Closed:
 
     def send(self, data: Any, flags: int) -> NoReturn:
         bytes_of(data)
+        self._tell("send")
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def recv(self, size: int, flags: int) -> NoReturn:
+        self._tell("recv")
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def _tell(self, call: str) -> None:
+        end = getattr(self.given, "__self__", None)
+        witness = getattr(getattr(end, "host", None), "witness", None)
+        if witness is not None:
+            witness.used_closed(end, call)
 
     def __getattr__(self, name: str) -> Any:
         def fail(*args: object) -> NoReturn:

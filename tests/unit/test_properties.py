@@ -1,0 +1,357 @@
+"""Each property that a run is watched for: a canary that breaks it, a program that keeps it, its switch."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from simnet import Network, PropertyViolated, UsageError, asynchat, asyncore, dispatcher, dispatcher_with_send
+from simnet.checks import PROPERTIES, SWITCHED, Checks
+from simnet.cli import main
+from simnet.scenario.run import fingerprint
+
+pytest_plugins = ["pytester"]
+
+PORT = 7000
+ROOT = Path(__file__).parents[2]
+
+
+class Server(dispatcher):
+    def __init__(self, make_channel):
+        super().__init__()
+        self.make_channel, self.channels = make_channel, []
+        self.create_socket()
+        self.bind(("", PORT))
+        self.listen(5)
+
+    def handle_accepted(self, sock, addr):
+        self.channels.append(self.make_channel(sock))
+
+
+class Client(dispatcher_with_send):
+    """Sends, half-closes if it is told to, and closes when it has heard enough."""
+
+    def __init__(self, request=b"hello", enough=None, half_closes=False):
+        super().__init__()
+        self.request, self.enough, self.half_closes = request, enough, half_closes
+        self.received = b""
+        self.create_socket()
+        self.connect(("server", PORT))
+
+    def handle_connect(self):
+        self.send(self.request)
+        if self.half_closes:
+            self.socket.shutdown(1)
+        elif self.enough == 0:
+            self.close()
+
+    def handle_read(self):
+        self.received += self.recv(65_536)
+        if self.enough is not None and len(self.received) >= self.enough:
+            self.close()
+
+    def handle_close(self):
+        self.close()
+
+
+class Echo(dispatcher_with_send):
+    def handle_read(self):
+        self.send(self.recv(65_536))
+
+    def handle_close(self):
+        self.close()
+
+
+def run(net, make_channel, make_server=Server, **client):
+    with net.host("server"):
+        server = make_server(make_channel)
+    with net.host("client"):
+        made = Client(**client)
+    net.run()
+    return server, made
+
+
+def broken(name, *arguments, net=None, **options):
+    """The violation that a run ends with."""
+    with pytest.raises(PropertyViolated) as caught:
+        run(net or Network(check=f"-all {name}"), *arguments, **options)
+    assert caught.value.name == name
+    return str(caught.value)
+
+
+class Deserter(Echo):
+    """Leaves the map at the end of the stream, and forgets to close its socket."""
+
+    def handle_close(self):
+        self.del_channel()
+
+
+class Burglar(Echo):
+    """Closes the socket behind the back of its loop."""
+
+    def handle_close(self):
+        self.socket.close()
+
+
+class Chatty(dispatcher):
+    """Goes on after close()."""
+
+    def handle_read(self):
+        data = self.recv(65_536)
+        if data:
+            self.close()
+            self.send(b"one more thing")
+
+
+class Deaf(Echo):
+    """Does not close when it is told of the end, and is told again."""
+
+    told = 0
+
+    def handle_read(self):
+        self.recv(65_536)
+
+    def handle_close(self):
+        self.told += 1
+        if self.told == 3:
+            self.close()
+
+
+class Forgetful(Echo):
+    """Closes with output that its kernel had no room for."""
+
+    def handle_read(self):
+        if self.recv(65_536):
+            self.send(bytes(1_000_000))
+
+
+class Patient(Forgetful):
+    half_close = True
+
+
+class Mortal(Server):
+    """Takes every error for its end."""
+
+    def handle_accept(self):
+        try:
+            self.handle_accepted(*self.accept())
+        except OSError:
+            self.close()
+
+
+CANARIES = {
+    "no-leak": ((Deserter,), {"enough": 0}),
+    "no-use-after-close": ((Chatty,), {}),
+    "one-close": ((Deaf,), {"enough": 0}),
+    "half-close": ((Forgetful,), {"half_closes": True}),
+}
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_canary_is_caught_by_the_property_that_it_breaks(name):
+    arguments, client = CANARIES[name]
+    broken(name, *arguments, **client)
+
+
+@pytest.mark.parametrize("name", CANARIES)
+def test_a_canary_is_left_alone_by_a_network_that_does_not_look(name):
+    arguments, client = CANARIES[name]
+    run(Network(check=f"all -{name}"), *arguments, **client)
+
+
+@pytest.mark.parametrize("client", [{"enough": 0}, {"enough": 5}, {"half_closes": True}])
+@pytest.mark.parametrize("channel", [Echo, Patient])
+def test_a_program_that_is_right_breaks_no_property(channel, client):
+    run(Network(check="all"), channel, **client)
+
+
+def test_a_channel_whose_socket_was_closed_behind_its_back_is_a_leak():
+    assert "is in the map of its loop under descriptor" in broken("no-leak", Burglar, enough=0)
+
+
+def test_a_connection_that_nobody_watches_is_no_leak_while_its_peer_is_there():
+    net = Network(check="all")
+    kept = []
+    run(net, kept.append, half_closes=False)
+    assert kept[0].recv(10) == b"hello"
+
+
+def test_a_listener_that_an_error_of_accept_closes_does_not_survive():
+    net = Network()
+    net.on("server", "accept", nth=1).fail(errno.EMFILE)
+    told = broken("listener-survives", Echo, Mortal, net=net)
+    assert "server:7000 is closed because accept() has failed with EMFILE" in told
+
+
+def test_a_listener_that_runs_out_of_descriptors_does_not_survive_if_it_closes():
+    net = Network()
+    net.host("server").descriptors_max = 4
+    assert "EMFILE" in broken("listener-survives", Echo, Mortal, net=net)
+
+
+def test_the_listener_of_a_native_dispatcher_survives(capsys):
+    net = Network()
+    net.on("server", "accept", nth=1).fail(errno.EMFILE)
+    server, client = run(net, Echo, enough=5)
+    assert server.accepting
+    assert client.received == b"hello"
+
+
+def test_a_listener_that_closes_when_all_have_come_has_survived():
+    class Once(Server):
+        def handle_accepted(self, sock, addr):
+            super().handle_accepted(sock, addr)
+            self.close()
+
+    _, client = run(Network(check="all"), Echo, Once, enough=5)
+    assert client.received == b"hello"
+
+
+def test_a_violation_that_a_handler_swallows_is_raised_when_time_stops():
+    class Swallows(Forgetful):
+        def handle_error(self):
+            pass
+
+    assert "Swallows closes with output" in broken("half-close", Swallows, half_closes=True)
+
+
+def test_output_is_not_missed_by_a_peer_that_has_closed():
+    run(Network(check="all"), Forgetful, enough=0)
+
+
+def test_a_violation_is_an_assertion_that_names_its_property_and_groups_by_it():
+    with pytest.raises(AssertionError) as caught:
+        run(Network(), Deserter, enough=0)
+    assert isinstance(caught.value, PropertyViolated)
+    assert fingerprint(caught.value).startswith("PropertyViolated no-leak in ")
+
+
+def test_the_old_asyncore_is_watched_for_leaks_too():
+    class Old(asyncore.dispatcher):
+        def handle_read(self):
+            self.recv(100)
+
+        def writable(self):
+            return False
+
+        def handle_close(self):
+            self.del_channel()
+
+    broken("no-leak", Old, enough=0)
+
+
+def test_a_command_behind_quit_is_found_by_a_channel_that_is_closed():
+    class Session(asynchat.async_chat):
+        def __init__(self, sock):
+            asynchat.async_chat.__init__(self, sock)
+            self.set_terminator(b"\n")
+            self.line = b""
+
+        def collect_incoming_data(self, data):
+            self.line = data
+
+        def found_terminator(self):
+            if self.line == b"QUIT":
+                self.close()
+
+    told = broken("no-use-after-close", Session, request=b"HELP\nQUIT\nDELE 1\n")
+    assert "found_terminator of Session, after close()" in told
+    run(Network(check="all"), Session, request=b"HELP\nDELE 1\nQUIT\n")
+
+
+# --- switches ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("-all", set()),
+        ("all", set(SWITCHED)),
+        ("-all half-close", {"half-close"}),
+        (["all", "-no-leak"], set(SWITCHED) - {"no-leak"}),
+        ("", {name for name in SWITCHED if PROPERTIES[name].is_on}),
+    ],
+)
+def test_switches_are_read_from_left_to_right(words, expected):
+    assert Checks.of(words).names == expected
+
+
+@pytest.mark.parametrize("word", ["half", "progress", "--no-leak", "-"])
+def test_a_switch_that_there_is_not_is_named_with_those_that_there_are(word):
+    with pytest.raises(UsageError, match="no-leak, no-use-after-close"):
+        Checks.of([word])
+
+
+def test_checks_are_shown_as_what_makes_them():
+    checks = Checks.of("-all no-leak")
+    assert eval(repr(checks)) == checks
+
+
+def test_a_network_made_again_looks_for_the_same():
+    net = Network(check="-all no-leak")
+    assert net.again().checks == net.checks
+    assert repr(net) == "Network(check='-all no-leak')", "which the plugin reads back from an example"
+
+
+def test_every_property_that_has_a_switch_has_a_canary():
+    assert {*CANARIES, "listener-survives"} == set(SWITCHED)
+
+
+# --- where it is said ----------------------------------------------------------------------------
+
+LEAKS = """
+from tests.unit.test_properties import Deserter, run
+from simnet.properties import sometimes
+
+def test_a_server_that_forgets(net):
+    run(net, Deserter, enough=0)
+
+def program(net):
+    sometimes(net, "the sun shines", False)
+    run(net, Deserter, enough=0)
+"""
+
+
+@pytest.fixture
+def suite(pytester):
+    pytester.makepyfile(test_leaks=LEAKS)
+    pytester.syspathinsert(ROOT)
+    return pytester
+
+
+def test_a_test_fails_by_a_property_that_is_on(suite):
+    result = suite.runpytest_inprocess("-p", "no:xdist")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*PropertyViolated: no-leak: server: server:7000 -> client:1 is over, *"])
+
+
+@pytest.mark.parametrize("where", ["option", "ini"])
+def test_properties_are_switched_for_all_tests(suite, where):
+    options = ["--simnet-check=-no-leak"] if where == "option" else []
+    if where == "ini":
+        suite.makeini("[pytest]\nsimnet_check = -no-leak")
+    suite.runpytest_inprocess("-p", "no:xdist", *options).assert_outcomes(passed=1)
+
+
+def test_properties_are_switched_for_one_test_by_its_marker(suite):
+    marked = LEAKS.replace("def test_a", "import pytest\n@pytest.mark.simnet(check='-no-leak')\ndef test_a")
+    suite.makepyfile(test_leaks=marked)
+    suite.runpytest_inprocess("-p", "no:xdist").assert_outcomes(passed=1)
+
+
+def test_a_switch_that_there_is_not_is_wrong_use_of_the_command(suite):
+    result = suite.runpytest_inprocess("-p", "no:xdist", "--simnet-check=leaks")
+    result.stderr.fnmatch_lines(["*--simnet-check: a check is one of all, no-leak, *not 'leaks'"])
+
+
+def test_the_command_line_has_the_switch_and_tells_what_was_never_seen(tmp_path, monkeypatch):
+    (tmp_path / "leaks.py").write_text(LEAKS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT)
+    fuzz = ["fuzz", "leaks.py::program", "--runs=3", "--no-shrink"]
+    assert CliRunner().invoke(main, fuzz).exit_code == 1
+    result = CliRunner().invoke(main, ["--check=-no-leak", *fuzz])
+    assert result.exit_code == 0, result.output
+    assert result.output.endswith("  never seen in any run: the sun shines\n")
+    assert Checks.of(None).names >= {"no-leak"}, "the next command has the default again"
