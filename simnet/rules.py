@@ -23,6 +23,9 @@ ANYWHERE = "*"
 """The place of a rule that holds everywhere."""
 
 
+_WITH_BYTES = ("send", "recv", "segment", "datagram")
+
+
 def _percentage(value: float) -> float:
     return float(f"{value:g}")
 
@@ -34,6 +37,11 @@ def _known_outcome(rule: Rule, attribute: object, value: str) -> None:
 def _known_op(instance: object, attribute: object, value: str) -> None:
     if value not in OUTCOMES:
         raise UsageError(f"no operation {value!r}; there are {', '.join(OUTCOMES)}")
+
+
+def _found_there(rule: Rule, attribute: object, value: bytes | None) -> None:
+    if value is not None and rule.op not in _WITH_BYTES:
+        raise UsageError(f"a {rule.op} has no bytes to look for; what has: {', '.join(_WITH_BYTES)}")
 
 
 def _from_one(rule: Rule, attribute: attrs.Attribute[int], value: int | None) -> None:
@@ -65,7 +73,7 @@ class Rule:
     outcome: str = attrs.field(validator=_known_outcome)
     amount: int = 0
     nth: int | None = attrs.field(default=None, validator=_from_one)
-    containing: bytes | None = None
+    containing: bytes | None = attrs.field(default=None, validator=_found_there)
     start_ns: int = 0
     end_ns: int | None = None
     percent: float = attrs.field(default=100.0, converter=_percentage, validator=_share)

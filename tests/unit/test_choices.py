@@ -55,6 +55,9 @@ def happenings(draw: Any) -> Happening:
     return Happening(draw(st.integers(0, 10**15)), what, tuple(sides), tuple(amounts))
 
 
+BYTES = ("send", "recv", "segment", "datagram")
+
+
 @st.composite
 def rules(draw: Any) -> Rule:
     deviation = draw(deviations())
@@ -64,7 +67,7 @@ def rules(draw: Any) -> Rule:
         outcome=deviation.outcome,
         amount=deviation.amount,
         nth=draw(st.none() | st.integers(1, 10**6)),
-        containing=draw(st.none() | st.binary(min_size=1, max_size=8)),
+        containing=draw(st.none() | st.binary(min_size=1, max_size=8)) if deviation.op in BYTES else None,
         start_ns=draw(st.integers(0, 10**15)),
         end_ns=draw(st.none() | st.integers(0, 10**15)),
         percent=draw(st.floats(0.001, 100)),
