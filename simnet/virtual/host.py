@@ -427,7 +427,7 @@ class Host(Transport):
         if family == AF_INET and name.__class__ is str and "hosts_file" not in self.__dict__:
             address = self.network.names.plain.get(name)
             if address is not None:
-                effect = self.choose_lookup()
+                effect = self.choose_lookup() if name else None
                 if effect is None:
                     return address
                 from .names.errors import gaierror

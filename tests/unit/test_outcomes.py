@@ -208,6 +208,15 @@ def test_a_bit_is_flipped_only_where_somebody_asks_for_it() -> None:
     assert not HARSH & CORRUPTION
 
 
+def test_to_bind_to_any_address_is_no_look_up() -> None:
+    """getaddrinfo(NULL, AI_PASSIVE) asks no name server."""
+    world = World()
+    world.net.on("*", "lookup").fail()
+    world.listener()
+    with pytest.raises(std.gaierror):
+        world.socket(world.client).connect_ex(("server", 80))
+
+
 # --- datagrams -----------------------------------------------------------------------------------
 
 
