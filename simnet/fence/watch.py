@@ -12,8 +12,11 @@ Owns the means.  Does not own what is made of what is seen (`guard`).
 
 from __future__ import annotations
 
+import atexit
 import sys
 from _thread import get_ident
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from ..transport import chosen
@@ -39,7 +42,9 @@ def guard_for(fence: Fence) -> Guard | None:
         return None
     if not _hooked:
         _hooked.append(_hear)
-        sys.addaudithook(_hear)
+        # It is called until the interpreter ends, when this module has lost its names.
+        sys.addaudithook(partial(_hear, checks, BY_EVENT))
+        atexit.register(checks.take_down)
     checks.put_up()
     return Guard(fence)
 
@@ -62,10 +67,10 @@ def end(thread: int, outer: Watched | None) -> None:
         passing[thread] = outer
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+def _hear(checks: Checks, ways: Mapping[str, Way], event: str, arguments: tuple[Any, ...]) -> None:
     __tracebackhide__ = True
-    if checks.are_up and event in BY_EVENT:
-        _went(BY_EVENT[event])
+    if checks.are_up and event in ways:
+        _went(ways[event])
 
 
 def _went(way: Way) -> None:
