@@ -12,10 +12,11 @@ from benchmarks.real.servers import RECV_BYTES
 
 def serve(listener: socket.socket) -> None:
     ioloop = import_module("pyftpdlib.ioloop")
+    retry = getattr(ioloop, "RetryError", None) or ioloop._RetryError  # as it is called since 2.1
 
     class Echo(ioloop.AsyncChat):  # type: ignore[misc, name-defined]
         def handle_read(self) -> None:
-            with suppress(ioloop._RetryError):
+            with suppress(retry):
                 self.send(self.recv(RECV_BYTES))
 
         def handle_close(self) -> None:
