@@ -25,7 +25,7 @@ FULL = Effort(rounds=3, slices=6, seconds=0.12)
 
 def main(arguments: list[str], scenarios: Sequence[Scenario] = SCENARIOS, quick: Effort = QUICK) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round: one minute instead of four")
+    parser.add_argument("--quick", action="store_true", help="one short round: one minute instead of six")
     parser.add_argument("--only", metavar="WORD", help="only contestants whose name has this in it")
     options = parser.parse_args(arguments)
     effort = quick if options.quick else FULL
