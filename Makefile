@@ -70,7 +70,7 @@ bench: .venv/$$(VERSION)/bench.installed ## the benchmarks, on the newest Python
 	@$(python) -m benchmarks $(ARGS)
 
 bench-real: VERSION = $(NEWEST)
-bench-real: .venv/$$(VERSION)/bench.installed ## the loop on real sockets beside other loops, in four minutes
+bench-real: .venv/$$(VERSION)/bench.installed ## the loop on real sockets beside other loops, in six minutes
 	@$(python) -m benchmarks.real $(ARGS)
 
 zoo: .venv/$$(VERSION)/test.installed ## search for the bugs of tests/zoo: ten minutes, most of them for Hypothesis
