@@ -51,6 +51,27 @@ def test_a_connect_that_is_never_answered_times_out() -> None:
     assert world.net.now == pytest.approx(131)
 
 
+@pytest.mark.parametrize("cut", [("client", "server"), ("server", "client")])
+def test_nobody_refuses_across_a_cut(cut: tuple[str, str]) -> None:
+    world = scripted("the 1st connect of client:1 -> server:80 is refused")
+    world.kept.append(world.listener())
+    with world.net.block(*cut):
+        opener = world.dial()
+        world.pass_time(5)
+        assert not world.mask(opener) & ERR
+    world.until(opener, OUT)
+    assert opener.getsockopt(std.SOL_SOCKET, std.SO_ERROR) == 0
+
+
+@pytest.mark.parametrize("cut", [("client", "server"), ("server", "client")])
+def test_no_datagram_is_refused_across_a_cut(cut: tuple[str, str]) -> None:
+    world = Datagrams("the 1st datagram of client:1000/udp is refused")
+    with world.net.block(*cut):
+        world.send(b"one")
+    with pytest.raises(BlockingIOError):
+        world.client.recv(100)
+
+
 def test_a_connection_is_reset_after_a_time_whatever_it_does() -> None:
     world = scripted("the 1st life of client:1 -> server:80 ends by a reset after 2s")
     opener, accepted = world.pair()

@@ -242,14 +242,21 @@ class OpeningEnd(UrgentEnd):
                 self.transmit(syn)
             case ("loses", times):
                 self._lose_syn(syn, times)
-            case ("refused", _):
+            case ("refused", _) if self._would_be_answered():
                 self._later(2 * self.path.latency_ns, self, RST)
+            case ("refused", _):
+                self.transmit(syn)  # which gets lost, or its answer does
             case ("unreachable", _):
                 self._later(2 * self.path.latency_ns, self, UNREACHABLE)
             case ("hangs", _):
                 self._lose_syn(syn, self._retries_max() + 1)
             case _:
                 raise AssertionError(effect)
+
+    def _would_be_answered(self) -> bool:
+        """Whether nothing stands in the way, there and back."""
+        path = self.path
+        return path is not None and path.is_open and self.net.path(path.target, path.source).is_open
 
     def _is_stuck_in_ipv4(self, name: str) -> bool:
         """Once it has begun to connect by IPv4, a socket of AF_INET6 reaches nobody by IPv6 any more.

@@ -101,6 +101,8 @@ class UdpLayer:
             return
         network, path = self.host.network, datagram.path
         back = network.path(path.target, self.host)
+        if not (path.is_open and back.is_open):
+            return
         answer, round_trip_ns = PortUnreachable(datagram, back), path.latency_ns + back.latency_ns
         if round_trip_ns:
             network.schedule.plan(network.now_ns + round_trip_ns, self, answer)
