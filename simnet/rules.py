@@ -79,6 +79,11 @@ class Rule:
     percent: float = attrs.field(default=100.0, converter=_percentage, validator=_share)
     times: int | None = attrs.field(default=None, validator=_from_one)
 
+    def __attrs_post_init__(self) -> None:
+        if self.end_ns is not None and self.end_ns <= self.start_ns:
+            from_when, to_when = duration(self.start_ns), duration(self.end_ns)
+            raise UsageError(f"a rule that holds from {from_when} cannot hold until {to_when}")
+
     def __str__(self) -> str:
         which = "every" if self.nth is None else f"the {ordinal(self.nth)}"
         place = "anywhere" if self.where == ANYWHERE else f"on {self.where}"
@@ -120,6 +125,8 @@ def parse_rule(text: str) -> Rule | None:
     found: dict[str, int | float] = {}
     while condition := _condition(rest):
         name, value, rest = condition
+        if name in found:
+            raise UsageError(f"two conditions of one kind in {text!r}")
         found[name] = value
     for outcome in OUTCOMES[op]:
         form = rf"(?:on (.+?)|anywhere)(?: containing ({_BYTES}))? {outcome.words.pattern}"

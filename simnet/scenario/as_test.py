@@ -41,7 +41,10 @@ def _imports(scenario: Scenario) -> Iterator[str]:
 
 def _function(scenario: Scenario) -> Iterator[str]:
     slug = re.sub(r"[^a-z0-9]+", "_", scenario.title.lower()).strip("_")
-    yield f"def test_{slug or 'scenario'}():"
+    name = f"test_{slug or 'scenario'}"
+    if name == _program(scenario).partition(".")[0]:
+        name += "_as_recorded"  # else it would call itself
+    yield f"def {name}():"
     yield f"    # {scenario.title}"
     for line in scenario.why.splitlines():
         yield f"    # {line}".rstrip()

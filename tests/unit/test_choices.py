@@ -69,7 +69,7 @@ def rules(draw: Any) -> Rule:
         nth=draw(st.none() | st.integers(1, 10**6)),
         containing=draw(st.none() | st.binary(min_size=1, max_size=8)) if deviation.op in BYTES else None,
         start_ns=draw(st.integers(0, 10**15)),
-        end_ns=draw(st.none() | st.integers(0, 10**15)),
+        end_ns=draw(st.none() | st.integers(10**15 + 1, 10**16)),
         percent=draw(st.floats(0.001, 100)),
         times=draw(st.none() | st.integers(1, 10**6)),
     )
@@ -212,6 +212,11 @@ def test_people_write_scripts_in_sentences(sentence: str, expected: Item) -> Non
         ),
         ("every sned on client takes 1 byte", "no operation 'sned'"),
         ("every send on client is reset, 0% of the time", "a rule holds more than 0%"),
+        (
+            "every send on client is reset, from 3s, until 1s",
+            "a rule that holds from 3s cannot hold until 1s",
+        ),
+        ("every send on client is reset, from 3s, from 1s", "two conditions of one kind"),
         ("every send on client containing '\\x' is reset", "no bytes are written"),
     ],
 )

@@ -51,6 +51,12 @@ def test_a_program_in_a_file_and_a_seed():
     assert "net = Network(seed=7)\n    program(net)\n" in text
 
 
+def test_a_test_does_not_take_the_name_of_its_program():
+    text = as_test(Scenario(title="talk", call="programs:test_talk"))
+    assert "from programs import test_talk\n" in text
+    assert "def test_talk_as_recorded():" in text
+
+
 def test_a_scenario_of_a_test_is_one_already():
     with pytest.raises(UsageError, match=r"tests/test_x\.py::test_y is a test already"):
         as_test(Scenario(title="x", test="tests/test_x.py::test_y"))
