@@ -16,6 +16,7 @@ from ..checks import default as default_checks
 from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..fence import Escape, Fence, default
+from ..happenings import FOR_A_TIME
 from ..outcomes import EVERY, GENTLE, option, option_index, options
 from ..rules import Rule
 from ..script import Happening, Item, Script
@@ -181,7 +182,10 @@ class Network(Happenings, Topology):
         if self.log is not None:
             self.log((self.now_ns, _HAPPEN, 0, 0, str(happening)))
         self.refit()
-        return Fault(what, None if undo is None else partial(self._undo, happening, undo))
+        fault = Fault(what, None if undo is None else partial(self._undo, happening, undo))
+        if what.endswith(FOR_A_TIME):
+            self.schedule.plan(self.now_ns + amounts[-1], Call(fault.lift, ()))
+        return fault
 
     def _undo(self, happening: Happening, undo: Callable[[], object]) -> None:
         undo()
