@@ -18,7 +18,8 @@ from ..errors import Diverged, ScenarioError, UsageError
 from .group import main, scenario_words
 
 if TYPE_CHECKING:
-    from ..scenario import Scenario
+    from ..scenario import Outcome, Scenario
+    from ..script import Script
 
 
 @main.command()
@@ -117,9 +118,7 @@ def replay(file: str, verify: bool, quiet: bool) -> int:
         click.echo(verdict.digest)
         return 0 if verdict.as_expected else 1
     if not verdict.outcome.passed:
-        from ..report.failure import failure_report
-
-        click.echo(failure_report(verdict.outcome))
+        click.echo(_report(scenario, verdict.outcome))
         click.echo()
     click.echo(str(verdict))
     compared = "as recorded" if scenario.record else f"not recorded; `simnet run --record {file}` does it"
@@ -127,6 +126,21 @@ def replay(file: str, verify: bool, quiet: bool) -> int:
     if verify and verdict.as_expected:
         _verify(file, verdict.digest)
     return 0 if verdict.as_expected else 1
+
+
+def _report(scenario: Scenario, outcome: Outcome) -> str:
+    """What went wrong, and where the nearest run that passes goes another way."""
+    from ..fuzz.nearest import nearest_passing
+    from ..report.failure import failure_report
+    from ..scenario import execute, find_program, make_network
+
+    assert scenario.call is not None
+    program = find_program(scenario.call)
+
+    def attempt(script: Script) -> Outcome:
+        return execute(program, make_network(scenario, script=script), scenario.arguments)
+
+    return failure_report(outcome, nearest=nearest_passing(outcome, outcome.network.script(), attempt))
 
 
 def _verify(file: str, digest: str) -> None:
