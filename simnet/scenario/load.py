@@ -268,12 +268,16 @@ class _Reader:
                 words = "an anchor is wanted, such as 'the 2nd send of client:1 -> server:7'"
                 self._mistake((*table.key, anchor), words)
             given = table.table(anchor)
+            if not given.is_given:
+                continue
             size = given.whole("of", least=1)
             text = {key: value for key, value in given.values.items() if key != "of"}
             data = decode(text, given.key, self._mistake)
             if not isinstance(data, bytes):
                 self._mistake(given.key, 'bytes are wanted, as { bytes = "text" } or { hex = "00 ff" }')
                 continue
+            if size is not None and size < len(data):
+                self._mistake((*given.key, "of"), f"these are {len(data)} bytes, and {size} are fewer")
             found[anchor] = Carried(data, len(data) if size is None else size)
         return found
 

@@ -81,14 +81,18 @@ def at(deviation: Deviation, operation: Operation, amount: int) -> Deviation:
 
 
 def similarity(was: Carried, is_now: Carried | None) -> float:
-    """From 0 to 1: how much of the longer of two operations' bytes both begin and end with."""
+    """From 0 to 1: how much of the longer of two operations' bytes both begin and end with.
+
+    All of what was carried, within something longer, is more than half of it.
+    """
     if is_now is None:
         return 0.0
     if was == is_now:
         return 1.0
     head, tail = _in_common(was, is_now)
     length = max(len(was.data), len(is_now.data))
-    return (head + tail) / (length if was.is_whole and is_now.is_whole else length + 1)
+    likeness = (head + tail) / (length if was.is_whole and is_now.is_whole else length + 1)
+    return max(likeness, 0.6) if was.is_whole and was.data in is_now.data else likeness
 
 
 # --- places and counts ---------------------------------------------------------------------------
@@ -153,11 +157,13 @@ def amounts(deviation: Deviation, was: Carried | None, operation: Operation) -> 
 
 
 def _positions(position: int, was: Carried | None, is_now: Carried | None) -> list[int]:
-    """Where a position in bytes is in others that resemble them: by delimiters, by what both begin or end
-    with, the same, and as far from the end."""
+    """Where a position in bytes is in others that resemble them: in the same bytes, at the same delimiter,
+    as far from the end of what both end with; and then the same, and as far from the end."""
     if was is None or is_now is None or was == is_now:
         return [position]
-    found = [*_by_delimiter(position, was.data, is_now.data)]
+    within = is_now.data.find(was.data) if was.is_whole else -1
+    found = [within + position] if within >= 0 else []
+    found += _by_delimiter(position, was.data, is_now.data)
     head, tail = _in_common(was, is_now)
     from_end = is_now.size - (was.size - position)
     if position > head and was.size - position <= tail:
