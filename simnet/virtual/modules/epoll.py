@@ -110,10 +110,10 @@ class Epoll:
         file = self._file()
         found = file.events(events_max)
         if found:
-            self._machine.network.looked_and_found("epoll.poll")
+            self._machine.network.patience.looked_and_found("epoll.poll")
             return found
         if wait_ms == 0:
-            self._machine.network.looked_in_vain("epoll.poll")
+            self._machine.network.patience.looked_in_vain("epoll.poll")
             return found
 
         def is_over() -> bool:

@@ -96,9 +96,9 @@ class Poll:
                 self._is_polling = False
             ready = self._ready(asked)
         elif not ready:
-            self._host.network.looked_in_vain("poll")
+            self._host.network.patience.looked_in_vain("poll")
         else:
-            self._host.network.looked_and_found("poll")
+            self._host.network.patience.looked_and_found("poll")
         return ready
 
     def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -189,9 +189,9 @@ def module_for(host: Host) -> ModuleType:
             if wait_ns != 0:
                 wait(host, "select", is_woken, wait_ns)
             else:
-                host.network.looked_in_vain("select")
+                host.network.patience.looked_in_vain("select")
         else:
-            host.network.looked_and_found("select")
+            host.network.patience.looked_and_found("select")
         readable, writable, exceptional = ready()
         return readable, writable, exceptional
 
