@@ -17,12 +17,17 @@ from typing import Any, Literal, cast
 
 import attrs
 
+from ..checks import Checks
 from ..errors import ScenarioError, UsageError
+from ..fence import Fence
+from ..fence.allowed import misspelt
+from ..fence.guard import LEVELS
 from ..script import Deviation, Happening, Item, Script, parse
 from ..units import duration_ns, rate_bits, size_bytes
 from .anchors import unknown_names, wrong_place
 from .lines import Key, lines_of
 from .model import FORMAT, Expect, HostSpec, LinkSpec, Record, Scenario
+from .operations import ANCHOR, Carried
 from .tables import Mistakes, Table, meant
 from .values import decode
 
@@ -92,6 +97,7 @@ class _Reader:
         names = [host.name for host in hosts]
         links = self._links(top, names)
         script, seed = self._faults(top, names)
+        check, fence = self._check(top), self._fence(top)
         expect = self._expect(top, script)
         record = self._record(top)
         top.finish()
@@ -108,6 +114,8 @@ class _Reader:
             latency=latency,
             script=script,
             seed=seed,
+            check=check,
+            fence=fence,
             expect=expect,
             record=record,
         )
@@ -194,6 +202,31 @@ class _Reader:
             items.append(item)
         return items
 
+    def _check(self, top: Table) -> tuple[str, ...]:
+        words = []
+        for index, word in top.texts("check"):
+            try:
+                Checks.of([word])
+            except UsageError as error:
+                self._mistake(("check", index), str(error))
+            words.append(word)
+        return tuple(words)
+
+    def _fence(self, top: Table) -> Fence | None:
+        table = top.table("fence")
+        level = table.text("level") or LEVELS[0]
+        if level not in LEVELS:
+            hint = meant(level, LEVELS)
+            words = f"a fence is error, warn or off, not {level!r}{f'; {hint}' if hint else ''}"
+            self._mistake(("fence", "level"), words)
+        allow = table.texts("allow")
+        for index, name in allow:
+            if way := misspelt(name):
+                self._mistake(("fence", "allow", index), f"there is no {name!r}; did you mean {way!r}?")
+        table.finish()
+        is_whole = table.is_given and level in LEVELS
+        return Fence(level, [name for _, name in allow]) if is_whole else None
+
     def _expect(self, top: Table, script: Script) -> Expect:
         table = top.table("expect")
         error, says = table.text("error"), table.text("says")
@@ -222,9 +255,31 @@ class _Reader:
             self._mistake(("record", "digest"), f"a digest is 32 hexadecimal digits, not {digest!r}")
         events = table.whole("events", least=0)
         log = tuple(filter(None, (table.text("log") or "").split("\n")))
-        python, simnet = table.text("python"), table.text("simnet")
+        python, simnet, failure = table.text("python"), table.text("simnet"), table.text("failure")
+        carried = self._carried(table.table("carried"))
         table.finish()
-        return Record(digest, events, log, python, simnet)
+        return Record(digest, events, log, python, simnet, failure, carried)
+
+    def _carried(self, table: Table) -> dict[str, Carried]:
+        """By anchors, which need not be those of the file: a person may have edited its faults since."""
+        found = {}
+        for anchor in list(table.values):
+            if not ANCHOR.fullmatch(anchor):
+                words = "an anchor is wanted, such as 'the 2nd send of client:1 -> server:7'"
+                self._mistake((*table.key, anchor), words)
+            given = table.table(anchor)
+            if not given.is_given:
+                continue
+            size = given.whole("of", least=1)
+            text = {key: value for key, value in given.values.items() if key != "of"}
+            data = decode(text, given.key, self._mistake)
+            if not isinstance(data, bytes):
+                self._mistake(given.key, 'bytes are wanted, as { bytes = "text" } or { hex = "00 ff" }')
+                continue
+            if size is not None and size < len(data):
+                self._mistake((*given.key, "of"), f"these are {len(data)} bytes, and {size} are fewer")
+            found[anchor] = Carried(data, len(data) if size is None else size)
+        return found
 
 
 def _normal(sentence: str) -> str:

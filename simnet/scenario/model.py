@@ -2,7 +2,8 @@
 
 Three kinds of things are kept apart:
 
-* what decides the run: the program with its arguments, the hosts, the links, the script or the seed;
+* what decides the run: the program with its arguments, the hosts, the links, the script or the seed, and
+  what is looked for in it;
 * `Expect`: what every run of it must come to, also after the program was changed;
 * `Record`: what one run did, event by event, which a strict replay must repeat.
 
@@ -17,8 +18,11 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from ..checks import Checks
 from ..errors import UsageError
+from ..fence import Fence
 from ..script import Script
+from .operations import Carried
 
 FORMAT = 1
 """The version of the file format that this simnet writes, and the only one that it reads."""
@@ -64,7 +68,9 @@ class Expect:
 class Record:
     """What one run did: the number and the digest of its events, and some of them in words.
 
-    `log` holds `simnet.scenario.replay.LogLine`s as text.  `python` and `simnet` say where it was
+    `failure` is the `Outcome.fingerprint` of a run that failed.  `carried` tells by their anchors what the
+    operations carried at which it deviated: who looks for them after an edit goes by both.  `log` holds
+    `simnet.scenario.replay.LogLine`s as text.  `python` and `simnet` say where it was
     recorded; they are for people and never compared.
     """
 
@@ -73,6 +79,8 @@ class Record:
     log: tuple[str, ...] = ()
     python: str | None = None
     simnet: str | None = None
+    failure: str | None = None
+    carried: Mapping[str, Carried] = attrs.field(factory=dict, hash=False)
 
 
 def _prose(text: str) -> str:
@@ -98,6 +106,9 @@ class Scenario:
         links: between hosts; `latency` is that of every other pair.
         script: what deviates from the textbook network.
         seed: instead of a script, a storm.
+        check: which properties are looked for, as words of `Checks.of`; what they do not name is as it is
+            for every network.
+        fence: what is made of a program that goes past its host; None is as for every network.
         path: the file that it was read from.
     """
 
@@ -111,6 +122,8 @@ class Scenario:
     latency: Quantity = "1ms"
     script: Script = attrs.field(factory=Script)
     seed: int | None = None
+    check: tuple[str, ...] = ()
+    fence: Fence | None = None
     expect: Expect = attrs.field(factory=Expect)
     record: Record | None = None
     path: str | None = attrs.field(default=None, eq=False)
@@ -122,6 +135,7 @@ class Scenario:
             raise UsageError("a scenario has faults or a seed, not both")
         if not self.title:
             raise UsageError("a scenario needs a title")
+        Checks.of(self.check)
 
     @property
     def name(self) -> str:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
 
 from ..choices import Choices
 from ..errors import PropertyViolated, UsageError
+from ..fence import Fence
 from ..outcomes import EVERY
 from ..script import Script
 from ..virtual import Network
@@ -78,7 +80,7 @@ def make_network(
     """
     if script is None and seed is None and choices is None:
         script, seed = (scenario.script, None) if scenario.seed is None else (None, scenario.seed)
-    network = Network(script, seed=seed, choices=choices, only=only, latency=scenario.latency, trace=trace)
+    network = Network(script, seed=seed, choices=choices, only=only, trace=trace, **network_options(scenario))
     for spec in scenario.hosts:
         host = network.host(spec.name)
         if spec.descriptors_max is not None:
@@ -92,6 +94,17 @@ def make_network(
             capacity=link.capacity,
         )
     return network
+
+
+def network_options(scenario: Scenario) -> dict[str, Any]:
+    """What a scenario says of its network, but for hosts, links and what decides the run."""
+    return {"latency": scenario.latency, "fence": scenario.fence, "check": scenario.check}
+
+
+def looked_for(network: Network) -> dict[str, Any]:
+    """What a scenario has to say so that its runs look for what this network looked for."""
+    fence = network.fence if network.fence != Fence() else None
+    return {"check": network.checks.changes(), "fence": fence}
 
 
 @attrs.frozen(eq=False)
@@ -122,11 +135,16 @@ def run_scenario(scenario: Scenario) -> Verdict:
     The record of an earlier run is not looked at: the program may have changed since.  Raises UsageError
     if the program cannot be found or does not take these arguments, or is a test, which pytest runs.
     """
+    return judge(scenario, execute(program_of(scenario), make_network(scenario)))
+
+
+def program_of(scenario: Scenario) -> Callable[[Network], object]:
+    """The program of a scenario with its arguments: called with a network.  Raises as `run_scenario`."""
     if scenario.call is None:
         raise UsageError(f"{scenario.name}: {scenario.test} is a test, which pytest runs")
     program = find_program(scenario.call)
     check_arguments(scenario.call, program, scenario.arguments)
-    return judge(scenario, execute(program, make_network(scenario), scenario.arguments))
+    return partial(program, **scenario.arguments)
 
 
 def judge(scenario: Scenario, outcome: Outcome) -> Verdict:

@@ -17,9 +17,11 @@ from typing import Any
 import attrs
 import tomli_w
 
+from ..fence import Fence
 from .lines import lines_of
 from .model import FORMAT, Expect, HostSpec, LinkSpec, Record, Scenario
-from .values import encode
+from .operations import Carried
+from .values import encode, spelled
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -30,13 +32,13 @@ def save(scenario: Scenario, path: str | os.PathLike[str]) -> None:
     Raises UsageError if an argument of the program has no spelling in TOML, OSError if the file cannot
     be written.
     """
-    _replace(Path(path), dumps(scenario))
+    replace_file(Path(path), dumps(scenario))
 
 
 def save_record(path: str | os.PathLike[str], record: Record) -> None:
     """Put a record into a scenario file in place of the one that it has; the rest stays as it is."""
     text = Path(path).read_bytes().decode("utf-8")
-    _replace(Path(path), with_record(text, record))
+    replace_file(Path(path), with_record(text, record))
 
 
 def dumps(scenario: Scenario) -> str:
@@ -55,7 +57,7 @@ def with_record(text: str, record: Record) -> str:
     return "\n".join([text.rstrip(), "", *_record(record), ""])
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write beside it and move: a reader never sees half a file."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8", newline="\n")
@@ -73,6 +75,8 @@ def _sections(scenario: Scenario) -> Iterator[list[str]]:
         yield _host(host)
     for link in scenario.links:
         yield _link(link)
+    if scenario.fence is not None:
+        yield _fence(scenario.fence)
     yield _expect(scenario.expect)
     if scenario.record is not None:
         yield _record(scenario.record)
@@ -87,7 +91,8 @@ def _run(scenario: Scenario) -> list[str]:
     """What decides the run, but for the tables."""
     latency = _pair("latency", scenario.latency) if scenario.latency != "1ms" else []
     faults = _pair("faults", scenario.script.sentences()) if len(scenario.script) else []
-    return [*_pair("seed", scenario.seed), *faults, *latency]
+    check = _pair("check", list(scenario.check)) if scenario.check else []
+    return [*_pair("seed", scenario.seed), *faults, *latency, *check]
 
 
 def _host(host: HostSpec) -> list[str]:
@@ -99,6 +104,11 @@ def _link(link: LinkSpec) -> list[str]:
     defaults = attrs.asdict(LinkSpec(link.between))
     rest = {name: value for name, value in attrs.asdict(link).items() if value != defaults[name]}
     return ["[[links]]", between, *(line for name, value in rest.items() for line in _pair(name, value))]
+
+
+def _fence(fence: Fence) -> list[str]:
+    allow = _pair("allow", list(fence.allow)) if fence.allow else []
+    return ["[fence]", *_pair("level", fence.level), *allow]
 
 
 def _expect(expect: Expect) -> list[str]:
@@ -119,8 +129,21 @@ def _record(record: Record) -> list[str]:
         *_pair("events", record.events),
         *_pair("python", record.python),
         *_pair("simnet", record.simnet),
+        *_pair("failure", record.failure),
         *(_log(record.log) if record.log else ()),
+        *_carried(record.carried),
     ]
+
+
+def _carried(carried: Mapping[str, Carried]) -> list[str]:
+    """A table within the record, so at its end."""
+    if not carried:
+        return []
+    pairs = {}
+    for anchor, each in carried.items():
+        rest = {} if each.is_whole else {"of": each.size}
+        pairs[anchor] = {**spelled(each.data), **rest}
+    return ["", "[record.carried]", *_inline_pairs(pairs)]
 
 
 def _log(lines: tuple[str, ...]) -> list[str]:

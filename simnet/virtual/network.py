@@ -87,6 +87,7 @@ class Network(Happenings, Topology):
         self._given = (script, seed, only)
         self.recording = Recording(choices or _supplier(script, seed, only))
         self.is_calm = isinstance(self.recording.inner, Calm)
+        self.watches_steps = not self.is_calm and self.recording.considers("step")
         self.happened: list[Happening] = []
         self.cleared_up_ns: int | None = None
         self._brief: list[Fault] = []  # what ends by itself
@@ -228,9 +229,16 @@ class Network(Happenings, Topology):
         chance = Random(self._added + (self._given[1] or 0) * _SEEDS_APART)
         standing = Standing(rule, chance, when)
         self._rules.append(standing)
-        if rule.op == "turn":
-            self.is_calm = False  # else nobody asks which host is next
+        if rule.op in ("turn", "next"):
+            self.is_calm = False  # else nobody asks who is next
+        elif rule.op == "step":
+            self._watch_steps(True)
         return standing
+
+    def _watch_steps(self, watches: bool) -> None:
+        self.watches_steps = watches
+        for host in self.hosts.values():
+            host.watches_steps = watches
 
     def _is_watched(self, label: str, alias: str, host: str) -> bool:
         if self.is_calm and not self._rules:
@@ -249,6 +257,7 @@ class Network(Happenings, Topology):
         self._rules = []
         self.recording.clear_up()
         self.is_calm = True
+        self._watch_steps(False)
         for fault in self._brief:
             fault.lift()
         self.heal()

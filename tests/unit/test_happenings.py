@@ -12,8 +12,8 @@ from simnet import Deadlock, Network, Script, UsageError, dispatcher, parse
 from simnet.happenings import FOR_A_TIME, HAPPENINGS
 from simnet.loop import loop_for
 from simnet.transport import HUP, IN, OUT, RDHUP
+from simnet.virtual.clock import EPOCH_NS
 from simnet.virtual.faults import Happenings
-from simnet.virtual.host import EPOCH_NS
 
 from .two_hosts import World, ms, read
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simnet.errors import UsageError
+from simnet.fence import Fence
 from simnet.outcomes import OUTCOMES, PLACES
 from simnet.rules import Rule
 from simnet.scenario import (
@@ -22,6 +23,7 @@ from simnet.scenario import (
     save,
     save_record,
 )
+from simnet.scenario.operations import Carried
 from simnet.scenario.save import with_record
 from simnet.script import Deviation, Happening, Script
 
@@ -93,7 +95,13 @@ LINKS = st.builds(
     bandwidth=st.sampled_from((0, "10Mbit/s", 1e6)),
     capacity=st.sampled_from((0, "64KiB", 1000)),
 )
+FENCES = st.builds(
+    Fence, st.sampled_from(("error", "warn", "off")), st.lists(st.sampled_from(("clocks", "m.*")), max_size=2)
+)
 LOG = st.lists(st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=20), max_size=4)
+CARRIED = st.builds(
+    lambda data, more: Carried(data, len(data) + more), st.binary(min_size=1, max_size=9), st.integers(0, 9)
+)
 RECORDS = st.builds(
     Record,
     digest=st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
@@ -101,6 +109,10 @@ RECORDS = st.builds(
     log=LOG.map(tuple),
     python=st.none() | TEXT,
     simnet=st.none() | TEXT,
+    failure=st.none() | TEXT,
+    carried=st.dictionaries(
+        st.sampled_from(("the 1st send of client:1 -> server:7", "the 22nd recv of #1 client")), CARRIED
+    ),
 )
 
 
@@ -122,6 +134,8 @@ def scenarios(draw):
         latency=draw(st.sampled_from(("1ms", "5ms", 0, 0.25))),
         script=script,
         seed=seed,
+        check=tuple(draw(st.lists(st.sampled_from(("all", "-no-leak", "one-close")), max_size=2))),
+        fence=draw(st.none() | FENCES),
         expect=Expect("fails" if fails else "passes", error, says, unmet),
         record=draw(st.none() | RECORDS),
     )
