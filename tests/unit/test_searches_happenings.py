@@ -225,7 +225,7 @@ WRONG = {
 
 @pytest.mark.parametrize("program", WRONG, ids=lambda program: program.__name__)
 def test_happenings_find_it(program):
-    found = search(program, by=Happenings(), runs_max=RUNS)
+    found = search(program, by=Happenings(only=[each for each in EVERY if each[0] == BEFALLS]), runs_max=RUNS)
     assert found is not None
     assert found.shrunk.each_needed
     (happening,) = found.script.items()
@@ -309,3 +309,19 @@ def test_a_run_with_happenings_is_replayed_by_its_script(seed):
     program(traced)
     assert traced.trace.digest() == again.trace.digest()
     assert again.unmet() == ()
+
+
+@pytest.mark.parametrize(("only", "expected"), [(EVERY, False), (HARSH, True)])
+def test_only_harsh_weather_cuts_the_way_of_a_reset(only, expected):
+    """Whoever loses a RST is half-open, and no program without a time-out finds that out."""
+    by, met = Happenings(only=only), False
+
+    def program(net):
+        nonlocal met
+        with suppress(AssertionError, OSError):
+            is_served_in_the_end(net)
+        kinds = {each.what for each in net.happened} | {each.outcome for each in net.recording.deviations}
+        met |= bool(kinds & {"partition_for", "flap"} and kinds & {"reset", "kill_for"})
+
+    search(program, by=by, runs_max=RUNS, shrink=False)
+    assert met is expected

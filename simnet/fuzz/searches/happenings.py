@@ -9,6 +9,10 @@ Each happening but those of clocks ends by itself within a minute: then everythi
 arrives, and whoever looks after its connections has new ones.  Hosts are killed only if they `boot` a
 program: no other host would ever come back.
 
+A RST is sent once.  Where it gets lost, the peer is left with half of a connection, and a program without a
+time-out waits for ever, by right.  So in all but harsh weather nothing is reset in a run in which ways are
+cut.
+
 Owns what is drawn.  What a happening does is known to `simnet.virtual.faults`.
 """
 
@@ -22,7 +26,7 @@ from typing import Any
 import attrs
 
 from ...choices import Calm, Choices, Seeded
-from ...outcomes import BEFALLS, EVERY
+from ...outcomes import BEFALLS, EVERY, GENTLE
 from ...scenario.run import Outcome
 from ...script import Happening
 from ...units import SECOND_NS, duration_ns
@@ -88,7 +92,10 @@ class Happenings(Search):
         happenings = drawn(seed, self._stage, self._only)
         if not happenings:
             return None
-        choices: Choices = Seeded(seed, self._only, happenings) if seed % 2 else Calm(happenings)
+        choices: Choices = Calm(happenings)
+        if seed % 2:
+            is_gentle = any(each.what in _CUTS for each in happenings) and not _is_harsh(self._only)
+            choices = Seeded(seed, GENTLE.intersection(self._only) if is_gentle else self._only, happenings)
         return Case(f"happenings {seed}", choices=choices)
 
     def learn(self, outcome: Outcome) -> None:
@@ -108,6 +115,9 @@ def drawn(seed: int, stage: Stage, only: Collection[tuple[str, str]]) -> tuple[H
     """What happens under a seed; nothing if nothing of `only` is possible on this stage."""
     draw = random.Random(f"happenings {seed}")
     possible = [kind for kind in _DRAWS if (BEFALLS, kind) in only and _is_possible(kind, stage)]
+    if not _is_harsh(only):
+        left_out = draw.choice((_CUTS, _ENDS))
+        possible = [kind for kind in possible if kind not in left_out] or possible
     kinds = [kind for kind in possible if draw.getrandbits(1)] or possible
     found = []
     for _ in range(draw.choice(_AT_ONCE) if kinds else 0):
@@ -170,12 +180,18 @@ _DRAWS: dict[str, Callable[[random.Random, Stage], Drawn]] = {
     "crash_for": _drawing(_bootable, _TIMES_NS),
     "limit_for": _drawing(_host, _DESCRIPTORS, _TIMES_NS),
 }
+_CUTS = ("partition_for", "block_for", "isolate_for", "flap")
+_ENDS = ("kill_for", "crash_for")  # of connections
 _OF_SEVERAL = ("clog", "delay_for", "swizzle", "partition_for", "block_for", "isolate_for", "flap")
-_OF_THE_BOOTABLE = ("kill_for", "crash_for")
+
+
+def _is_harsh(only: Collection[tuple[str, str]]) -> bool:
+    """Whether connections may be left half-open."""
+    return ("segment", "last") in only
 
 
 def _is_possible(kind: str, stage: Stage) -> bool:
     """Whether there are the hosts for it."""
     if kind in _OF_SEVERAL:
         return len(stage.hosts) > 1
-    return bool(stage.bootable if kind in _OF_THE_BOOTABLE else stage.hosts)
+    return bool(stage.bootable if kind in _ENDS else stage.hosts)
