@@ -201,12 +201,17 @@ class Seeded(Choices):
         self._shuffled = set() if character.getrandbits(1) else {op for op, _ in ORDER & set(only)}
         self._steady = ("jitter", "late") not in only
         self._known = {
-            op: [o for o in outcomes if character.getrandbits(1) and (op, o.name) in only]
+            op: [o for o in outcomes if not o.seldom and character.getrandbits(1) and (op, o.name) in only]
             for op, outcomes in OUTCOMES.items()
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
         self._countdown = {op: self._spacing(op) for op in self._known}
+        seldom = random.Random(f"seldom {seed}")
+        for op, known in self._known.items():
+            known += [
+                o for o in OUTCOMES[op] if o.seldom and not seldom.getrandbits(3) and (op, o.name) in only
+            ]
         self._rest = random.Random(f"rest {seed}")
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
