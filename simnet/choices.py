@@ -23,11 +23,11 @@ from typing import Any
 import attrs
 
 from .errors import UsageError
-from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
+from .outcomes import CALLS, EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Happening, Script
 
 _ORDERED = frozenset(op for op, _ in ORDER)
-_OF_THEIR_OWN = _ORDERED | {"jitter", "step"}  # not drawn as the others are
+_OF_THEIR_OWN = _ORDERED | {"jitter", "step", *CALLS}  # not drawn as the others are
 
 
 @attrs.define
@@ -244,6 +244,8 @@ class Seeded(Choices):
             return self._holds.randrange(1, count)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
+        if op in CALLS:
+            return 0
         self._countdown[op] = left = self._countdown[op] - 1
         if left:
             return 0

@@ -73,6 +73,21 @@ _HOLDS_NS = DELAYS_NS[:6]  # what a machine that is busy does to a process; for 
 
 _SIZE_MAX = 1 << 60
 
+CALLS: dict[str, tuple[int, ...]] = {
+    "socket": (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+    "bind": (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES),
+    "listen": (errno.EADDRINUSE,),
+    "setsockopt": (errno.ENOPROTOOPT, errno.EPERM, errno.ENOMEM, errno.ENOBUFS),
+    "getsockopt": (errno.ENOPROTOOPT, errno.ENOBUFS),
+    "getsockname": (errno.ENOBUFS,),
+    "getpeername": (errno.ENOTCONN, errno.ENOBUFS),
+    "shutdown": (errno.ENOTCONN,),
+}
+"""Calls of sockets that a script or a rule may let fail, with the errnos that their man pages have.
+
+close() is not among them: on Linux it fails for no socket that is open.
+"""
+
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "connect": (
         Outcome("loses", "loses {count} SYN", _one_of(1, 2, 3)),
@@ -135,6 +150,7 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
         Outcome("again", "is told to try again", _once),
         Outcome("fails", "finds no such name", _once),
     ),
+    **{call: (Outcome("fails", "fails with {errno}", _one_of(*reasons)),) for call, reasons in CALLS.items()},
     "turn": (Outcome("first", "starts with ready number {count}", lambda size: range(2, size + 1)),),
     "next": (Outcome("first", "goes on with ready number {count}", lambda size: range(2, size + 1)),),
     "timer": (Outcome("first", "comes before what is ready", _once),),
@@ -154,6 +170,7 @@ jitter     an end, a socket of UDP   the link's jitter, ns
 life       a connection's opener     0; asked once, when the connection stands
 datagram   a socket of UDP           bytes in the datagram it sends
 lookup     a host                    0
+socket ..  a host                    0; each of `CALLS`
 turn       a host, the network       how many channels (or hosts) are ready at once
 next       a host                    how many of those that are ready at once are left, from 2 on
 timer      a host                    how many channels are ready in the pass in which timers are due
@@ -165,6 +182,7 @@ PLACES = dict.fromkeys(OUTCOMES, "end") | {
     "accept": "listener",
     "datagram": "socket",
     "lookup": "host",
+    **dict.fromkeys(CALLS, "host"),
     "turn": "host",
     "next": "host",
     "timer": "host",
@@ -223,9 +241,10 @@ _BEFALLING = GENTLE | {
     (BEFALLS, "limit_for"),
 }
 
-HARSH = (
-    _BEFALLING | {(op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes}
-) - CORRUPTION
+_ALL = frozenset((op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes)
+_ASKED_FOR = CORRUPTION | {(call, "fails") for call in CALLS}  # most programs cannot even begin, by right
+
+HARSH = (_ALL | _BEFALLING) - _ASKED_FOR
 """Whatever may happen, rare as it is: connections that die without a word, kernels without memory, and
 name servers that do not know."""
 

@@ -105,6 +105,7 @@ class Host(Standstill, Transport):
         self.paths: dict[str, Path] = {}
         self.turns = self.nexts = self.timer_turns = self.lookups = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
+        self.calls: dict[str, int] = {}  # of those that may fail, by name
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
         self.sockets_max: int | None = None
@@ -248,6 +249,7 @@ class Host(Standstill, Transport):
     def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> VirtualSocket:
         if not self.runs:
             raise UsageError(f"host {self.name} is down: no program runs on it")
+        self.begin_call("socket")
         return VirtualSocket(self, make_end(self, family, type, proto), proto=proto)
 
     def poller(
@@ -320,6 +322,13 @@ class Host(Standstill, Transport):
     def timers_first(self, ready: int) -> bool:
         self.timer_turns += 1
         return self.network.choose("timer", self, self.timer_turns, ready) is not None
+
+    def begin_call(self, call: str) -> None:
+        """A program makes one of `simnet.outcomes.CALLS`; raise OSError if it is to fail."""
+        self.calls[call] = nth = self.calls.get(call, 0) + 1  # whoever watches: a rule may come later
+        effect = self.network.choose(call, self, nth, 0)
+        if effect is not None:
+            raise OSError(effect[1], os.strerror(effect[1]))
 
     def choose_lookup(self) -> tuple[str, int] | None:
         """What becomes of a look-up that asks the name server."""

@@ -97,7 +97,9 @@ class On:
         return self._decide("again")
 
     def fail(self, reason: int = 0) -> Fault:
-        """send, recv, accept, connect, datagram: fails with this errno; recv is the end of the connection.
+        """send, accept, connect, datagram, and `simnet.outcomes.CALLS`: fails with this errno.
+
+        recv: the same, and it is the end of the connection.
 
         lookup: there is no such name (EAI_NONAME), and no errno is given.
         """
