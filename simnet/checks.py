@@ -11,6 +11,7 @@ compares is `simnet.properties`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cached_property
 
 import attrs
@@ -143,9 +144,18 @@ class Checks:
             meant = SWITCHED if name == "all" else (name,)
             if not set(meant) <= set(SWITCHED):
                 known = ", ".join(("all", *SWITCHED))
-                raise UsageError(f"a check is one of {known}, or such a name behind a '-', not {word!r}")
+                close = get_close_matches(name, ("all", *SWITCHED), n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise UsageError(
+                    f"a check is one of {known}, or such a name behind a '-', not {word!r}{hint}"
+                )
             (names.difference_update if word.startswith("-") else names.update)(meant)
         return cls(frozenset(names))
+
+    def changes(self) -> tuple[str, ...]:
+        """The words that say only what is not as in the table: ``("-no-leak", "one-close")``."""
+        changed = [name for name in SWITCHED if (name in self.names) is not PROPERTIES[name].is_on]
+        return tuple(name if name in self.names else f"-{name}" for name in changed)
 
     def __str__(self) -> str:
         """The words that `of` reads as these checks, whatever the default is."""

@@ -28,7 +28,7 @@ from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
 from .scenario.program import find_program
 from .scenario.replay import compare, first_difference, log_of, record_of
-from .scenario.run import Outcome, execute
+from .scenario.run import Outcome, execute, looked_for, network_options
 from .scenario.save import save
 from .script import Script
 from .units import duration
@@ -173,6 +173,7 @@ def _scenario(item: pytest.Function, outcome: Outcome, call: Call) -> Scenario:
         script=outcome.network.script(),
         expect=Expect("fails", error=type(outcome.error).__name__),
         record=record_of(outcome),
+        **looked_for(outcome.network),
     )
 
 
@@ -186,7 +187,7 @@ def kept_call(scenario: Scenario, root: Path) -> Call | None:
     parameters = _open_parameters(function, scenario)
     if len(parameters) != 1:
         return None
-    return Call(function, parameters[0], dict(scenario.arguments), {"latency": scenario.latency})
+    return Call(function, parameters[0], dict(scenario.arguments), network_options(scenario))
 
 
 def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network]) -> None:
@@ -195,7 +196,7 @@ def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network
     network: object = item.funcargs.get("net")
     if hasattr(function, "hypothesis"):
         function = _plain(function)
-        network = Network(scenario.script, latency=scenario.latency)
+        network = Network(scenario.script, **network_options(scenario))
         arguments = {**scenario.arguments, _network_parameter(function, scenario): network}
     error: BaseException | None = None
     try:

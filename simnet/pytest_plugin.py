@@ -219,13 +219,14 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 def net(request: pytest.FixtureRequest) -> Network:
     """A virtual network: calm, or a storm by --simnet-seed, --simnet-runs or the simnet marker."""
     from .outcomes import EVERY, GENTLE, HARSH
+    from .scenario.run import network_options
     from .virtual import Network
 
     marked = _marked(request.node)
     options = {name: marked[name] for name in ("latency", "fence", "check") if marked.get(name) is not None}
     replayed = request.config.stash[SETTINGS].replayed
     if replayed is not None:
-        return Network(replayed.script, **options)
+        return Network(replayed.script, **network_options(replayed))
     seed = getattr(request, "param", None)
     if seed is None:
         return Network(**options)

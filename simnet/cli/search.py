@@ -311,6 +311,7 @@ def _keep(
     from ..report.failure import failure_report
     from ..scenario import Expect, execute, load, make_network, record_of, save
     from ..scenario import replay as replay_strictly
+    from ..scenario.run import looked_for
 
     outcome = execute(program, make_network(scenario, script=found.script), scenario.arguments)
     record = record_of(outcome)
@@ -323,6 +324,7 @@ def _keep(
         why=f"Found by `simnet fuzz --search {search}`, {found.case.name}: {outcome.error}",
         script=found.script,
         seed=None,
+        **looked_for(outcome.network),
         expect=Expect("fails", error=kind),
         record=record,
     )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from difflib import get_close_matches
 
-from .ways import FAMILIES
+from .ways import BY_NAME, FAMILIES
 
 _ALL = tuple(FAMILIES)
 
@@ -141,6 +142,16 @@ LET_THROUGH: tuple[tuple[str, str, str], ...] = (
 Not of this table: asyncio and whatever else stands on sockets, threads and clocks is seen there.  OpenSSL
 draws entropy in C, which is not seen (see the explanation of determinism).
 """
+
+
+def misspelt(name: str) -> str | None:
+    """The way that was meant by a name in a list of what is allowed; None if the name may be right.
+
+    It may be that of a module of the program, which need not be there yet.
+    """
+    if name in BY_NAME or not any(name.startswith(f"{module}.") for module in WATCHED_MODULES):
+        return None
+    return next(iter(get_close_matches(name, BY_NAME, n=1, cutoff=0.8)), None)
 
 
 def is_tool(top: str) -> bool:

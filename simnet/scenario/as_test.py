@@ -29,6 +29,8 @@ def _imports(scenario: Scenario) -> Iterator[str]:
     assert scenario.call is not None
     names = "Network, Script, parse" if len(scenario.script) else "Network"
     yield f"from simnet import {names}"
+    if scenario.fence is not None and scenario.fence.allow:
+        yield "from simnet.fence import Fence"
     module, _, name = scenario.call.partition(":")
     if "::" in scenario.call:
         yield "from simnet.scenario import find_program"
@@ -76,6 +78,11 @@ def _network(scenario: Scenario) -> Iterator[str]:
         yield f"seed={scenario.seed}"
     if scenario.latency != "1ms":
         yield f"latency={_value(scenario.latency)}"
+    if scenario.fence is not None:
+        level, allow = _text(scenario.fence.level), [*scenario.fence.allow]
+        yield f"fence=Fence({level}, {_value(allow)})" if allow else f"fence={level}"
+    if scenario.check:
+        yield f"check={_text(' '.join(scenario.check))}"
 
 
 def _host(host: HostSpec) -> Iterator[str]:

@@ -17,7 +17,11 @@ from typing import Any, Literal, cast
 
 import attrs
 
+from ..checks import Checks
 from ..errors import ScenarioError, UsageError
+from ..fence import Fence
+from ..fence.allowed import misspelt
+from ..fence.guard import LEVELS
 from ..script import Deviation, Happening, Item, Script, parse
 from ..units import duration_ns, rate_bits, size_bytes
 from .anchors import unknown_names, wrong_place
@@ -92,6 +96,7 @@ class _Reader:
         names = [host.name for host in hosts]
         links = self._links(top, names)
         script, seed = self._faults(top, names)
+        check, fence = self._check(top), self._fence(top)
         expect = self._expect(top, script)
         record = self._record(top)
         top.finish()
@@ -108,6 +113,8 @@ class _Reader:
             latency=latency,
             script=script,
             seed=seed,
+            check=check,
+            fence=fence,
             expect=expect,
             record=record,
         )
@@ -193,6 +200,31 @@ class _Reader:
                     self._mistake(key, f"decides the same {item.op} as faults[{earlier}]")
             items.append(item)
         return items
+
+    def _check(self, top: Table) -> tuple[str, ...]:
+        words = []
+        for index, word in top.texts("check"):
+            try:
+                Checks.of([word])
+            except UsageError as error:
+                self._mistake(("check", index), str(error))
+            words.append(word)
+        return tuple(words)
+
+    def _fence(self, top: Table) -> Fence | None:
+        table = top.table("fence")
+        level = table.text("level") or LEVELS[0]
+        if level not in LEVELS:
+            hint = meant(level, LEVELS)
+            words = f"a fence is error, warn or off, not {level!r}{f'; {hint}' if hint else ''}"
+            self._mistake(("fence", "level"), words)
+        allow = table.texts("allow")
+        for index, name in allow:
+            if way := misspelt(name):
+                self._mistake(("fence", "allow", index), f"there is no {name!r}; did you mean {way!r}?")
+        table.finish()
+        is_whole = table.is_given and level in LEVELS
+        return Fence(level, [name for _, name in allow]) if is_whole else None
 
     def _expect(self, top: Table, script: Script) -> Expect:
         table = top.table("expect")

@@ -2,7 +2,8 @@
 
 Three kinds of things are kept apart:
 
-* what decides the run: the program with its arguments, the hosts, the links, the script or the seed;
+* what decides the run: the program with its arguments, the hosts, the links, the script or the seed, and
+  what is looked for in it;
 * `Expect`: what every run of it must come to, also after the program was changed;
 * `Record`: what one run did, event by event, which a strict replay must repeat.
 
@@ -17,7 +18,9 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from ..checks import Checks
 from ..errors import UsageError
+from ..fence import Fence
 from ..script import Script
 
 FORMAT = 1
@@ -98,6 +101,9 @@ class Scenario:
         links: between hosts; `latency` is that of every other pair.
         script: what deviates from the textbook network.
         seed: instead of a script, a storm.
+        check: which properties are looked for, as words of `Checks.of`; what they do not name is as it is
+            for every network.
+        fence: what is made of a program that goes past its host; None is as for every network.
         path: the file that it was read from.
     """
 
@@ -111,6 +117,8 @@ class Scenario:
     latency: Quantity = "1ms"
     script: Script = attrs.field(factory=Script)
     seed: int | None = None
+    check: tuple[str, ...] = ()
+    fence: Fence | None = None
     expect: Expect = attrs.field(factory=Expect)
     record: Record | None = None
     path: str | None = attrs.field(default=None, eq=False)
@@ -122,6 +130,7 @@ class Scenario:
             raise UsageError("a scenario has faults or a seed, not both")
         if not self.title:
             raise UsageError("a scenario needs a title")
+        Checks.of(self.check)
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ import attrs
 
 from ..choices import Choices
 from ..errors import PropertyViolated, UsageError
+from ..fence import Fence
 from ..outcomes import EVERY
 from ..script import Script
 from ..virtual import Network
@@ -78,7 +79,7 @@ def make_network(
     """
     if script is None and seed is None and choices is None:
         script, seed = (scenario.script, None) if scenario.seed is None else (None, scenario.seed)
-    network = Network(script, seed=seed, choices=choices, only=only, latency=scenario.latency, trace=trace)
+    network = Network(script, seed=seed, choices=choices, only=only, trace=trace, **network_options(scenario))
     for spec in scenario.hosts:
         host = network.host(spec.name)
         if spec.descriptors_max is not None:
@@ -92,6 +93,17 @@ def make_network(
             capacity=link.capacity,
         )
     return network
+
+
+def network_options(scenario: Scenario) -> dict[str, Any]:
+    """What a scenario says of its network, but for hosts, links and what decides the run."""
+    return {"latency": scenario.latency, "fence": scenario.fence, "check": scenario.check}
+
+
+def looked_for(network: Network) -> dict[str, Any]:
+    """What a scenario has to say so that its runs look for what this network looked for."""
+    fence = network.fence if network.fence != Fence() else None
+    return {"check": network.checks.changes(), "fence": fence}
 
 
 @attrs.frozen(eq=False)

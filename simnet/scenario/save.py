@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 import tomli_w
 
+from ..fence import Fence
 from .lines import lines_of
 from .model import FORMAT, Expect, HostSpec, LinkSpec, Record, Scenario
 from .values import encode
@@ -73,6 +74,8 @@ def _sections(scenario: Scenario) -> Iterator[list[str]]:
         yield _host(host)
     for link in scenario.links:
         yield _link(link)
+    if scenario.fence is not None:
+        yield _fence(scenario.fence)
     yield _expect(scenario.expect)
     if scenario.record is not None:
         yield _record(scenario.record)
@@ -87,7 +90,8 @@ def _run(scenario: Scenario) -> list[str]:
     """What decides the run, but for the tables."""
     latency = _pair("latency", scenario.latency) if scenario.latency != "1ms" else []
     faults = _pair("faults", scenario.script.sentences()) if len(scenario.script) else []
-    return [*_pair("seed", scenario.seed), *faults, *latency]
+    check = _pair("check", list(scenario.check)) if scenario.check else []
+    return [*_pair("seed", scenario.seed), *faults, *latency, *check]
 
 
 def _host(host: HostSpec) -> list[str]:
@@ -99,6 +103,11 @@ def _link(link: LinkSpec) -> list[str]:
     defaults = attrs.asdict(LinkSpec(link.between))
     rest = {name: value for name, value in attrs.asdict(link).items() if value != defaults[name]}
     return ["[[links]]", between, *(line for name, value in rest.items() for line in _pair(name, value))]
+
+
+def _fence(fence: Fence) -> list[str]:
+    allow = _pair("allow", list(fence.allow)) if fence.allow else []
+    return ["[fence]", *_pair("level", fence.level), *allow]
 
 
 def _expect(expect: Expect) -> list[str]:

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from simnet import Network, PropertyViolated, UsageError, asynchat, asyncore, dispatcher, dispatcher_with_send
 from simnet.checks import PROPERTIES, SWITCHED, Checks
 from simnet.cli import main
+from simnet.fence import Fence
+from simnet.scenario import load
 from simnet.scenario.run import fingerprint
 
 pytest_plugins = ["pytester"]
@@ -358,7 +360,88 @@ def test_properties_are_switched_for_one_test_by_its_marker(suite):
 
 def test_a_switch_that_there_is_not_is_wrong_use_of_the_command(suite):
     result = suite.runpytest_inprocess("-p", "no:xdist", "--simnet-check=leaks")
-    result.stderr.fnmatch_lines(["*--simnet-check: a check is one of all, no-leak, *not 'leaks'"])
+    result.stderr.fnmatch_lines(
+        ["*--simnet-check: a check is one of all, no-leak, *not 'leaks'; did you mean 'no-leak'?"]
+    )
+
+
+DOUBTS = """
+import time
+
+from simnet import dispatcher, dispatcher_with_send
+
+
+class Deaf(dispatcher_with_send):
+    told = 0
+
+    def handle_read(self):
+        self.recv(65_536)
+
+    def handle_close(self):
+        time.time()
+        self.told += 1
+        if self.told == 3:
+            self.close()
+
+
+class Server(dispatcher):
+    def __init__(self):
+        super().__init__()
+        self.create_socket()
+        self.bind(("", 7000))
+        self.listen(5)
+
+    def handle_accepted(self, sock, address):
+        Deaf(sock)
+        self.close()
+
+
+def program(net):
+    server, client = net.host("server"), net.host("client")
+    with server:
+        Server()
+    with client:
+        caller = dispatcher_with_send()
+        caller.create_socket()
+        caller.connect(("server", 7000))
+        caller.handle_connect = caller.close
+        caller.handle_close = lambda: None
+    net.run(until="1s")
+
+
+def test_a(net):
+    program(net)
+"""
+
+
+def test_a_failure_is_kept_with_what_was_looked_for_and_replays_without_being_told_again(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "doubts.py").write_text(DOUBTS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT)
+    fuzz = ["fuzz", "doubts.py::program", "--runs=20"]
+    found = CliRunner().invoke(main, ["--check=one-close", "--fence=warn", "--allow=clocks", *fuzz])
+    assert "PropertyViolated: one-close" in found.stdout
+    (file,) = tmp_path.glob(".simnet/failures/*/scenario.toml")
+    scenario = load(file)
+    assert (scenario.check, scenario.fence) == (("one-close",), Fence("warn", ["clocks"]))
+    again = CliRunner().invoke(main, ["replay", str(file)])
+    assert again.exit_code == 0, again.output
+    assert "fails, as expected" in again.stdout
+
+
+def test_a_test_that_fails_is_kept_with_what_was_looked_for(pytester):
+    pytester.makepyfile(test_doubts=DOUBTS)
+    pytester.syspathinsert(ROOT)
+    options = ["--simnet-check=one-close", "--simnet-fence=off"]
+    pytester.runpytest_inprocess("-p", "no:xdist", *options).assert_outcomes(failed=1)
+    (file,) = pytester.path.glob(".simnet/failures/*/scenario.toml")
+    scenario = load(file)
+    assert (scenario.check, scenario.fence) == (("one-close",), Fence("off"))
+    again = pytester.runpytest_inprocess("-p", "no:xdist", f"--simnet-replay={file}")
+    again.stdout.fnmatch_lines(["*PropertyViolated: one-close*"])
+    again.stdout.no_fnmatch_line("*iverged*")
 
 
 def test_the_command_line_has_the_switch_and_tells_what_was_never_seen(tmp_path, monkeypatch):

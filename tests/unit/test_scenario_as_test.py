@@ -3,6 +3,7 @@
 import pytest
 
 from simnet import Network, Script, UsageError, parse
+from simnet.fence import Fence
 from simnet.scenario import HostSpec, LinkSpec, Scenario, as_test, execute, load, make_network
 from simnet.scenario.program import find_program
 
@@ -49,6 +50,14 @@ def test_a_program_in_a_file_and_a_seed():
     text = as_test(Scenario(title="1", call="dir/file.py::f", seed=7))
     assert 'program = find_program("dir/file.py::f")' in text
     assert "net = Network(seed=7)\n    program(net)\n" in text
+
+
+def test_what_is_looked_for_is_written():
+    check = ("one-close", "-no-leak")
+    text = as_test(Scenario(title="1", call="m:f", check=check, fence=Fence("warn", ["clocks"])))
+    assert "from simnet.fence import Fence\n" in text
+    assert 'net = Network(fence=Fence("warn", [\'clocks\']), check="one-close -no-leak")\n' in text
+    assert 'net = Network(fence="off")\n' in as_test(Scenario(title="1", call="m:f", fence=Fence("off")))
 
 
 def test_a_test_does_not_take_the_name_of_its_program():

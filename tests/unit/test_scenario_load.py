@@ -3,6 +3,7 @@
 import pytest
 
 from simnet.errors import ScenarioError
+from simnet.fence import Fence
 from simnet.scenario import Expect, HostSpec, LinkSpec, Record, load, loads
 from simnet.script import Deviation, Happening, Script
 
@@ -187,6 +188,35 @@ def test_a_mistake_is_told_with_its_line_and_key(text, place, words):
     assert place in found
     assert words in found[place]
     assert len(found) == 1 or not text
+
+
+def test_what_is_looked_for_is_read():
+    scenario = loads(
+        HEAD
+        + 'check = ["all", "-half-close"]\n'
+        + PROGRAM
+        + '[fence]\nlevel = "warn"\nallow = ["clocks", "time.sleep", "metrics", "myapp.*"]\n'
+    )
+    assert scenario.check == ("all", "-half-close")
+    assert scenario.fence == Fence("warn", ["clocks", "time.sleep", "metrics", "myapp.*"])
+    assert loads(HEAD + PROGRAM + "[fence]").fence == Fence()
+
+
+def test_every_mistake_in_what_is_looked_for_is_named_with_what_was_meant():
+    text = (
+        HEAD
+        + 'check = [\n  "all",\n  "one-clos",\n  "-no-leaks",\n  7,\n]\n'
+        + PROGRAM
+        + '[fence]\nlevel = "warning"\nallow = ["time.slep", "time"]\nalow = []\n'
+    )
+    assert [(place, words.rpartition("; ")[2]) for place, words in mistakes(text)] == [
+        ("line 5, check[1]", "did you mean 'one-close'?"),
+        ("line 6, check[2]", "did you mean 'no-leak'?"),
+        ("line 7, check[3]", "text is wanted, not 7"),
+        ("line 12, fence.level", "did you mean 'warn'?"),
+        ("line 13, fence.allow[0]", "did you mean 'time.sleep'?"),
+        ("line 14, fence.alow", "did you mean 'allow'?"),
+    ]
 
 
 @pytest.mark.parametrize(

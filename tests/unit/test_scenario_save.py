@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simnet.errors import UsageError
+from simnet.fence import Fence
 from simnet.outcomes import OUTCOMES, PLACES
 from simnet.rules import Rule
 from simnet.scenario import (
@@ -93,6 +94,9 @@ LINKS = st.builds(
     bandwidth=st.sampled_from((0, "10Mbit/s", 1e6)),
     capacity=st.sampled_from((0, "64KiB", 1000)),
 )
+FENCES = st.builds(
+    Fence, st.sampled_from(("error", "warn", "off")), st.lists(st.sampled_from(("clocks", "m.*")), max_size=2)
+)
 LOG = st.lists(st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=20), max_size=4)
 RECORDS = st.builds(
     Record,
@@ -122,6 +126,8 @@ def scenarios(draw):
         latency=draw(st.sampled_from(("1ms", "5ms", 0, 0.25))),
         script=script,
         seed=seed,
+        check=tuple(draw(st.lists(st.sampled_from(("all", "-no-leak", "one-close")), max_size=2))),
+        fence=draw(st.none() | FENCES),
         expect=Expect("fails" if fails else "passes", error, says, unmet),
         record=draw(st.none() | RECORDS),
     )
