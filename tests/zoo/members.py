@@ -64,7 +64,7 @@ _RARE = "networks() draws it too seldom for 100 examples"
 MEMBERS = (
     Member("framing_by_recv", "one recv is taken for one command"),
     Member("crlf_cut", "CRLF is looked for in one recv"),
-    Member("delimiter_cut", "a delimiter is looked for in what is new", by_hypothesis=_RARE),
+    Member("delimiter_cut", "a delimiter is looked for in what is new"),
     Member("decoded_by_recv", "a character is taken to be within one recv"),
     Member("length_cut", "recv(4) is taken to return 4 bytes"),
     Member("short_send_ignored", "what send returns is ignored"),
