@@ -12,6 +12,7 @@ from simnet.choices import Noting
 from simnet.fuzz.campaign import search
 from simnet.fuzz.searches import Exhaustive, Extent, Pct, Storm, mixed
 from simnet.outcomes import GENTLE, ORDER
+from simnet.transport import IN
 
 from .two_hosts import World
 
@@ -109,6 +110,25 @@ def test_every_order_of_three_channels_is_met_by_chance(by: Any) -> None:
     seen: list[str] = []
     search(lambda net: seen.append(told_at_once(net)), by=by, runs_max=100)
     assert set(seen) == {"".join(order) for order in permutations("abc")}
+
+
+def test_every_order_of_what_became_ready_together_for_an_epoll_is_run_once() -> None:
+    seen: list[str] = []
+
+    def program(net: Network) -> None:
+        world = World("1ms", net=net)
+        pairs = {name: world.pair(port) for port, name in enumerate("abc", 80)}
+        epoll = world.server.modules.select.epoll()
+        for _, accepted in pairs.values():
+            epoll.register(accepted, IN)
+        for opener, _ in pairs.values():
+            opener.send(b"x")
+        net.run(until=net.now + 0.01)
+        names = {accepted.fileno(): name for name, (_, accepted) in pairs.items()}
+        seen.append("".join(names[fd] for fd, _ in epoll.poll(0)))
+
+    search(program, by=Exhaustive())
+    assert sorted(seen) == sorted("".join(order) for order in permutations("abc"))
 
 
 def test_of_two_channels_nobody_is_asked_who_goes_on() -> None:
