@@ -75,6 +75,7 @@ MEMBERS = (
     Member("reused_descriptor", "a descriptor is kept as the name of a peer"),
     Member("listener_killed_by_emfile", "a failed accept closes the listener"),
     Member("half_close_loses_output", "the end of input is taken for the end"),
+    Member("time_left", "what is left of a time is taken to be something", by_hypothesis=_RARE),
     Member("timer_and_data", "a time-out closes what is read next", by_hypothesis=_RARE),
     Member("reply_mismatch", "a late reply is taken for the next one"),
     Member("order_placed_twice", "a lost receipt is taken for a lost order"),
