@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from ..outcomes import PLACES
 from ..rules import ANYWHERE, Rule
 from ..script import Deviation, Happening, Item
+from ..workload import Draw
 
 _NAME = r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _END = re.compile(rf"{_NAME}:\d+ -> {_NAME}:\d+")
@@ -57,6 +58,8 @@ def unknown_names(item: Item, known: Sequence[str]) -> Iterator[str]:
 
 def host_names(item: Item) -> tuple[str, ...]:
     """The hosts that a fault names."""
+    if isinstance(item, Draw):
+        return ()
     if isinstance(item, Happening):
         return tuple(name for group in item.groups for name in group)
     for form in (_END, _LISTENER, _SOCKET, _HOST):
