@@ -40,6 +40,9 @@ class Crumbling(Choices):
     def watches(self, where: str, alias: str) -> bool:
         return self._where is None or where == self._where
 
+    def considers(self, op: str) -> bool:
+        return op == "segment"
+
     def pick(self, label: Point, count: int) -> int:
         if label.op != "segment" or self._where not in (None, label.where):
             return 0
@@ -60,6 +63,9 @@ class RandomCuts(Choices):
 
     def workload(self, name: str, nth: int) -> random.Random:
         return self._streams(name)
+
+    def considers(self, op: str) -> bool:
+        return op in ("segment", "send")
 
     def pick(self, label: Point, count: int) -> int:
         outcome = {"segment": "cut", "send": "takes"}.get(label.op)
