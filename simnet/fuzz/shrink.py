@@ -27,7 +27,8 @@ from itertools import pairwise
 import attrs
 
 from ..errors import Diverged
-from ..outcomes import OUTCOMES
+from ..happenings import HAPPENINGS
+from ..outcomes import OUTCOMES, outcome_of
 from ..outcomes import Outcome as Effect
 from ..report.difference import Nearest
 from ..scenario.run import Outcome
@@ -37,6 +38,7 @@ from ..units import SECOND_NS
 from ..workload import Draw
 from .nearest import nearest_passing
 
+_DURATIONS_NS = tuple(outcome_of("segment", "late").amounts(0))
 _ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
 
 
@@ -344,9 +346,7 @@ def _drawn_without(gone: Draw, item: Item) -> Item:
 def _simpler(item: Item, size: int) -> Iterator[Item]:
     """Simpler items that may do instead, the simplest first."""
     if isinstance(item, Happening):
-        for unit_ns in _ROUND_NS:
-            if item.at_ns % unit_ns:
-                yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
+        yield from _simpler_happening(item)
     if isinstance(item, (Deviation, Draw)):
         for nth in _earlier(item.nth):
             yield attrs.evolve(item, nth=nth)
@@ -360,6 +360,22 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
             yield attrs.evolve(item, outcome=outcome.name, amount=amount)
         if is_same:
             return
+
+
+def _simpler_happening(item: Happening) -> Iterator[Happening]:
+    """At a rounder time, with fewer hosts, for a shorter time, fewer times."""
+    for unit_ns in _ROUND_NS:
+        if item.at_ns % unit_ns:
+            yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
+    for side, group in enumerate(item.groups):
+        for left_out in group if len(group) > 1 else ():
+            fewer = tuple(name for name in group if name != left_out)
+            yield attrs.evolve(item, groups=(*item.groups[:side], fewer, *item.groups[side + 1 :]))
+    holes = HAPPENINGS[item.what].words.holes[len(item.groups) :]
+    for place, (hole, amount) in enumerate(zip(holes, item.amounts, strict=True)):
+        for less in _DURATIONS_NS if hole == "duration" else sorted({1, amount // 2, amount - 1}):
+            if 0 < less < amount:
+                yield attrs.evolve(item, amounts=(*item.amounts[:place], less, *item.amounts[place + 1 :]))
 
 
 def _earlier(nth: int) -> list[int]:
