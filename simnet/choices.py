@@ -25,6 +25,7 @@ import attrs
 from .errors import UsageError
 from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Happening, Script
+from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
 _OF_THEIR_OWN = _ORDERED | {"jitter", "step"}  # not drawn as the others are
@@ -72,6 +73,11 @@ class Choices(ABC):
     @abstractmethod
     def pick(self, label: Point, count: int) -> int:
         """Choose one of `count` options, 0 <= pick < count; 0 is the mildest."""
+
+    def workload(self, name: str, nth: int) -> Value | random.Random | None:
+        """Who decides the `nth` draw of that name: a value, a stream to draw it from, or None for the
+        simplest."""
+        return None
 
     def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
         """Is told of every deviation that happened, also of those that somebody else decided."""
@@ -144,6 +150,7 @@ class Scripted(Choices):
         self._places = {d.where for d in script.deviations}
         self._ops = {d.op for d in script.deviations}
         self._met: dict[Deviation, None] = {}
+        self._drawn = {(draw.name, draw.nth): draw.value for draw in script.draws}
 
     def watches(self, where: str, alias: str) -> bool:
         return where in self._places or alias in self._places
@@ -160,6 +167,9 @@ class Scripted(Choices):
         if index:
             self._met[plan] = None
         return index
+
+    def workload(self, name: str, nth: int) -> Value | None:
+        return self._drawn.get((name, nth))
 
     def meet(self, deviation: Deviation) -> None:
         if self._plan.get((deviation.where, deviation.op, deviation.nth)) == deviation:
@@ -178,8 +188,8 @@ class Seeded(Choices):
 
     Each storm has its own character (swarm testing, Groce et al., ISSTA 2012): which kinds of outcome
     it knows at all and how often each operation deviates are drawn first, so that some storms only
-    cut, some only reset, some do a little of everything.  Order, faults, and what holds a host up are drawn
-    from separate streams, so that one more draw in one does not shift the other.
+    cut, some only reset, some do a little of everything.  Order, faults, what holds a host up, and the
+    workload are drawn from separate streams, so that one more draw in one does not shift the others.
     """
 
     def __init__(
@@ -198,6 +208,7 @@ class Seeded(Choices):
         character = random.Random(2 * seed)
         self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
+        self._streams = Streams(seed)
         self._shuffled = set() if character.getrandbits(1) else {op for op, _ in ORDER & set(only)}
         self._steady = ("jitter", "late") not in only
         self._known = {
@@ -216,6 +227,9 @@ class Seeded(Choices):
 
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only, self.happenings)
+
+    def workload(self, name: str, nth: int) -> random.Random:
+        return self._streams(name)
 
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
@@ -257,6 +271,7 @@ class Recording(Choices):
     def __init__(self, inner: Choices) -> None:
         self.inner = self._asked = inner
         self.deviations: list[Deviation] = []
+        self.draws: list[Draw] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
     def watches(self, where: str, alias: str) -> bool:
@@ -288,4 +303,4 @@ class Recording(Choices):
 
     def script(self) -> Script:
         """What was recorded so far: replayed, it makes the same run."""
-        return Script(deviations=self.deviations)
+        return Script(deviations=self.deviations, draws=self.draws)
