@@ -1,7 +1,8 @@
 """What may befall a network at a moment: partitions, crashes, clocks that jump.
 
 Where an outcome (`outcomes`) is what one operation comes to, a happening befalls hosts and the ways between
-them, whatever their programs do just then.  Each has words, which are its line in a scenario file.
+them, whatever their programs do just then.  Each has words, which are its line in a scenario file.  What has
+an end may say when: ``pause server for 2s`` is one thing, and not two that have to stay together.
 
 Owns the list and the words.  What a happening does is the business of `simnet.virtual.faults`.
 """
@@ -104,3 +105,27 @@ HAPPENINGS: dict[str, Kind] = {
     )
 }
 """Every kind of happening, by name."""
+
+FOR_A_TIME = "_for"
+"""How the name of a kind ends that ends by itself: ``pause_for``; its last amount is how long it takes."""
+
+
+def _for_a_time(kind: Kind, end: str) -> Kind:
+    return Kind(Words(f"{kind.words.text} for {{duration}}"), f"the same, until {end}")
+
+
+HAPPENINGS.update(
+    {
+        f"{name}{FOR_A_TIME}": _for_a_time(HAPPENINGS[name], end)
+        for name, end in (
+            ("partition", "that time is over"),
+            ("block", "that time is over"),
+            ("isolate", "that time is over"),
+            ("delay", "that time is over"),
+            ("crash", "the programs given to `boot` run again after that time"),
+            ("kill", "the programs given to `boot` run again after that time"),
+            ("pause", "its programs go on after that time"),
+            ("limit", "that time is over"),
+        )
+    }
+)

@@ -17,7 +17,8 @@ from .group import main
 from .scenarios import run_test
 
 if TYPE_CHECKING:
-    from ..scenario import Reproduction, Scenario
+    from ..scenario import Outcome, Reproduction, Scenario
+    from ..script import Script
 
 
 @main.command()
@@ -66,13 +67,25 @@ def replay(file: str, verify: bool, strict: bool, update: bool, quiet: bool) -> 
 
 
 def _show(again: Reproduction) -> None:
-    from ..report.failure import failure_report
-
     outcome = again.verdict.outcome
     if not outcome.passed:
-        click.echo(failure_report(outcome))
+        click.echo(_report(again.scenario, outcome))
         click.echo()
     click.echo(str(again))
+
+
+def _report(scenario: Scenario, outcome: Outcome) -> str:
+    """What went wrong, and where the nearest run that passes goes another way."""
+    from ..fuzz.nearest import nearest_passing
+    from ..report.failure import failure_report
+    from ..scenario import execute, make_network, program_of
+
+    program = program_of(scenario)
+
+    def attempt(script: Script) -> Outcome:
+        return execute(program, make_network(scenario, script=script), scenario.arguments)
+
+    return failure_report(outcome, nearest=nearest_passing(outcome, outcome.network.script(), attempt))
 
 
 def _compared(file: str, scenario: Scenario, is_changed: bool) -> str:

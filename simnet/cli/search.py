@@ -333,6 +333,7 @@ def _keep(
         failure_report(
             found.outcome,
             shrunk=found.shrunk,
+            nearest=found.shrunk.nearest if found.shrunk else None,
             replay=f"simnet replay {path}",
             keep=f"cp {path} scenarios/{path.parent.name}.toml",
             seed=found.seed,

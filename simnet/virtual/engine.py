@@ -13,7 +13,7 @@ import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from inspect import iscoroutinefunction
 from threading import get_ident
 from typing import Any
@@ -24,8 +24,10 @@ from ..fence import Fence, watch
 from ..trace import Trace
 from ..transport import Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
+from .alarm import Alarm
 from .host import Host
 from .netstat import netstat
+from .patience import Patience
 from .quiet import check_quiet
 from .schedule import Schedule
 from .witness import Witness
@@ -33,52 +35,11 @@ from .witness import Witness
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
 
-LOOKS_MAX = 10_000_000
-"""Polls that do not wait and find nothing, before their program is said to wait for what cannot come."""
-
-FINDS_MAX = 1_000_000
-"""Polls at one moment that find something ready, before their program is said to do nothing with it."""
-
 MOMENTS_MAX = 10_000_000
 """Moments of virtual time in one call of `run`, before it is said that the program has no end."""
 
-_LOOKS_AT_ONCE, _LOOK_NS = 100, 1_000  # after so many at one moment, so much time passes
-
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
 _COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
-
-
-class _Alarm:
-    """Wakes a loop when its earliest timer is due."""
-
-    __slots__ = ("host", "loop", "planned_ns", "wake")
-
-    def __init__(self, host: Host, loop: Turner) -> None:
-        self.host, self.loop = host, loop
-        self.wake = host.waker(loop)
-        self.planned_ns = -1
-
-    def is_due(self, time_ns: int) -> bool:
-        """Whether the entry for `time_ns` is still wanted: timers may have been cancelled since."""
-        if self.planned_ns != time_ns or self.loop not in self.host.loops:  # the host has crashed since
-            return False
-        deadline_ns = self.loop.next_deadline_ns()
-        return deadline_ns is not None and deadline_ns <= time_ns
-
-    def lapse(self, time_ns: int) -> None:
-        """The entry for `time_ns` is gone: plan the next one."""
-        if self.planned_ns == time_ns:
-            self.planned_ns = -1
-            if self.loop in self.host.loops:
-                self.host.network.set_alarm(self)
-
-    def arrive(self, item: object) -> None:
-        now_ns = self.host.network.now_ns
-        if self.is_due(now_ns):
-            self.planned_ns = -1
-            self.wake()
-        else:
-            self.lapse(now_ns)
 
 
 class Engine(ABC):
@@ -100,19 +61,25 @@ class Engine(ABC):
         self.runnable: dict[Turner, Host] = {}
         self.is_alone = False  # what arrives just now is all that is due at this moment
         self.is_calm = True  # nobody decides anything but the textbook
-        self._alarms: dict[Turner, _Alarm] = {}
+        self._alarms: dict[Turner, Alarm] = {}
         self._turns = 0
         self._is_passing = False
         self._thread = get_ident()
-        self._looks = 0
-        self._finds, self._found_ns = 0, -1
         self.moments_max: int | None = MOMENTS_MAX
         self.invariants: list[Callable[[], None]] = []  # asked after every moment, and raise
         self.seen_sometimes: dict[str, bool] = {}  # what a test wants to see, and whether it has
 
+    watches_steps = False
+    """Whether a host may be held up between the answer of poll and what follows from it."""
+
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
         """Ask what happens at an operation: None for the textbook, else an outcome and its amount."""
+
+    @cached_property
+    def patience(self) -> Patience:
+        """With programs that poll and do not wait."""
+        return Patience(self)
 
     @property
     def now(self) -> float:
@@ -179,42 +146,6 @@ class Engine(ABC):
         self.now_ns = max(self.now_ns, deadline_ns)
         return False
 
-    def looked_in_vain(self, call: str) -> None:
-        """A call that does not wait has found nothing ready.
-
-        Now and then such calls let a little time pass, outside of handlers, as each does on a real machine:
-        so whoever looks until the clock is past a deadline gets there.
-
-        Raises:
-            Livelock: that has gone on for long, and nothing is planned that could end it.
-        """
-        self._looks += 1
-        if self._looks % _LOOKS_AT_ONCE:
-            return
-        if self._looks >= LOOKS_MAX:
-            found = f"{call}() with a time-out of 0 has found nothing {LOOKS_MAX:,} times"
-            raise Livelock(f"{found}, and nothing is planned at t={seconds(self.now_ns)}\n{self.netstat()}")
-        if not self._is_passing:
-            if self.schedule.next_time() is not None:
-                self._looks = 0
-            self.wait(call, lambda: False, self.now_ns + _LOOK_NS)
-
-    def looked_and_found(self, call: str) -> None:
-        """A call outside of handlers has found something ready, and time has not passed for it.
-
-        Raises:
-            Livelock: that has gone on for long at one moment: what is ready is left as it is.
-        """
-        if self._found_ns != self.now_ns:
-            self._found_ns, self._finds = self.now_ns, 0
-        self._finds += 1
-        if self._finds >= FINDS_MAX:
-            self._finds = 0
-            raise Livelock(
-                f"{call}() has found something ready {FINDS_MAX:,} times at t={seconds(self.now_ns)}, "
-                f"and time does not move\n{self.netstat()}"
-            )
-
     @contextmanager
     def _passing(self) -> Iterator[None]:
         """Time passes: once at a time, and without cyclic garbage that closes sockets at moments which
@@ -277,6 +208,16 @@ class Engine(ABC):
         moments = self._instants(limit_ns, held)
         return self._checked(moments) if self.invariants else moments
 
+    def _moments_of(self, host: Host, loop: Turner, limit_ns: int | None) -> Iterator[int]:
+        """The moments in which a program waits for a pass of its loop; while its host stands still it does
+        not notice that its time is over."""
+        yield from self._moments(limit_ns, held=loop)
+        while not host.goes_on() and self.schedule.next_time() is not None:
+            for moment in self._moments(None, held=loop):
+                yield moment
+                if host.goes_on():
+                    break
+
     def _checked(self, moments: Iterator[int]) -> Iterator[int]:
         """Ask after each whether all is as it always is."""
         for moment in moments:
@@ -289,7 +230,8 @@ class Engine(ABC):
         self._look_around()
         instants = 0
         while True:
-            self._turn_loops(held)
+            if self.runnable:
+                self._turn_loops(held)
             if instants % _TIDY_EVERY == 0:
                 self._tidy(instants)
                 if self.moments_max is not None and instants >= self.moments_max:
@@ -311,7 +253,7 @@ class Engine(ABC):
             if limit_ns is not None and time_ns > limit_ns:
                 return False
             schedule.drop(queue)
-            if target.__class__ is _Alarm and not target.is_due(time_ns):
+            if target.__class__ is Alarm and not target.is_due(time_ns):
                 # An alarm that nobody wants any more does not move the clock.
                 target.lapse(time_ns)
                 continue
@@ -342,11 +284,15 @@ class Engine(ABC):
     def _turn_loops(self, held: Turner | None = None) -> None:
         """Let every loop that has something to do make passes, until none but `held` has at this moment."""
         passes = 0
-        while self.runnable:
-            loop = self._next_loop(held)
-            if loop is None:
-                return
-            host = self.runnable.pop(loop)
+        runnable = self.runnable
+        while runnable:
+            if held is None and len(runnable) == 1:  # the usual case
+                loop, host = runnable.popitem()
+            else:
+                chosen = self._next_loop(held)
+                if chosen is None:
+                    return
+                loop, host = chosen, runnable.pop(chosen)
             if loop in host.loops:  # else the host has crashed, and this is a ghost
                 self._turn(host, loop)
             passes += 1
@@ -368,8 +314,9 @@ class Engine(ABC):
 
     def _turn(self, host: Host, loop: Turner) -> bool:
         """One pass of a loop, with its host as the current transport; none while the host stands still."""
-        if host.parked is not None:
-            host.parked[loop] = None
+        parked = host.parked
+        if parked is not None:
+            parked[loop] = None
             return False
         token = enter_context(host)
         try:
@@ -377,12 +324,14 @@ class Engine(ABC):
         finally:
             leave_context(token)
             if host.runs:
-                if loop.poller.settle():  # type: ignore[attr-defined]
+                if host.parked is not None:
+                    host.parked[loop] = None  # it is not over
+                elif loop.poller.settle():  # type: ignore[attr-defined]
                     self.runnable[loop] = host
                 if loop.next_deadline_ns() is not None:
-                    self.set_alarm(self._alarms.get(loop) or _Alarm(host, loop))
+                    self.set_alarm(self._alarms.get(loop) or Alarm(host, loop))
 
-    def set_alarm(self, alarm: _Alarm) -> None:
+    def set_alarm(self, alarm: Alarm) -> None:
         """Plan to wake a loop when its earliest timer is due."""
         self._alarms[alarm.loop] = alarm
         deadline_ns = alarm.loop.next_deadline_ns()
@@ -400,11 +349,11 @@ class Engine(ABC):
             self.runnable.pop(loop, None)
             if self._turn(host, loop):
                 return True
-            for _ in self._moments(limit_ns, held=loop):
+            for _ in self._moments_of(host, loop, limit_ns):
                 if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
         if timeout == 0:
-            self.looked_in_vain("loop")
+            self.patience.looked_in_vain("loop")
         if limit_ns is not None and self.schedule.next_time() is not None:
             self.now_ns = max(self.now_ns, limit_ns)
             return True

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from simnet import Deadlock, Network, Script, UsageError, dispatcher, parse
-from simnet.happenings import HAPPENINGS
+from simnet.happenings import FOR_A_TIME, HAPPENINGS
 from simnet.loop import loop_for
 from simnet.transport import HUP, IN, OUT, RDHUP
+from simnet.virtual.clock import EPOCH_NS
 from simnet.virtual.faults import Happenings
-from simnet.virtual.host import EPOCH_NS
 
 from .two_hosts import World, ms, read
 
@@ -86,7 +86,16 @@ CALLS: dict[str, Any] = {
     "hasten": lambda at: at.hasten("a", "1s"),
     "slow": lambda at: at.slow("a", "1s"),
     "limit": lambda at: at.limit("a", 10),
+    "partition_for": lambda at: at.partition("a", ["b", "c"], "4s"),
+    "block_for": lambda at: at.block("a", "b", "4s"),
+    "isolate_for": lambda at: at.isolate("a", "4s"),
+    "delay_for": lambda at: at.delay("a", "b", "30ms", "4s"),
+    "crash_for": lambda at: at.crash("a", "4s"),
+    "kill_for": lambda at: at.kill("a", "4s"),
+    "pause_for": lambda at: at.pause("a", "4s"),
+    "limit_for": lambda at: at.limit("a", 10, "4s"),
 }
+BRIEF = [kind for kind in CALLS if kind.endswith(FOR_A_TIME)]
 LASTING = {
     "partition",
     "block",
@@ -99,6 +108,7 @@ LASTING = {
     "hasten",
     "slow",
     "limit",
+    *BRIEF,
 }
 
 
@@ -112,8 +122,49 @@ def ready() -> Network:
 
 def test_each_kind_has_a_method_and_each_method_a_kind() -> None:
     methods = {name for name, _ in inspect.getmembers(Happenings, inspect.isfunction) if name[0] != "_"}
-    assert len(methods - {"befall"}) == len(HAPPENINGS) == len(CALLS)
+    assert len(methods - {"befall"}) == len(HAPPENINGS) - len(BRIEF)
     assert CALLS.keys() == HAPPENINGS.keys()
+
+
+@pytest.mark.parametrize("kind", BRIEF)
+def test_what_has_a_time_ends_after_it_by_itself(kind: str) -> None:
+    net = ready()
+    net.host("a").boot(lambda: None)
+    CALLS[kind](net.at("1s"))
+    net.run()
+    assert net.now == 5
+    assert [each.split()[2:4] for each in sentences(net)[-1:]] == [["no", "longer"]]
+    assert net.path(net.host("a"), net.host("b")).is_open
+    assert net.path(net.host("a"), net.host("b")).latency_ns == net.latency_ns
+    assert net.host("a").runs
+    assert not net.host("a").is_paused
+    assert net.host("a").descriptors_max > 10
+
+
+@pytest.mark.parametrize("kind", BRIEF)
+def test_what_was_lifted_early_does_not_end_again(kind: str) -> None:
+    net = ready()
+    fault = CALLS[kind](net.at("1s"))
+    net.run(until=2)
+    fault.lift()
+    CALLS[kind](net)
+    net.run(until=5.5)
+    assert len([each for each in sentences(net) if "no longer" in each]) == 1, "the second ends at 6 s"
+    net.run()
+    assert net.now == 6
+
+
+def test_a_server_that_is_killed_for_a_time_refuses_until_it_runs_again() -> None:
+    net = hosts("server", "client")
+    servers: list[Server] = []
+    net.host("server").boot(lambda: servers.append(Server()))
+    net.at("1s").kill("server", "2s")
+    found = []
+    for moment in (2, 4):
+        net.run(until=moment)
+        found.append(net.host("client").modules.socket.socket().connect_ex(("server", 80)))
+    assert found == [errno.ECONNREFUSED, 0]
+    assert len(servers) == 2
 
 
 @pytest.mark.parametrize("kind", CALLS)

@@ -14,7 +14,7 @@ import pytest
 
 from simnet import Deadlock, Deviation, Livelock, Network, Script
 from simnet.units import SECOND_NS
-from simnet.virtual import engine
+from simnet.virtual import patience
 
 OTHER_FIRST = Script.of([Deviation("server", "turn", 1, "first", 2)])
 
@@ -231,7 +231,7 @@ def test_code_that_polls_without_waiting_learns_of_what_needs_time(name: str) ->
 def test_code_that_leaves_what_is_ready_as_it_is_is_stopped(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "FINDS_MAX", 1_000)
+    monkeypatch.setattr(patience, "FINDS_MAX", 1_000)
     pair = Pair()
     with getattr(pair.client.modules.selectors, name)() as selector:
         selector.register(pair.far, std_selectors.EVENT_READ)
@@ -250,7 +250,7 @@ def test_code_that_leaves_what_is_ready_as_it_is_is_stopped(
 def test_code_that_polls_for_what_can_never_come_is_stopped(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "LOOKS_MAX", 1_000)
+    monkeypatch.setattr(patience, "LOOKS_MAX", 1_000)
     pair = Pair()
     with getattr(pair.client.modules.selectors, name)() as selector:
         selector.register(pair.far, std_selectors.EVENT_READ)

@@ -10,7 +10,7 @@ import pytest
 from simnet import Deadlock, Happening, Livelock, Network, Script, UsageError, dispatcher, parse
 from simnet.loop import loop_for
 from simnet.trace import Kind
-from simnet.virtual.host import EPOCH_NS
+from simnet.virtual.clock import EPOCH_NS
 
 from .two_hosts import CAPACITY, ms
 

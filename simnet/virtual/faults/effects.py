@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ...errors import UsageError
+from ...happenings import FOR_A_TIME
 from ..kernel.datagrams import Datagram, PortUnreachable
 from ..kernel.tcp_segments import SegmentEnd
 from ..kernel.tcp_wire import Syn, Timer
@@ -38,8 +39,10 @@ class Effects:
 
     def apply(self, what: str, groups: list[Group], amounts: tuple[int, ...]) -> Undo:
         """Let a kind of happening happen to these hosts."""
-        method: Callable[..., Undo] = getattr(self, f"_{what}")
-        return method(*groups, *amounts)
+        method: Callable[..., Undo] = getattr(self, f"_{what.removesuffix(FOR_A_TIME)}")
+        if not what.endswith(FOR_A_TIME):
+            return method(*groups, *amounts)
+        return method(*groups, *amounts[:-1]) or partial(self._run_again, *groups)
 
     # --- cutting ---------------------------------------------------------------------------------
 
@@ -157,6 +160,12 @@ class Effects:
         host.power_on()
         return None
 
+    def _run_again(self, group: Group) -> None:
+        """The end of a crash or kill, unless somebody has restarted the host meanwhile."""
+        (host,) = group
+        if not host.runs:
+            self._restart(group)
+
     def _around(self, host: Host) -> tuple[list[Path], list[Path]]:
         """The paths to a host, and those from it."""
         network = self._network
@@ -172,7 +181,7 @@ class Effects:
         if host.is_paused:
             raise UsageError(f"cannot pause host {host.name}: it stands still already")
         host.stand_still()
-        return partial(self._go_on, host, host.parked)
+        return partial(self._go_on, host, host.current_pause)
 
     def _resume(self, group: Group) -> Undo:
         (host,) = group
@@ -183,7 +192,7 @@ class Effects:
 
     def _go_on(self, host: Host, pause: object) -> None:
         """End this pause, unless that has happened: there may be another one since."""
-        if host.parked is pause:
+        if host.current_pause is pause:
             host.go_on()
 
     def _forward(self, group: Group, time_ns: int) -> Undo:

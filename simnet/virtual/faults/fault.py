@@ -26,8 +26,8 @@ class Fault:
         return f"<Fault {self._what}{', lifted' if self.is_lifted else ''}>"
 
     def begin(self, done: Fault) -> None:
-        """The moment for which it was planned has come."""
-        self._has_begun, self._undo = True, done._undo
+        """The moment for which it was planned has come; what was done ends once, whoever ends it."""
+        self._has_begun, self._undo = True, None if done._undo is None else done.lift
 
     def lift(self) -> None:
         """End it; nothing happens if that was done before.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 
 from ...errors import UsageError
+from ...happenings import FOR_A_TIME
 from ...units import duration_ns
 from .fault import Fault
 
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 Hosts = str | Iterable[str]
 """A host name, or several; a set is taken in alphabetical order."""
 
+Time = str | float | None
+"""How long something takes: seconds, or text with a unit; None is until somebody ends it."""
+
 
 class Happenings(ABC):
     """Everything that may befall hosts, and the ways between them.
 
     Each method returns a `Fault`, which ends what it began, also at the end of a ``with`` block; what cannot
-    be undone says so there.  Each is a line in a scenario file as well: ``at 1.5s partition a from b``.
+    be undone says so there.  Where there is a `time`, it ends by itself after that.  Each is a line in a
+    scenario file as well: ``at 1.5s partition a from b for 10s``.
     """
 
     @abstractmethod
@@ -38,19 +43,26 @@ class Happenings(ABC):
     ) -> Fault:
         """Let a kind of happening happen; see `simnet.happenings.HAPPENINGS`."""
 
+    def _befall(
+        self, what: str, groups: tuple[tuple[str, ...], ...], time: Time, amounts: tuple[int, ...] = ()
+    ) -> Fault:
+        if time is None:
+            return self.befall(what, groups, amounts)
+        return self.befall(f"{what}{FOR_A_TIME}", groups, (*amounts, duration_ns(time)))
+
     # --- ways ------------------------------------------------------------------------------------
 
-    def partition(self, left: Hosts, right: Hosts) -> Fault:
+    def partition(self, left: Hosts, right: Hosts, time: Time = None) -> Fault:
         """Cut every path between two groups of hosts; what is under way on them gets lost."""
-        return self.befall("partition", (names(left), names(right)))
+        return self._befall("partition", (names(left), names(right)), time)
 
-    def block(self, left: Hosts, right: Hosts) -> Fault:
+    def block(self, left: Hosts, right: Hosts, time: Time = None) -> Fault:
         """Cut every path from `left` to `right`; what `right` sends arrives.  What is under way gets lost."""
-        return self.befall("block", (names(left), names(right)))
+        return self._befall("block", (names(left), names(right)), time)
 
-    def isolate(self, host: str) -> Fault:
+    def isolate(self, host: str, time: Time = None) -> Fault:
         """Cut every path between one host and the others that there are."""
-        return self.befall("isolate", (names(host),))
+        return self._befall("isolate", (names(host),), time)
 
     def heal(self) -> Fault:
         """Undo every partition, block and isolation.
@@ -79,27 +91,27 @@ class Happenings(ABC):
         """
         return self.befall("swizzle", (names(hosts),), (duration_ns(time),))
 
-    def delay(self, left: Hosts, right: Hosts, time: str | float) -> Fault:
-        """From now on, what leaves `left` for `right` takes `time` longer than its link says."""
-        return self.befall("delay", (names(left), names(right)), (duration_ns(time),))
+    def delay(self, left: Hosts, right: Hosts, by: str | float, time: Time = None) -> Fault:
+        """From now on, what leaves `left` for `right` takes `by` longer than its link says."""
+        return self._befall("delay", (names(left), names(right)), time, (duration_ns(by),))
 
     # --- hosts -----------------------------------------------------------------------------------
 
-    def crash(self, host: str) -> Fault:
-        """As `Host.crash`."""
-        return self.befall("crash", (names(host),))
+    def crash(self, host: str, time: Time = None) -> Fault:
+        """As `Host.crash`.  After `time`, as `Host.restart`."""
+        return self._befall("crash", (names(host),), time)
 
-    def kill(self, host: str) -> Fault:
-        """As `Host.kill`."""
-        return self.befall("kill", (names(host),))
+    def kill(self, host: str, time: Time = None) -> Fault:
+        """As `Host.kill`.  After `time`, as `Host.restart`."""
+        return self._befall("kill", (names(host),), time)
 
     def restart(self, host: str) -> Fault:
         """As `Host.restart`."""
         return self.befall("restart", (names(host),))
 
-    def pause(self, host: str) -> Fault:
-        """As `Host.pause`."""
-        return self.befall("pause", (names(host),))
+    def pause(self, host: str, time: Time = None) -> Fault:
+        """As `Host.pause`.  After `time`, as `Host.resume`."""
+        return self._befall("pause", (names(host),), time)
 
     def resume(self, host: str) -> Fault:
         """As `Host.resume`."""
@@ -121,9 +133,9 @@ class Happenings(ABC):
         """From now on the wall clock of a host loses `a_day` in a day of 24 hours."""
         return self.befall("slow", (names(host),), (duration_ns(a_day),))
 
-    def limit(self, host: str, descriptors: int) -> Fault:
+    def limit(self, host: str, descriptors: int, time: Time = None) -> Fault:
         """A host may have so many descriptors open, the three standard streams included (EMFILE)."""
-        return self.befall("limit", (names(host),), (_positive(descriptors),))
+        return self._befall("limit", (names(host),), time, (_positive(descriptors),))
 
 
 class At(Happenings):
@@ -138,10 +150,10 @@ class At(Happenings):
         self, what: str, groups: tuple[tuple[str, ...], ...] = (), amounts: tuple[int, ...] = ()
     ) -> Fault:
         fault = Fault(what, is_planned=True)
-        self.call(self._befall, fault, what, groups, amounts)
+        self.call(self._begin, fault, what, groups, amounts)
         return fault
 
-    def _befall(
+    def _begin(
         self, fault: Fault, what: str, groups: tuple[tuple[str, ...], ...], amounts: tuple[int, ...]
     ) -> None:
         if not fault.is_lifted:

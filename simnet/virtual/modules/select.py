@@ -96,9 +96,10 @@ class Poll:
                 self._is_polling = False
             ready = self._ready(asked)
         elif not ready:
-            self._host.network.looked_in_vain("poll")
+            self._host.network.patience.looked_in_vain("poll")
         else:
-            self._host.network.looked_and_found("poll")
+            self._host.network.patience.looked_and_found("poll")
+        self._host.step("poll", len(ready))
         return ready
 
     def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -189,10 +190,11 @@ def module_for(host: Host) -> ModuleType:
             if wait_ns != 0:
                 wait(host, "select", is_woken, wait_ns)
             else:
-                host.network.looked_in_vain("select")
+                host.network.patience.looked_in_vain("select")
         else:
-            host.network.looked_and_found("select")
+            host.network.patience.looked_and_found("select")
         readable, writable, exceptional = ready()
+        host.step("select", len(readable) + len(writable) + len(exceptional))
         return readable, writable, exceptional
 
     def poll() -> Poll:
