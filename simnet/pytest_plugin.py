@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .pytest_sometimes import Sometimes
+
 if TYPE_CHECKING:
     from .checks import Checks
     from .fence import Fence
@@ -161,6 +163,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "'harsh' adds what is rare",
     )
     settings = config.stash[SETTINGS] = Settings(config)
+    if settings.replayed is None:  # one run is no campaign
+        config.pluginmanager.register(Sometimes())
     _set_fence(config, settings.fence)
     _set_checks(config, settings.checks)
 
