@@ -179,7 +179,7 @@ def _scenario(item: pytest.Function, outcome: Outcome, call: Call) -> Scenario:
         expect=Expect("fails", error=type(outcome.error).__name__),
         **looked_for(outcome.network),
     )
-    record = record_of(outcome, carried_in(scenario, call, _bare_network))
+    record = record_of(outcome, carried_in(scenario, call, bare_network))
     return attrs.evolve(scenario, record=record)
 
 
@@ -222,7 +222,7 @@ def replay(item: pytest.Function, scenario: Scenario, settings: Settings) -> Non
     if not isinstance(network, Network):
         raise Diverged(f"{scenario.name}: the test made no network") from error
     outcome = Outcome(network, error)
-    if parting(scenario, outcome) or not judge(scenario, outcome).as_expected:
+    if settings.updates or parting(scenario, outcome) or not judge(scenario, outcome).as_expected:
         error = _another_run(item, call, scenario, outcome, settings)
     if error is not None:
         raise error
@@ -235,12 +235,12 @@ def _another_run(
     parted = parting(scenario, outcome)
     diverged = Diverged(f"{scenario.name}: diverged {parted}")
     if call is not None and not settings.is_strict:
-        again = reproduce(scenario, call, _bare_network)
+        again = reproduce(scenario, call, bare_network)
         if again.is_back and (error := again.verdict.outcome.error) is not None:
             item.funcargs["net"] = again.verdict.outcome.network  # which the report is to show
             error.add_note(f"simnet: {again}")
             if settings.updates and scenario.path is not None:
-                record = record_of(again.verdict.outcome, carried_in(again.scenario, call, _bare_network))
+                record = record_of(again.verdict.outcome, carried_in(again.scenario, call, bare_network))
                 update(scenario.path, scenario, again.scenario, record)
                 error.add_note(f"simnet: {scenario.path} is updated")
             return error
@@ -252,7 +252,7 @@ def _another_run(
     raise diverged from outcome.error
 
 
-def _bare_network(scenario: Scenario, choices: Choices | None = None) -> Network:
+def bare_network(scenario: Scenario, choices: Choices | None = None) -> Network:
     """The network of a test: it makes its hosts itself."""
     script = scenario.script if choices is None else None
     return Network(script, choices=choices, **network_options(scenario))

@@ -63,6 +63,7 @@ WITHIN_A_FLOOR = {
     ("fuzz", "report"): "what a search finds is reported",
     ("pytest_plugin", "pytest_sometimes"): "a part of the plugin that has state of its own",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
+    ("cli", "pytest_failures"): "a test that was kept is a program like any other",
     ("report", "scenario"): "a report ends with the scenario that replays it",
 }
 

@@ -75,6 +75,25 @@ def test_a_test_that_fails_as_its_scenario_expects_is_a_success(scenario, comman
     assert "ok    a.toml: fails, as expected" in done.stdout
 
 
+def test_a_test_is_verified_in_a_new_process(scenario):
+    assert "has no record to verify" in simnet(scenario, "replay", "--verify").stderr
+    assert simnet(scenario, "replay", "--update").returncode == 0
+    done = simnet(scenario, "replay", "--verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "also in a new process under PYTHONHASHSEED=" in done.stdout
+    assert "Warning" not in done.stdout
+    unruly = TEST.replace(
+        "    with net.host",
+        "    for name in {*'abcdefghijkl'}:\n        net.host(name)\n    with net.host",
+        1,
+    )
+    (scenario.parent / "test_echo.py").write_text(unruly)
+    assert simnet(scenario, "replay", "--update").returncode == 0
+    done = simnet(scenario, "replay", "--verify")
+    assert done.returncode == 1
+    assert "did not repeat the record" in done.stderr
+
+
 def test_a_test_that_passes_and_should_not_is_told(scenario):
     (scenario.parent / "test_echo.py").write_text(TEST.replace("self.socket.send", "self.send"))
     done = simnet(scenario, "replay")
