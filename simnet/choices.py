@@ -61,6 +61,13 @@ class Choices(ABC):
     def pick(self, label: Point, count: int) -> int:
         """Choose one of `count` options, 0 <= pick < count; 0 is the mildest."""
 
+    def spares(self, op: str) -> bool:
+        """Whether the next pick of this operation is 0 wherever it is made: True counts as that pick.
+
+        Asked before `pick`, which most suppliers that wait for a count of operations then need not be.
+        """
+        return False
+
     def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
         """Is told of every deviation that happened, also of those that somebody else decided."""
 
@@ -176,7 +183,7 @@ class Seeded(Choices):
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
-        self._countdown = {op: self._spacing(op) for op in self._known}
+        self._countdown = {op: self._spacing(op) for op in self._known}  # picks to the next that is not spared
 
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only)
@@ -184,14 +191,19 @@ class Seeded(Choices):
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
 
+    def spares(self, op: str) -> bool:
+        left = self._countdown.get(op, 1) - 1
+        if left:
+            self._countdown[op] = left
+        return left > 0
+
     def pick(self, label: Point, count: int) -> int:
         op = label.op
         if op in _ORDERED:
             return self._order.randrange(count) if op in self._shuffled else 0
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
-        self._countdown[op] = left = self._countdown[op] - 1
-        if left:
+        if self.spares(op):
             return 0
         self._countdown[op] = self._spacing(op)
         possible = [o for o in self._known[op] if len(o.amounts(label.size))]
@@ -206,7 +218,7 @@ class Recording(Choices):
     """Asks another supplier and keeps every pick that was not 0, in order, as deviations."""
 
     def __init__(self, inner: Choices) -> None:
-        self.inner = self._asked = inner
+        self.inner = self.asked = inner
         self.deviations: list[Deviation] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
@@ -214,7 +226,7 @@ class Recording(Choices):
         return self.inner.watches(where, alias)
 
     def pick(self, label: Point, count: int) -> int:
-        index = self._asked.pick(label, count)
+        index = self.asked.pick(label, count)
         assert 0 <= index < count, f"{self.inner!r} picked {index} of {count} at {label}"
         if index:
             self.record(label, index)
@@ -222,7 +234,7 @@ class Recording(Choices):
 
     def clear_up(self) -> None:
         """From now on every pick is 0."""
-        self._asked = Calm()
+        self.asked = Calm()
 
     def record(self, label: Point, index: int) -> Deviation:
         """Keep a deviation that somebody else decided."""

@@ -42,6 +42,9 @@ class Branching(Choices):
     def again(self) -> Branching:
         return Branching(*self._given)
 
+    def spares(self, op: str) -> bool:
+        return not self._trunk and self._storm.spares(op)
+
     def pick(self, label: Point, count: int) -> int:
         if not self._trunk:
             return self._storm.pick(label, count)

@@ -66,8 +66,9 @@ class SendingEnd(WindowEnd):
                 self._unsent.append(item)
             else:
                 self._launch(item, 0)
+        elif self.path is None or not self.path.bits_per_second:
+            self._transmit_data(item)
         else:
-            assert self.path is not None
             for piece in self.path.pieces(item):
                 self._transmit_data(piece)
 
@@ -115,24 +116,27 @@ class SendingEnd(WindowEnd):
         assert path is not None
         target = path.target if item.__class__ is Syn else self.peer
         assert target is not None
-        is_prompt = path.source is path.target and path.is_open
-        if is_prompt and not delay_ns and self._in_order_ns <= net.now_ns:
-            target.arrive(item)
-            return
-        if path.jitter_ns:
-            self.jitters += 1
-            jitter = net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
-            delay_ns += jitter[1] if jitter else 0
-        if item.__class__ is bytes or item.__class__ is Urgent:
-            size = len(item)
+        is_data = item.__class__ is bytes or item.__class__ is Urgent
+        when_ns: int | None
+        if path.is_plain:
+            when_ns = net.now_ns + path.latency_ns
         else:
-            size = 0
+            is_prompt = path.source is path.target and path.is_open
+            if is_prompt and not delay_ns and self._in_order_ns <= net.now_ns:
+                target.arrive(item)
+                return
+            if path.jitter_ns:
+                self.jitters += 1
+                jitter = net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
+                delay_ns += jitter[1] if jitter else 0
+            when_ns = path.arrival_ns(net.now_ns, len(item) if is_data else 0) if path.is_open else None
+        if not is_data:
             self._asked_ns = net.now_ns
-        when_ns = path.arrival_ns(net.now_ns, size) if path.is_open else None
         if when_ns is None:
             self._lose(item)
             return
-        self._in_order_ns = max(self._in_order_ns, when_ns + delay_ns)
+        if when_ns + delay_ns > self._in_order_ns:
+            self._in_order_ns = when_ns + delay_ns
         net.schedule.plan(self._in_order_ns, target, item)
 
     def _lose(self, item: Any) -> None:

@@ -304,7 +304,7 @@ class WindowEnd(SocketEnd):
             if self.room >= _HALF_BARRED:
                 self.room -= BARRED
             return
-        free = self.credit
+        free = self.free + BARRED if self.free < 0 else self.free  # `credit`, without the call
         room = self.room + BARRED if self.room < _HALF_BARRED else self.room
         is_plain = self.least_readable == 1 and self.mark is None
         is_shut = self.send_shut or self.receive_shut
