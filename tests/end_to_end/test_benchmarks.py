@@ -36,8 +36,8 @@ def test_a_client_that_waits_for_ever_fails_the_test_of_the_searches():
 
 
 def test_the_sample_of_a_sweep_is_spread_over_all_its_runs_and_can_begin_again():
-    spread = searches.Spread(50)
-    drawn = [[spread.next().script for _ in range(50)], spread.next()]
+    spread = searches.Spread(400)
+    drawn = [[spread.next().script for _ in range(400)], spread.next()]
     operations = {script.deviations[0].op for script in drawn[0]}
     assert drawn[1] is None
     assert {"send", "recv", "segment"} <= operations
