@@ -149,6 +149,9 @@ class Scripted(Choices):
     def considers(self, op: str) -> bool:
         return op in self._ops
 
+    def spares(self, op: str) -> bool:
+        return op not in self._ops
+
     def pick(self, label: Point, count: int) -> int:
         plan = self._plan.get((label.where, label.op, label.nth))
         plan = plan or self._plan.get((label.alias, label.op, label.nth))
@@ -196,7 +199,7 @@ class Seeded(Choices):
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
-        self._countdown = {op: self._spacing(op) for op in self._known}  # picks to the next that is not spared
+        self._countdown = {op: self._spacing(op) for op in self._known}  # to the next pick that is not spared
         self._rest = random.Random(f"rest {seed}")
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.

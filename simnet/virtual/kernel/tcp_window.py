@@ -209,10 +209,9 @@ class WindowEnd(SocketEnd):
         return self.capacity - self.credit + self._excess_bytes - self.owed
 
     def fill_window(self) -> None:
-        """The peer is known: so is how much fits between the two programs."""
+        """The peer is known: so is how much fits between the two programs, once the connection stands."""
         self.free += self.capacity
         self.room += self.receive_buffer
-        self.refit()
 
     def _meet(self, peer: SegmentEnd) -> None:
         """A SYN tells who the peer is."""
