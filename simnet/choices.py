@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -189,9 +190,8 @@ class Seeded(Choices):
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.seed, self.only = seed, only
         character = random.Random(2 * seed)
-        self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
-        self._shuffled = set() if character.getrandbits(1) else {op for op, _ in ORDER & set(only)}
+        self._shuffled = set() if character.getrandbits(1) else {each[0] for each in ORDER if each in only}
         self._steady = ("jitter", "late") not in only
         self._known = {
             op: [o for o in outcomes if character.getrandbits(1) and (op, o.name) in only]
@@ -200,15 +200,27 @@ class Seeded(Choices):
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
         self._countdown = {op: self._spacing(op) for op in self._known}  # to the next pick that is not spared
-        self._rest = random.Random(f"rest {seed}")
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
         self._is_held_up = not self._holds.getrandbits(2) and ("step", "held") in only
         self._hold_bits = self._holds.randrange(1, 7)
         self._steps_left = self._steps_between()
 
+    # To make a stream takes longer than a message, and where one at a time is ready nobody draws from these.
+
+    @cached_property
+    def _order(self) -> random.Random:
+        return random.Random(4 * self.seed + 1)
+
+    @cached_property
+    def _rest(self) -> random.Random:
+        return random.Random(f"rest {self.seed}")
+
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only)
+
+    def watches(self, where: str, alias: str) -> bool:
+        return not self._steady or any(self._known.values())  # else only the order may be another
 
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
