@@ -139,7 +139,7 @@ class WindowEnd(SocketEnd):
         self._retransmitting = False
         self._attempts = 0
         self._first_retry_ns = 0  # since when TCP_USER_TIMEOUT counts; of a SYN, when it left (retrans_stamp)
-        self._asked_ns = 0  # when the last segment without data left
+        self._asked_ns = 0  # when the last SYN left, or its answer
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
         self.beyond = 0  # how many more segments than sends there were: the fast path makes one of each
@@ -281,7 +281,8 @@ class WindowEnd(SocketEnd):
             self._fell(was, tcp_states.lingers(was, event))
         elif self.state is FIN_WAIT_2 and self.orphan:
             self._await_fin()
-        self.refit()
+        if was in SYNCHRONIZED or self.state in SYNCHRONIZED:  # else the fast path was barred, and stays so
+            self.refit()
 
     def abort(self, reason: int) -> None:
         """The connection is dead: nothing more leaves or arrives, and `reason` waits to be told."""
