@@ -25,7 +25,7 @@ import attrs
 
 from .errors import UsageError
 from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
-from .script import Deviation, Script
+from .script import Deviation, Happening, Script
 
 _ORDERED = frozenset(op for op, _ in ORDER)
 _OF_THEIR_OWN = _ORDERED | {"jitter", "step"}  # not drawn as the others are
@@ -53,7 +53,13 @@ class Point:
 
 
 class Choices(ABC):
-    """Who supplies the picks of one run.  One supplier serves one run; it may keep state."""
+    """Who supplies the picks of one run.  One supplier serves one run; it may keep state.
+
+    Attributes:
+        happenings: what befalls the network of that run, if it can when its moment comes.
+    """
+
+    happenings: tuple[Happening, ...] = ()
 
     def watches(self, where: str, alias: str) -> bool:
         """Whether a pick at this place could be anything but 0.  False lets the place go unasked."""
@@ -86,8 +92,11 @@ class Choices(ABC):
 class Calm(Choices):
     """The textbook network: every pick is 0."""
 
+    def __init__(self, happenings: tuple[Happening, ...] = ()) -> None:
+        self.happenings = happenings
+
     def again(self) -> Calm:
-        return Calm()
+        return Calm(self.happenings)
 
     def watches(self, where: str, alias: str) -> bool:
         return False
@@ -184,11 +193,19 @@ class Seeded(Choices):
     from separate streams, so that one more draw in one does not shift the other.
     """
 
-    def __init__(self, seed: int, only: Collection[tuple[str, str]] = EVERY) -> None:
-        """`only` bounds what may happen, as (operation, outcome): `EVERY`, `GENTLE` or a choice of these."""
+    def __init__(
+        self,
+        seed: int,
+        only: Collection[tuple[str, str]] = EVERY,
+        happenings: tuple[Happening, ...] = (),
+    ) -> None:
+        """`only` bounds what may deviate, as (operation, outcome): `EVERY`, `GENTLE` or a choice of these.
+
+        What befalls hosts is not drawn here: nobody knows them before a run.
+        """
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
-        self.seed, self.only = seed, only
+        self.seed, self.only, self.happenings = seed, only, happenings
         character = random.Random(2 * seed)
         self._faults = random.Random(4 * seed + 3)
         self._shuffled = set() if character.getrandbits(1) else {each[0] for each in ORDER if each in only}
@@ -217,7 +234,7 @@ class Seeded(Choices):
         return random.Random(f"rest {self.seed}")
 
     def again(self) -> Seeded:
-        return Seeded(self.seed, self.only)
+        return Seeded(self.seed, self.only, self.happenings)
 
     def watches(self, where: str, alias: str) -> bool:
         return not self._steady or any(self._known.values())  # else only the order may be another

@@ -26,7 +26,8 @@ from itertools import pairwise
 import attrs
 
 from ..errors import Diverged
-from ..outcomes import OUTCOMES
+from ..happenings import HAPPENINGS
+from ..outcomes import DELAYS_NS, OUTCOMES
 from ..outcomes import Outcome as Effect
 from ..report.difference import Nearest
 from ..scenario.run import Outcome
@@ -311,6 +312,7 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
         for unit_ns in _ROUND_NS:
             if item.at_ns % unit_ns:
                 yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
+        yield from _shorter(item)
     if not isinstance(item, Deviation):
         return
     for nth in sorted({1, item.nth // 2, item.nth - 1}):
@@ -324,6 +326,17 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
             yield attrs.evolve(item, outcome=outcome.name, amount=amount)
         if is_same:
             return
+
+
+def _shorter(item: Happening) -> Iterator[Happening]:
+    """The same happening with a shorter duration, the shortest first."""
+    kind = HAPPENINGS[item.what]
+    for place, hole in enumerate(kind.words.holes[kind.sides :]):
+        if hole == "duration":
+            for ns in DELAYS_NS:
+                if ns < item.amounts[place]:
+                    amounts = (*item.amounts[:place], ns, *item.amounts[place + 1 :])
+                    yield attrs.evolve(item, amounts=amounts)
 
 
 def _canonical(outcome: Effect, size: int) -> Sequence[int]:
