@@ -61,6 +61,8 @@ PASSING = (ExitNow, KeyboardInterrupt, SystemExit)
 class Loop:
     """The channels and timers of one map on one transport; get one with `loop_for`."""
 
+    label = ""
+
     def __init__(
         self, transport: Transport, map: dict[int, Any] | None = None, kind: str | None = None
     ) -> None:

@@ -35,10 +35,10 @@ FLOORS = (
         "trace",
         "fence",
     },
-    {"loop", "passes", "machine", "real", "virtual"},
+    {"loop", "passes", "machine", "process", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing", "properties"},
-    {"process", "scenario", "fuzz", "report", "oracle"},
+    {"scenario", "fuzz", "report", "oracle"},
     {"pytest_plugin", "pytest_failures", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -61,12 +61,14 @@ WITHIN_A_FLOOR = {
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
+    ("virtual", "process"): "a host spawns processes",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
     ("report", "scenario"): "a report ends with the scenario that replays it",
 }
 
 # Imports that only a type checker follows, (importer, imported), each with its reason.
 FOR_TYPES_ONLY: dict[tuple[str, str], str] = {
+    ("process", "virtual"): "a process is handed its host",
     ("pytest_failures", "pytest_plugin"): "what explains a failure is handed the plugin's settings",
 }
 

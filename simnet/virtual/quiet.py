@@ -13,6 +13,7 @@ from ..errors import Deadlock, Livelock, PropertyViolated
 from ..transport import IN, OUT
 from .kernel.tcp import TcpEnd
 from .kernel.tcp_states import State
+from .standstill import others
 
 if TYPE_CHECKING:
     from .host import Host
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def check_quiet(network: Network) -> None:
     """Raise Livelock, Deadlock or PropertyViolated if a network must not be at rest as it is."""
+    _check_processes(network)
     looks_for_leaks = "no-leak" in network.checks.names
     for host in network.hosts.values():
         if looks_for_leaks and host.loops:
@@ -47,10 +49,21 @@ def check_quiet(network: Network) -> None:
                 )
 
 
+def _check_processes(network: Network) -> None:
+    """Nobody waits for ever but who may."""
+    stuck = [process.label for process in others(network.hosts.values())]
+    if stuck:
+        raise Deadlock(
+            f"nothing can happen any more, and {', '.join(stuck)} {'waits' if len(stuck) == 1 else 'wait'} "
+            f"(who may wait for ever is spawned with daemon=True)\n{network.standstill()}"
+        )
+
+
 def _is_left_open(host: Host, fd: int, end: File) -> bool:
     """Whether a connection is over, on this machine of channels, and no channel has it."""
     return (
         isinstance(end, TcpEnd)
+        and not host.processes  # whose sockets nobody watches while they do something else
         and end.peer is not None
         and (end.fin_seen or end.state is State.CLOSED)
         and not any(fd in loop.map for loop in host.loops)
