@@ -8,16 +8,16 @@ import sys
 from importlib.metadata import version
 from statistics import median
 
-from benchmarks import echo, worlds
+from benchmarks import echo, searches, worlds
 from benchmarks.measure import Row
 from benchmarks.peers import RECV_BYTES, why_no_simloop
 
-WORKLOADS = {"echo": echo, "worlds": worlds}
+WORKLOADS = {"echo": echo, "worlds": worlds, "searches": searches}
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("workload", nargs="*", help=f"{' or '.join(WORKLOADS)}; without one, all")
+    parser.add_argument("workload", nargs="*", help=f"{', '.join(WORKLOADS)}; without one, all")
     parser.add_argument("--quick", action="store_true", help="fewer messages and rounds")
     options = parser.parse_args(arguments)
     names = options.workload or list(WORKLOADS)
@@ -39,11 +39,13 @@ def said(text: str) -> None:
 
 def table(rows: list[Row]) -> list[str]:
     """One line a contestant; the ratio says how many times as fast simnet is, trace and all."""
-    cells: list[tuple[str, ...]] = [("workload", "contestant", "ops/s", "µs/op", "simnet is", "min", "max")]
+    cells: list[tuple[str, ...]] = [
+        ("workload", "contestant", "ops/s", "µs/op", "µs CPU", "simnet is", "min", "max")
+    ]
     for row in rows:
         own = row.contestant == "simnet"
         ratios = [f"{value:.2f}x" for value in (median(row.ratios), min(row.ratios), max(row.ratios))]
-        figures = (f"{row.per_second:,.0f}", f"{row.microseconds:,.2f}")
+        figures = (f"{row.per_second:,.0f}", f"{row.microseconds:,.2f}", f"{row.cpu_microseconds:,.2f}")
         cells.append((row.workload if own else "", row.contestant, *figures, *([""] * 3 if own else ratios)))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [_line(line, widths) for line in cells]
@@ -62,7 +64,8 @@ def notes(rows: list[Row], arguments: list[str]) -> list[str]:
     simloop = why_no_simloop() or f"simloop {version('simloop')}: the same protocols; its trace is always on."
     return [
         f"Medians of {len(rows[0].seconds)} interleaved rounds after a warm-up, on {python};",
-        f"ratios are taken within a round. A message has {len(echo.MESSAGE)} bytes.",
+        "ratios are of CPU time, user and kernel, and taken within a round.",
+        f"A message has {len(echo.MESSAGE)} bytes.",
         f"asyncio: protocols, both ends in this process, {RECV_BYTES // 1024} KiB receive buffers.",
         simloop,
         " ".join(["again:", "python", "-m", "benchmarks", *arguments]),

@@ -81,11 +81,11 @@ def over_loopback(connections: int, messages: int, message: bytes) -> None:
     asyncio.run(main())
 
 
-def on_simloop(connections: int, messages: int, message: bytes) -> None:
+def on_simloop(connections: int, messages: int, message: bytes, seed: int = 0) -> None:
     """Both ends on hosts of one SimLoop, 1 ms apart."""
     SimLoop = import_module("simloop").SimLoop
 
-    loop = SimLoop(0)
+    loop = SimLoop(seed)
     loop.net.set_defaults(latency=(0.001, 0.001))
 
     async def serve() -> None:

@@ -27,7 +27,7 @@ from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Script
 
 _ORDERED = frozenset(op for op, _ in ORDER)
-_OF_THEIR_OWN = _ORDERED | {"jitter"}  # operations that deviate or not in every pick, not now and then
+_OF_THEIR_OWN = _ORDERED | {"jitter", "step"}  # not drawn as the others are
 
 
 @attrs.define
@@ -39,7 +39,8 @@ class Point:
     ``#1 listener``, ``#1 host``), which is all that a script drawn before the run can know.
 
     `data` is what the operation is about, as far as anybody knows: the bytes of a send, a segment or a
-    datagram; of a turn, those that are ready (the labels of hosts, or pairs of descriptor and events).
+    datagram; of a turn, a next or a step, those that are ready (the labels of hosts, or pairs of descriptor
+    and events).
     """
 
     where: str
@@ -55,6 +56,11 @@ class Choices(ABC):
 
     def watches(self, where: str, alias: str) -> bool:
         """Whether a pick at this place could be anything but 0.  False lets the place go unasked."""
+        return True
+
+    def considers(self, op: str) -> bool:
+        """Whether a pick of this operation could be anything but 0.  False lets a `step` go unasked, wherever
+        it is; other operations are asked all the same."""
         return True
 
     @abstractmethod
@@ -76,6 +82,9 @@ class Calm(Choices):
         return Calm()
 
     def watches(self, where: str, alias: str) -> bool:
+        return False
+
+    def considers(self, op: str) -> bool:
         return False
 
     def pick(self, label: Point, count: int) -> int:
@@ -124,10 +133,14 @@ class Scripted(Choices):
         self.script = script
         self._plan = {(d.where, d.op, d.nth): d for d in script.deviations}
         self._places = {d.where for d in script.deviations}
+        self._ops = {d.op for d in script.deviations}
         self._met: dict[Deviation, None] = {}
 
     def watches(self, where: str, alias: str) -> bool:
         return where in self._places or alias in self._places
+
+    def considers(self, op: str) -> bool:
+        return op in self._ops
 
     def pick(self, label: Point, count: int) -> int:
         plan = self._plan.get((label.where, label.op, label.nth))
@@ -156,8 +169,8 @@ class Seeded(Choices):
 
     Each storm has its own character (swarm testing, Groce et al., ISSTA 2012): which kinds of outcome
     it knows at all and how often each operation deviates are drawn first, so that some storms only
-    cut, some only reset, some do a little of everything.  Order and faults are drawn from separate
-    streams, so that one more draw in one does not shift the other.
+    cut, some only reset, some do a little of everything.  Order, faults, and what holds a host up are drawn
+    from separate streams, so that one more draw in one does not shift the other.
     """
 
     def __init__(self, seed: int, only: Collection[tuple[str, str]] = EVERY) -> None:
@@ -177,6 +190,12 @@ class Seeded(Choices):
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
         self._countdown = {op: self._spacing(op) for op in self._known}
+        self._rest = random.Random(f"rest {seed}")
+        self._holds = random.Random(f"holds {seed}")
+        # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
+        self._is_held_up = not self._holds.getrandbits(2) and ("step", "held") in only
+        self._hold_bits = self._holds.randrange(1, 7)
+        self._steps_left = self._steps_between()
 
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only)
@@ -184,10 +203,23 @@ class Seeded(Choices):
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
 
+    def _steps_between(self) -> int:
+        return 1 + self._holds.getrandbits(self._hold_bits)
+
+    def considers(self, op: str) -> bool:
+        return op != "step" or self._is_held_up
+
     def pick(self, label: Point, count: int) -> int:
         op = label.op
         if op in _ORDERED:
-            return self._order.randrange(count) if op in self._shuffled else 0
+            stream = self._rest if op == "next" else self._order
+            return stream.randrange(count) if op in self._shuffled else 0
+        if op == "step":
+            self._steps_left -= 1
+            if self._steps_left or not self._is_held_up:
+                return 0
+            self._steps_left = self._steps_between()
+            return self._holds.randrange(1, count)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
         self._countdown[op] = left = self._countdown[op] - 1
@@ -212,6 +244,9 @@ class Recording(Choices):
 
     def watches(self, where: str, alias: str) -> bool:
         return self.inner.watches(where, alias)
+
+    def considers(self, op: str) -> bool:
+        return self._asked.considers(op)
 
     def pick(self, label: Point, count: int) -> int:
         index = self._asked.pick(label, count)

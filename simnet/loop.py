@@ -19,6 +19,7 @@ before a wait, and in every 256th pass of a loop that never waits.
 One pass is: ask, poll, dispatch in the poller's order (for each channel: read, write, exceptional),
 then make the calls that other threads asked for, and call the timers that are due.  ERR and HUP count as
 readable, and ERR as writable, as select(2) reports them: a handler finds out what happened by reading.
+A virtual machine may be held up within a pass: what poll has found is kept, and the pass goes on with it.
 
 A loop and its channels belong to one thread.  `Loop.call_soon_threadsafe` is for all others.
 """
@@ -26,7 +27,7 @@ A loop and its channels belong to one thread.  `Loop.call_soon_threadsafe` is fo
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .calls import Calls
@@ -62,6 +63,12 @@ class Loop:
     """The channels and timers of one map on one transport; get one with `loop_for`."""
 
     label = ""
+
+    _in_hand: Sequence[tuple[int, int]] = ()
+    """What poll has found, and nobody was told before the machine was held up."""
+
+    _steps_before = 0
+    """How many steps there were before those in hand."""
 
     def __init__(
         self, transport: Transport, map: dict[int, Any] | None = None, kind: str | None = None
@@ -222,6 +229,8 @@ class Loop:
         `timeout` bounds the wait, in seconds; None waits as long as it takes.  A timer that is due ends
         it earlier.
         """
+        if self._in_hand:
+            return self._go_on()
         if not (self.is_default or self._looks_known(timeout)):
             self._reconcile()
         if self._touched or self._asked:
@@ -242,8 +251,14 @@ class Loop:
             ready = self.poller.poll(timeout)
         else:
             ready = self.poller.poll(0.0) or self._poll_after_a_look(timeout)
-        if are_due and ready and self.transport.timers_first(len(ready)):
+        if not ready:
+            return self._end_pass(False)
+        transport = self.transport
+        if are_due and transport.timers_first(len(ready)):
             timers.fire()
+        transport.steps += len(ready)
+        if transport.watches_steps:
+            return self._step_through(ready, transport.steps - len(ready))
         find, told = self.map.get, self._events
         for fd, events in ready:
             channel = find(fd)
@@ -261,11 +276,41 @@ class Loop:
                 raise
             except Exception as error:
                 _answer(channel, error)
-        made = bool(calls.queue) and calls.make()
-        fired = bool(timers.heap) and timers.fire()
-        if self._asked and (made or fired or (ready and self.poller.is_news)):
+        return self._end_pass(True)
+
+    def _end_pass(self, told: bool) -> bool:
+        """Whatever poll has found was told."""
+        calls, timers = self._calls, self._timers
+        made = calls.make() if calls.queue else False
+        fired = timers.fire() if timers.heap else False
+        if self._asked and (made or fired or (told and self.poller.is_news)):
             self._wake()
-        return made or fired or bool(ready)
+        return made or fired or told
+
+    def _step_through(self, ready: Sequence[tuple[int, int]], before: int, asked: int = 0) -> bool:
+        """Tell one after the other, as a machine does that may be held up before each; False if it was.
+
+        `before` is how many steps there were before these, of which the first `asked` need not be asked.
+        """
+        transport = self.transport
+        for place, (fd, events) in enumerate(ready):
+            channel = self.map.get(fd)
+            if channel is None or fd not in self._events:
+                continue
+            if place >= asked:
+                left = ready[place:]
+                time_ns = transport.choose_hold(before + place + 1, len(left), left)
+                if time_ns:
+                    self._in_hand, self._steps_before = left, before + place
+                    transport.hold_up(self, time_ns)
+                    return False
+            self.dispatch(fd, channel, events)
+        return self._end_pass(True)
+
+    def _go_on(self) -> bool:
+        """Go on with a pass that was held up: poll is not asked again."""
+        ready, self._in_hand = self._in_hand, ()
+        return self._step_through(ready, self._steps_before, asked=1)
 
     def _arm(self, timeout: float | None) -> float | None:
         """Let other threads end this wait; how long it may be."""
@@ -276,8 +321,10 @@ class Loop:
 
     def hand(self, fd: int, events: int) -> bool:
         """Dispatch one event outside a pass; False if there is more to do in this moment than that."""
-        if self._asked or self._touched or not self.is_default:
+        transport = self.transport
+        if self._asked or self._touched or not self.is_default or transport.watches_steps:
             return False
+        transport.steps += 1
         channel = self.map.get(fd)
         if channel is not None:
             self.dispatch(fd, channel, events)
@@ -345,6 +392,7 @@ class Loop:
         """Release the poller, drop the timers and the calls: nothing is called any more.  Channels stay."""
         self.poller.close()
         self._events.clear()
+        self._in_hand = ()
         self._calls.close()
         self._timers.close()
 

@@ -62,6 +62,8 @@ def _bits(size: int) -> Sequence[int]:
 
 _DELAYS_NS = tuple(duration_ns(text) for text in ("1ms", "5ms", "20ms", "100ms", "500ms", "2s", "10s", "60s"))
 
+_HOLDS_NS = _DELAYS_NS[:6]  # what a machine that is busy does to a process; for longer ones there is `pause`
+
 _SIZE_MAX = 1 << 60
 
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
@@ -114,7 +116,9 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
         Outcome("fails", "finds no such name", _once),
     ),
     "turn": (Outcome("first", "starts with ready number {count}", lambda size: range(2, size + 1)),),
+    "next": (Outcome("first", "goes on with ready number {count}", lambda size: range(2, size + 1)),),
     "timer": (Outcome("first", "comes before what is ready", _once),),
+    "step": (Outcome("held", "is held up for {duration}", lambda size: _HOLDS_NS),),
 }
 """Every operation at which a network may deviate, with its outcomes from mild to severe.
 
@@ -131,7 +135,9 @@ life       a connection's opener     0; asked once, when the connection stands
 datagram   a socket of UDP           bytes in the datagram it sends
 lookup     a host                    0
 turn       a host, the network       how many channels (or hosts) are ready at once
+next       a host                    how many of those that are ready at once are left, from 2 on
 timer      a host                    how many channels are ready in the pass in which timers are due
+step       a host                    how many channels that poll has found ready are not told yet
 =========  ========================  =================================================================
 """
 
@@ -140,15 +146,18 @@ PLACES = dict.fromkeys(OUTCOMES, "end") | {
     "datagram": "socket",
     "lookup": "host",
     "turn": "host",
+    "next": "host",
     "timer": "host",
+    "step": "host",
 }
 """What kind of place each operation belongs to; a jitter may be of a ``socket`` as well."""
 
-ORDER = frozenset({("turn", "first"), ("timer", "first")})
+ORDER = frozenset({("turn", "first"), ("next", "first"), ("timer", "first")})
 """Only in which order a program learns of things that are ready at once."""
 
 GENTLE = ORDER | {
     ("connect", "loses"),
+    ("step", "held"),
     ("accept", "again"),
     ("send", "takes"),
     ("send", "again"),

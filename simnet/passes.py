@@ -15,6 +15,8 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+import attrs
+
 from .channels import ChannelMap
 from .errors import UsageError
 from .timers import Timer, Timers
@@ -26,6 +28,19 @@ _MILLISECOND_NS = SECOND_NS // 1000
 
 _VISITOR = f"{__name__}.visitor"
 """What makes the passes over maps that are only lent, among what modules keep of a machine."""
+
+
+@attrs.frozen
+class _InHand:
+    """What select has found, and nobody was told before the machine was held up.
+
+    `parts` are told one after the other; there were `before` steps before them.
+    """
+
+    way: Way
+    parts: list[Any]
+    before: int
+    is_new: bool
 
 
 class Passes:
@@ -48,6 +63,7 @@ class Passes:
         self._is_closed = False
         self._is_away = False
         self._told: ChannelMap | None = None
+        self._in_hand: _InHand | None = None
         self._timers = Timers(transport.clock)
         self.next_deadline_ns = self._timers.next_deadline_ns
         self.map: dict[int, Any] = map if map is not None else self._own_map()
@@ -97,7 +113,9 @@ class Passes:
         called a timer."""
         if not self.transport.drives_loops:
             return self.make(self.way, timeout)
-        told = self._tell_news()
+        told = self._tell_news() if self._in_hand is None else self._go_on(self._in_hand)
+        if self._in_hand is not None:
+            return False  # the machine is held up within this pass
         fired = self._timers.fire()
         if fired and not self._is_closed:
             self._wake()
@@ -132,13 +150,48 @@ class Passes:
         if not interest or not (self.poller.poll(0.0) or is_news):
             return False  # select would find nothing
         ready = way.find(asked, 0.0)
-        is_new = any(fd not in left_alone for fd in way.descriptors(ready))
+        fds = list(way.descriptors(ready))
+        is_new = any(fd not in left_alone for fd in fds)
+        transport = self.transport
+        before, transport.steps = transport.steps, transport.steps + len(fds)
         try:
-            way.tell(self._channel_at, ready)
+            if transport.watches_steps:
+                self._step_through(_InHand(way, way.apart(ready), before, is_new))
+            else:
+                way.tell(self._channel_at, ready)
         finally:
-            if is_new and not self._is_closed:
-                self._wake()  # whoever was told may have changed what anybody answers
+            self._news(is_new)
         return is_new
+
+    def _news(self, is_new: bool) -> None:
+        """Whoever was told may have changed what anybody answers."""
+        if is_new and not self._is_closed:
+            self._wake()
+
+    def _step_through(self, ready: _InHand, asked: int = 0) -> None:
+        """Tell one after the other, as a machine does that may be held up before each; the first `asked` of
+        these steps need not be asked."""
+        transport, parts = self.transport, ready.parts
+        for place, part in enumerate(parts):
+            if self._is_closed:
+                return
+            if place >= asked:
+                left = parts[place:]
+                time_ns = transport.choose_hold(ready.before + place + 1, len(left), left)
+                if time_ns:
+                    self._in_hand = attrs.evolve(ready, parts=left, before=ready.before + place)
+                    transport.hold_up(self, time_ns)
+                    return
+            ready.way.tell(self._channel_at, part)
+
+    def _go_on(self, ready: _InHand) -> bool:
+        """Go on with a pass that was held up: nobody is asked, and select finds nothing new."""
+        self._in_hand = None
+        try:
+            self._step_through(ready, asked=1)
+        finally:
+            self._news(ready.is_new)
+        return ready.is_new
 
     def _own(self) -> dict[int, Any]:
         """The map without the channels of the map that was lent last: the program makes their passes."""
@@ -182,7 +235,7 @@ class Passes:
 
     def leave(self) -> None:
         """Be turned no more until the next visit.  What was ready and left alone is remembered till then."""
-        self._is_away = True
+        self._is_away, self._in_hand = True, None
         self.transport.dismiss(self)
 
     def describe(self, fd: int) -> str | None:
@@ -192,7 +245,7 @@ class Passes:
 
     def close(self) -> None:
         """Release the poller, drop the timers: nothing is called any more.  Channels stay as they are."""
-        self._is_closed = True
+        self._is_closed, self._in_hand = True, None
         self.poller.close()
         self._timers.close()
         self._watched = {}

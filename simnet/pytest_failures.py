@@ -93,7 +93,8 @@ def _explain(item: pytest.Function, error: BaseException, settings: Settings) ->
     except (UsageError, Diverged, OSError) as reason:
         # An argument that a file cannot hold, a program that does not repeat, a disk that is read-only.
         lines = [f"not kept:   {item.nodeid}: {reason}"]
-    text = failure_report(outcome, shrunk=shrunk, replay=replay, keep=keep)
+    nearest = shrunk.nearest if shrunk else None
+    text = failure_report(outcome, shrunk=shrunk, nearest=nearest, replay=replay, keep=keep)
     with contextlib.suppress(OSError):  # said above
         (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
         log = "\n".join(str(line) for line in log_of(outcome.network.trace))

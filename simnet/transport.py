@@ -227,6 +227,29 @@ class Transport(ABC):
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         """Let time pass for one pass of `loop`.  False when nothing can ever happen to it again."""
 
+    steps = 0
+    """How often poll has found a channel of its loops ready: each is a *step*, and counts from 1."""
+
+    watches_steps = False
+    """Whether the next step may be held up; else nobody is asked."""
+
+    def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
+        """For how many ns the machine is held up before a step; 0 if it goes on at once.
+
+        Between the answer of poll and what a program does about it time passes on a real machine: it does
+        something else, or has done much for other channels.  What happens meanwhile, poll has not told.
+
+        Args:
+            nth: which step it is.
+            left: how many channels that poll has found ready are not told yet, this one included.
+            data: those, for who decides it.
+        """
+        return 0
+
+    def hold_up(self, loop: Turner | None, time_ns: int) -> None:
+        """Let nobody do anything for so long; `loop` makes a pass then, if it is given."""
+        raise AssertionError("nobody holds this machine up")
+
     def timers_first(self, ready: int) -> bool:
         """Whether timers that are due come before so many channels that are ready in the same pass.
 

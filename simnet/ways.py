@@ -50,6 +50,10 @@ class Way(ABC):
     def tell(self, channel_at: ChannelAt, ready: Any) -> None:
         """Call the handlers of who is ready."""
 
+    @abstractmethod
+    def apart(self, ready: Any) -> list[Any]:
+        """`ready` in parts that can be told one after the other: one for each of `descriptors`."""
+
 
 class BySelect(Way):
     """select(2): all readers are told, then all writers, then who has something exceptional."""
@@ -93,6 +97,16 @@ class BySelect(Way):
                 if channel is not None:
                     getattr(names, call)(channel)
 
+    def apart(
+        self, ready: tuple[list[int], list[int], list[int]]
+    ) -> list[tuple[list[int], list[int], list[int]]]:
+        readers, writers, others = ready
+        return [
+            *(([fd], [], []) for fd in readers),
+            *(([], [fd], []) for fd in writers),
+            *(([], [], [fd]) for fd in others),
+        ]
+
 
 class ByPoll(Way):
     """poll(2): one descriptor after the other is told all that there is of it."""
@@ -126,6 +140,9 @@ class ByPoll(Way):
             channel = channel_at(fd)
             if channel is not None:
                 self.names.readwrite(channel, flags)
+
+    def apart(self, ready: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+        return [[event] for event in ready]
 
 
 def _deaf_to(channel: Any) -> int:

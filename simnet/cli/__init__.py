@@ -1,4 +1,4 @@
-"""The command line: run scenarios, replay one to the letter, search for a run that fails and for
+"""The command line: run scenarios, replay one, search for a run that fails and for
 the step that made it so, test simnet itself.
 
 Exit status: 0 if all is as it should be, 1 if not, 2 if the command line or a file makes no sense, 130
@@ -8,7 +8,7 @@ Modules that a command needs are imported when it runs, so that ``--help`` and a
 answered at once.
 """
 
-from . import bisect, fidelity, scenarios, search, selftest
+from . import bisect, fidelity, replay, scenarios, search, selftest
 from .group import main
 
-__all__ = ["bisect", "fidelity", "main", "scenarios", "search", "selftest"]
+__all__ = ["bisect", "fidelity", "main", "replay", "scenarios", "search", "selftest"]

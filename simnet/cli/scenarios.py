@@ -1,4 +1,4 @@
-"""``simnet run``, ``replay`` and ``export``: scenario files one after the other, or one to the letter.
+"""``simnet run`` and ``export``: scenario files one after the other, or one as a test.
 
 Owns what is printed of them.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Diverged, ScenarioError, UsageError
+from ..errors import ScenarioError, UsageError
 from .group import main, scenario_words
 
 if TYPE_CHECKING:
@@ -48,38 +47,39 @@ def _scenario_files(path: str) -> list[str]:
 
 
 def _run_one(path: str, record: bool) -> int:
-    from ..scenario import load, record_of, run_scenario, save_record
+    from ..scenario import carried_in, load, program_of, record_of, run_scenario, save_record
 
     try:
         scenario = load(path)
         if scenario.test is not None:
-            return _run_test(scenario)
+            return run_test(scenario)
         verdict = run_scenario(scenario)
     except ScenarioError as error:
-        return _line("wrong", "red", scenario_words(error), 2)
+        return line("wrong", "red", scenario_words(error), 2)
     except UsageError as error:
-        return _line("wrong", "red", f"{path}: {error}", 2)
+        return line("wrong", "red", f"{path}: {error}", 2)
     if not verdict.as_expected:
-        return _line("NOT", "red", str(verdict), 1)
+        return line("NOT", "red", str(verdict), 1)
     if record:
-        save_record(path, record_of(verdict.outcome))
-    return _line("ok", "green", f"{path}: {scenario.title} ({scenario.expect.outcome})", 0)
+        save_record(path, record_of(verdict.outcome, carried_in(scenario, program_of(scenario))))
+    return line("ok", "green", f"{path}: {scenario.title} ({scenario.expect.outcome})", 0)
 
 
-def _line(mark: str, colour: str, words: str, status: int) -> int:
+def line(mark: str, colour: str, words: str, status: int) -> int:
+    """Print what became of one scenario; its status."""
     click.echo(f"{click.style(f'{mark:<5}', fg=colour)} {words}", err=status == 2)
     return status
 
 
-def _run_test(scenario: Scenario) -> int:
+def run_test(scenario: Scenario, more: Sequence[str] = ()) -> int:
     """A test is run by pytest; how it ended decides."""
     from ..scenario.by_pytest import pytest_arguments, replay_test
 
-    click.echo(f"$ pytest {shlex.join(pytest_arguments(scenario))}")
-    problems = replay_test(scenario, ["-q"])
+    click.echo(f"$ pytest {shlex.join([*pytest_arguments(scenario), *more])}")
+    problems = replay_test(scenario, ["-q", *more])
     if problems:
-        return _line("NOT", "red", "\n".join([f"{scenario.name}:", *(f"  {each}" for each in problems)]), 1)
-    return _line("ok", "green", f"{scenario.name}: {scenario.expect.outcome}, as expected", 0)
+        return line("NOT", "red", "\n".join([f"{scenario.name}:", *(f"  {each}" for each in problems)]), 1)
+    return line("ok", "green", f"{scenario.name}: {scenario.expect.outcome}, as expected", 0)
 
 
 # --- export --------------------------------------------------------------------------------------
@@ -92,59 +92,3 @@ def export(file: str) -> None:
     from ..scenario import as_test, load
 
     click.echo(as_test(load(file)), nl=False)
-
-
-# --- replay --------------------------------------------------------------------------------------
-
-
-@main.command()
-@click.argument("file", metavar="FILE")
-@click.option("--verify", is_flag=True, help="Replay it once more in a new process, under another hash seed.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the digest of the run and nothing else.")
-def replay(file: str, verify: bool, quiet: bool) -> int:
-    """Run the scenario in FILE again, to the letter of its record.
-
-    Exit status 0 if the run repeated the record and ended as expected, 1 if it did not.
-    """
-    from ..scenario import load
-    from ..scenario import replay as replay_strictly
-
-    scenario = load(file)
-    if scenario.test is not None:
-        return _run_test(scenario)
-    verdict = replay_strictly(scenario)
-    if quiet:
-        click.echo(verdict.digest)
-        return 0 if verdict.as_expected else 1
-    if not verdict.outcome.passed:
-        from ..report.failure import failure_report
-
-        click.echo(failure_report(verdict.outcome))
-        click.echo()
-    click.echo(str(verdict))
-    compared = "as recorded" if scenario.record else f"not recorded; `simnet run --record {file}` does it"
-    click.echo(f"digest {verdict.digest}, {compared}")
-    if verify and verdict.as_expected:
-        _verify(file, verdict.digest)
-    return 0 if verdict.as_expected else 1
-
-
-def _verify(file: str, digest: str) -> None:
-    """Raise Diverged unless a new process under another hash seed comes to the same digest."""
-    other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    command = [sys.executable, "-m", "simnet.cli", *_same_options(), "replay", "--quiet", file]
-    environment = {**os.environ, "PYTHONHASHSEED": other}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.stdout.strip() != digest:
-        came = done.stdout.strip() or done.stderr.strip()
-        raise Diverged(f"{file}: a new process under PYTHONHASHSEED={other} came to {came}")
-    click.echo(f"digest {digest}, also in a new process under PYTHONHASHSEED={other}")
-
-
-def _same_options() -> list[str]:
-    """The options of a command that has the same fence, and looks for the same properties."""
-    from .. import checks
-    from ..fence import default
-
-    allowed = (f"--allow={name}" for name in default().allow)
-    return ["--fence", default().level, *allowed, f"--check={checks.default()}"]

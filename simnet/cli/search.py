@@ -309,14 +309,13 @@ def _keep(
     import attrs
 
     from ..report.failure import failure_report
-    from ..scenario import Expect, execute, load, make_network, record_of, save
+    from ..scenario import Expect, carried_in, execute, load, make_network, record_of, save
     from ..scenario import replay as replay_strictly
     from ..scenario.run import looked_for
 
     outcome = execute(program, make_network(scenario, script=found.script), scenario.arguments)
-    record = record_of(outcome)
     kind = type(outcome.error).__name__
-    path = folder.with_name(f"{folder.name}-{record.digest[:4]}") / "scenario.toml"
+    path = folder.with_name(f"{folder.name}-{outcome.network.trace.digest()[:4]}") / "scenario.toml"
     path.parent.mkdir(exist_ok=True)
     kept = attrs.evolve(
         scenario,
@@ -326,14 +325,15 @@ def _keep(
         seed=None,
         **looked_for(outcome.network),
         expect=Expect("fails", error=kind),
-        record=record,
     )
-    save(kept, path)
+    carried = carried_in(kept, partial(program, **scenario.arguments))
+    save(attrs.evolve(kept, record=record_of(outcome, carried)), path)
     again = replay_strictly(load(path))
     click.echo(
         failure_report(
             found.outcome,
             shrunk=found.shrunk,
+            nearest=found.shrunk.nearest if found.shrunk else None,
             replay=f"simnet replay {path}",
             keep=f"cp {path} scenarios/{path.parent.name}.toml",
             seed=found.seed,

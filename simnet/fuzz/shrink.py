@@ -28,10 +28,12 @@ import attrs
 from ..errors import Diverged
 from ..outcomes import OUTCOMES
 from ..outcomes import Outcome as Effect
+from ..report.difference import Nearest
 from ..scenario.run import Outcome
 from ..script import Deviation, Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS
+from .nearest import nearest_passing
 
 _ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
 
@@ -43,7 +45,8 @@ class Shrunk:
     `outcome` is the run of `script`; `before` the length of the original, in deviations and
     happenings; `runs` and `seconds` are what the shrinking cost.  `without` tells of each item, in
     order, how the run without it ended: a fingerprint, empty if it passed.  It is empty, and
-    `each_needed` False, if there were not enough runs or seconds to measure that.
+    `each_needed` False, if there were not enough runs or seconds to measure that.  `nearest` is the
+    nearest run that passes, if that was measured and there is one.
     """
 
     script: Script
@@ -53,6 +56,7 @@ class Shrunk:
     seconds: float
     each_needed: bool
     without: tuple[str, ...] = ()
+    nearest: Nearest | None = None
 
 
 def minimize(
@@ -79,11 +83,13 @@ def minimize(
     search = _Search(attempt, wanted, runs_max, seconds_max, on_progress)
     search.begin(script)
     without: tuple[str, ...] | None = None
+    nearest = None
     with suppress(_Exhausted):
         search.leave_out()
         search.leave_one()
         search.make_simpler()
         without = search.measure()
+        nearest = nearest_passing(search.outcome, search.script, search.again)
     return Shrunk(
         script=search.script,
         outcome=search.outcome,
@@ -92,6 +98,7 @@ def minimize(
         seconds=search.seconds,
         each_needed=without is not None,
         without=without or (),
+        nearest=nearest,
     )
 
 
@@ -160,6 +167,11 @@ class _Search:
             return outcome
         self._rejected[candidate] = outcome.fingerprint
         return None
+
+    def again(self, candidate: Script) -> Outcome:
+        """A run that is wanted for its own sake, whatever it comes to."""
+        self.runs += 1
+        return self._attempt(candidate)
 
     def _prefer_recorded(self) -> None:
         recorded = self.outcome.network.script()

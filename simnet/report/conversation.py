@@ -27,7 +27,7 @@ RIGHT: Side = 1
 
 _BEFORE_A_MARK = 2  # rows before a deviation that come before those around the end
 _BESIDE_MAX = 28  # columns of what one end does in one row
-_SHUTDOWNS = ("shutdown reading", "shutdown writing", "shutdown")
+SHUTDOWNS = ("shutdown reading", "shutdown writing", "shutdown")
 
 
 @attrs.define
@@ -188,7 +188,7 @@ class _Reader:
             case Kind.ACCEPT:
                 self._say(time_ns, side, "accept")
             case Kind.SHUTDOWN:
-                self._say(time_ns, side, _SHUTDOWNS[n])
+                self._say(time_ns, side, SHUTDOWNS[n])
             case Kind.CLOSE:
                 self._is_closed[side] = True
                 self._say(time_ns, side, "close")

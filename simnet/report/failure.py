@@ -30,7 +30,8 @@ from ..trace import Kind
 from ..units import seconds
 from ..virtual import Network
 from .conversation import effect
-from .ladder import WIDTH, clip, ladder, printable
+from .difference import Nearest, difference
+from .ladder import clip, ladder, printable, terminal_width
 
 LINES_MAX = 40
 _ERROR_LINES_MAX = 10
@@ -38,6 +39,7 @@ _ITEMS_MAX = 11
 _SOCKETS_MAX = 4
 _ESCAPES_MAX = 3
 _LADDER_MIN = 9
+_DIFFERENCE_MAX = 10
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
@@ -64,10 +66,12 @@ def failure_report(
     outcome: Outcome,
     *,
     shrunk: Shrinking | None = None,
+    nearest: Nearest | None = None,
     replay: str | None = None,
     keep: str | None = None,
     seed: int | None = None,
     lines_max: int = LINES_MAX,
+    width: int | None = None,
     encoding: str | None = None,
 ) -> str:
     """What went wrong in a run, in at most `lines_max` lines.
@@ -75,9 +79,12 @@ def failure_report(
     Args:
         outcome: the run that failed.
         shrunk: what shrinking made of it; then that run is the one that is shown.
+        nearest: the nearest run that passes (`simnet.fuzz.nearest`), to show where the two part.
         replay: the command that runs it again, and `keep`: the one that keeps its scenario.
         seed: under which it was found; the network's own, if it has one.
         lines_max: at least 12.
+        width: of a line in columns, but for the error's own words and for commands, which are never cut.
+            Without it, that of the terminal, from 80 to 100; 100 where there is none.
         encoding: of the output; what it cannot show is drawn in ASCII.  Without it, that of stdout.
 
     Raises UsageError for a run that passed.
@@ -87,19 +94,22 @@ def failure_report(
         raise UsageError("a run that passed has no failure to report")
     if lines_max < 12:
         raise UsageError(f"a report needs at least 12 lines, not {lines_max}")
-    network = run.network
+    network, width = run.network, width or terminal_width()
     items = numbered(network, shrunk.script if shrunk is not None else network.script())
-    head = [*_error(run.error, min(_ERROR_LINES_MAX, lines_max // 4)), _heading(items, shrunk)]
-    head += _table(items, network, min(_ITEMS_MAX, lines_max // 4))
-    tail = ["", *_passes_without(items, shrunk), *_escapes(network, run.error)]
-    tail += [
+    message, place = _error(run.error, min(_ERROR_LINES_MAX, lines_max // 4))
+    head = [*place, _heading(items, shrunk), *_table(items, network, min(_ITEMS_MAX, lines_max // 4))]
+    notes = [*_passes_without(items, shrunk), *_escapes(network, run.error)]
+    tail = [
         f"{name:<11}{command}" for name, command in (("reproduce:", replay), ("keep it:", keep)) if command
     ]
     tail.append(_environment(network, seed))
-    room = lines_max - len(head) - len(tail)
+    room = lines_max - len(message) - len(head) - len(notes) - len(tail) - 1
+    apart = _apart(run, items, nearest, min(room - _LADDER_MIN - 1, _DIFFERENCE_MAX), width)
+    room -= len(apart)
     sockets = _sockets(network, run.error) if room >= _LADDER_MIN + _SOCKETS_MAX + 2 else []
-    middle = _conversation(run, items, room - len(sockets))
-    return printable("\n".join([*head, *middle, *sockets, *tail][:lines_max]), encoding)
+    middle = _conversation(run, items, room - len(sockets), width)
+    body = [clip(line, width) for line in (*head, *middle, *sockets, *apart, "", *notes)]
+    return printable("\n".join([*message, *body, *tail][:lines_max]), encoding)
 
 
 def summary_line(script: Script) -> str:
@@ -118,21 +128,19 @@ def summary_line(script: Script) -> str:
 # --- the error -----------------------------------------------------------------------------------
 
 
-def _error(error: BaseException, lines_max: int) -> list[str]:
-    """Type, message, place, and what it was caused by."""
+def _error(error: BaseException, lines_max: int) -> tuple[list[str], list[str]]:
+    """Type and message, and then the place and what it was caused by."""
     told = "".join(traceback.format_exception_only(error)).rstrip("\n").split("\n")
     # Blank lines, and what pytest says about its own options, say nothing of the failure.
     lines = [line for line in told if line.strip() and "Use -v to get more diff" not in line]
     if len(lines) > lines_max:
         lines = [*lines[: lines_max - 1], f"  … {len(lines) - lines_max + 1} more lines"]
-    place = _place(error)
+    more = [f"  at {place}"] if (place := _place(error)) else []
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if place:
-        lines.append(clip(f"  at {place}", WIDTH))
     if cause is not None:
         words = traceback.format_exception_only(cause)[-1].strip().partition("\n")[0]
-        lines.append(clip(f"  after {words}", WIDTH))
-    return lines
+        more.append(f"  after {words}")
+    return lines, more
 
 
 def _place(error: BaseException) -> str:
@@ -213,7 +221,7 @@ def _table(items: Sequence[Numbered], network: Network, lines_max: int) -> list[
     unmet = network.unmet()
     if unmet:
         more = f" (and {len(unmet) - 1} more)" if len(unmet) > 1 else ""
-        lines.append(clip(f"  never happened: {unmet[0]}{more}", WIDTH))
+        lines.append(f"  never happened: {unmet[0]}{more}")
     return lines
 
 
@@ -232,14 +240,14 @@ def _passes_without(items: Sequence[Numbered], shrunk: Shrinking | None) -> list
     for each in items:
         if ended.get(str(each.item)):
             parts.append(f"fails otherwise without {each.number}: {ended[str(each.item)]}")
-    return [clip("; ".join(parts), WIDTH)] if parts else []
+    return ["; ".join(parts)] if parts else []
 
 
 def _escapes(network: Network, error: BaseException) -> list[str]:
     """Where the program went past its hosts, and may not do the same again; an error of it has told it."""
     escapes = [] if isinstance(error, Escaped) else network.escapes
     places = [(escape.place.called, f"{_shown(escape.place.path)}:{escape.place.line}") for escape in escapes]
-    lines = [clip(f"  {called} at {place}", WIDTH) for called, place in places]
+    lines = [f"  {called} at {place}" for called, place in places]
     if len(lines) > _ESCAPES_MAX:
         lines[_ESCAPES_MAX - 1 :] = [f"  … {len(lines) - _ESCAPES_MAX + 1} more"]
     return ["past its host, the program called", *lines] if lines else []
@@ -248,7 +256,7 @@ def _escapes(network: Network, error: BaseException) -> list[str]:
 # --- the run -------------------------------------------------------------------------------------
 
 
-def _conversation(run: Outcome, items: Sequence[Numbered], lines_max: int) -> list[str]:
+def _conversation(run: Outcome, items: Sequence[Numbered], lines_max: int, width: int) -> list[str]:
     network, error = run.network, run.error
     assert error is not None
     if network.log is None:
@@ -256,8 +264,20 @@ def _conversation(run: Outcome, items: Sequence[Numbered], lines_max: int) -> li
     marks = {str(each.item): each.number for each in items}
     message = str(error).partition("\n")[0]
     ending = f"{type(error).__name__}{': ' if message else ''}{message}"
-    drawn = ladder(network.trace, marks, lines_max=lines_max - 1, ending=(network.now_ns, ending))
+    end = (network.now_ns, ending)
+    drawn = ladder(network.trace, marks, lines_max=lines_max - 1, ending=end, width=width)
     return ["", *drawn.split("\n")][: max(lines_max, 0)] if drawn else []
+
+
+def _apart(
+    run: Outcome, items: Sequence[Numbered], nearest: Nearest | None, lines_max: int, width: int
+) -> list[str]:
+    """Where the nearest run that passes goes another way."""
+    if nearest is None or run.network.log is None:
+        return []
+    number = next((each.number for each in items if each.item == nearest.item), None)
+    drawn = difference(run, nearest, number, lines_max, width) if number is not None else []
+    return ["", *drawn] if drawn else []
 
 
 def _sockets(network: Network, error: BaseException) -> list[str]:
@@ -280,7 +300,7 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
-    return [clip("  " + "  ".join(cells).rstrip(), WIDTH) for cells in padded]
+    return ["  " + "  ".join(cells).rstrip() for cells in padded]
 
 
 def _queued(size: int) -> str:

@@ -9,6 +9,8 @@ Owns how rows look.  What happened is read by `conversation`.
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from collections.abc import Mapping
 
@@ -16,8 +18,10 @@ from ..trace import Trace
 from ..units import seconds
 from .conversation import LEFT, Arrow, Conversation, Row, kept, rows, worth_showing
 
-WIDTH = 100
+WIDTH, _WIDTH_MIN = 100, 80
 _LANE_MIN, _LANE_MAX = 30, 44
+_PAYLOAD_MIN = 8  # columns for bytes beside a note
+_MARK = re.compile(r"\(\d+\)")
 
 _PLAIN = str.maketrans("│─▶◀✗…⋮┄", "|-><x~:.")
 
@@ -28,9 +32,10 @@ def ladder(
     *,
     connections_max: int = 2,
     lines_max: int = 20,
+    width: int = WIDTH,
     ending: tuple[int, str] | None = None,
 ) -> str:
-    """The connections that matter, as text of at most `lines_max` lines and 100 columns.
+    """The connections that matter, as text of at most `lines_max` lines and `width` columns.
 
     Args:
         marks: deviations and happenings as sentences, each with the number that it is shown under.
@@ -46,23 +51,23 @@ def ladder(
     for index, conversation in enumerate(chosen):
         found = rows(trace, conversation, marks)
         share = max(room // (len(chosen) - index), 1)
-        drawn = draw(conversation, found, share)
+        drawn = draw(conversation, found, share, width)
         room -= len(drawn) - 2
         lines += drawn
     if lines and ending:
         time_ns, text = ending
-        lines.append(clip(f"  t={seconds(time_ns)}  ✗ {text}", WIDTH))
+        lines.append(clip(f"  t={seconds(time_ns)}  ✗ {text}", width))
     return "\n".join(lines)
 
 
-def draw(conversation: Conversation, found: list[Row], lines_max: int) -> list[str]:
+def draw(conversation: Conversation, found: list[Row], lines_max: int, width: int) -> list[str]:
     """One ladder: a title, the names of the lanes, and the rows."""
     shown = list(kept(found, lines_max))
     visible = [row for row in shown if isinstance(row, Row)]
     title = f"conversation {conversation.names[0]} -> {conversation.names[1]}"
     if len(visible) < len(found):
         title += f", {len(visible)} of {len(found)} steps"
-    columns = _Columns(conversation, visible)
+    columns = _Columns(conversation, visible, width)
     head = columns.line("", conversation.names[0], " " * columns.lane, conversation.names[1], " ")
     return [title, head, *(columns.gap(row) if isinstance(row, int) else columns.row(row) for row in shown)]
 
@@ -70,13 +75,13 @@ def draw(conversation: Conversation, found: list[Row], lines_max: int) -> list[s
 class _Columns:
     """The widths of a ladder's columns: time, left text, lane, right text."""
 
-    def __init__(self, conversation: Conversation, shown: list[Row]) -> None:
+    def __init__(self, conversation: Conversation, shown: list[Row], width: int) -> None:
         self.time = max([0, *(len(seconds(row.time_ns)) for row in shown)]) + 2
         left, right = (
             max(len(name), *(len(row.texts[side]) for row in shown), 0) if shown else len(name)
             for side, name in enumerate(conversation.names)
         )
-        room = WIDTH - self.time - 8  # indent, gaps, bars
+        room = width - self.time - 8  # indent, gaps, bars
         spare = room - _LANE_MIN
         self.left = min(left, max(spare // 2, spare - right))
         self.right = min(right, spare - self.left)
@@ -100,9 +105,12 @@ class _Columns:
 
 def arrow(arrow: Arrow, width: int) -> str:
     """An arrow in its lane: the whole way, or only where it leaves or arrives."""
-    room = width - 6 - (len(arrow.note) + 1 if arrow.note else 0)
+    note = arrow.note
+    if len(note) > width - 6 - _PAYLOAD_MIN:
+        note = " ".join(_MARK.findall(note)) or note  # the table says what it is
+    room = width - 6 - (len(note) + 1 if note else 0)
     payload = excerpt(arrow.data, max(room, 6)) if arrow.data is not None else arrow.text
-    text = clip(" ".join(part for part in (payload, arrow.note) if part), width - 6)
+    text = clip(" ".join(part for part in (payload, note) if part), width - 6)
     length = width if arrow.leaves and arrow.arrives else max(len(text) + 6, width * 2 // 3)
     dashes = "─" * (length - len(text) - 5)
     text = f" {text} " if text else "──"
@@ -127,6 +135,11 @@ def excerpt(data: bytes, width: int) -> str:
 def clip(text: str, width: int) -> str:
     """At most `width` columns of a text."""
     return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
+
+
+def terminal_width() -> int:
+    """How many columns a report has: those of the terminal, if that has 80 to 100; 100 without one."""
+    return min(max(shutil.get_terminal_size((WIDTH, 0)).columns, _WIDTH_MIN), WIDTH)
 
 
 def printable(text: str, encoding: str | None = None) -> str:

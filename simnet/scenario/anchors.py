@@ -9,7 +9,9 @@ Owns the grammar of places.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
 
 from ..outcomes import PLACES
 from ..rules import ANYWHERE, Rule
@@ -63,6 +65,22 @@ def host_names(item: Item) -> tuple[str, ...]:
         if match := form.fullmatch(item.where):
             return () if item.where == "network" else match.groups()
     return ()
+
+
+def split(where: str) -> tuple[str, ...]:
+    """A place as hosts and numbers, in the order of its words: an end is four, a listener two."""
+    return tuple(re.split(r" -> |:|/", where)) if _kind(where) in ("end", "listener", "socket") else (where,)
+
+
+def with_names(item: Item, names: Mapping[str, str]) -> Item:
+    """The same fault where hosts have other names: `names` tells the new one of an old one."""
+    if isinstance(item, Happening):
+        groups = tuple(tuple(names.get(name, name) for name in group) for group in item.groups)
+        return attrs.evolve(item, groups=groups)
+    if item.where.startswith("#") or item.where in ("network", ANYWHERE):
+        return item
+    parts = re.split(r"( -> |:|/)", item.where)
+    return attrs.evolve(item, where="".join(names.get(part, part) for part in parts))
 
 
 def _kind(where: str) -> str:

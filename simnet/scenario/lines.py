@@ -36,6 +36,12 @@ def spell(key: Key) -> str:
     return "".join(words).removeprefix(".")
 
 
+def strings_on(text: str) -> list[tuple[int, int, int]]:
+    """Every string of a TOML text with its quotes: the line that it begins on, its start and its end."""
+    found = [match for match in _TOKEN.finditer(text) if match.lastgroup == "string"]
+    return [(text.count("\n", 0, match.start()) + 1, match.start(), match.end()) for match in found]
+
+
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     line = 1
     for match in _TOKEN.finditer(text):

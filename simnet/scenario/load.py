@@ -27,6 +27,7 @@ from ..units import duration_ns, rate_bits, size_bytes
 from .anchors import unknown_names, wrong_place
 from .lines import Key, lines_of
 from .model import FORMAT, Expect, HostSpec, LinkSpec, Record, Scenario
+from .operations import ANCHOR, Carried
 from .tables import Mistakes, Table, meant
 from .values import decode
 
@@ -254,9 +255,31 @@ class _Reader:
             self._mistake(("record", "digest"), f"a digest is 32 hexadecimal digits, not {digest!r}")
         events = table.whole("events", least=0)
         log = tuple(filter(None, (table.text("log") or "").split("\n")))
-        python, simnet = table.text("python"), table.text("simnet")
+        python, simnet, failure = table.text("python"), table.text("simnet"), table.text("failure")
+        carried = self._carried(table.table("carried"))
         table.finish()
-        return Record(digest, events, log, python, simnet)
+        return Record(digest, events, log, python, simnet, failure, carried)
+
+    def _carried(self, table: Table) -> dict[str, Carried]:
+        """By anchors, which need not be those of the file: a person may have edited its faults since."""
+        found = {}
+        for anchor in list(table.values):
+            if not ANCHOR.fullmatch(anchor):
+                words = "an anchor is wanted, such as 'the 2nd send of client:1 -> server:7'"
+                self._mistake((*table.key, anchor), words)
+            given = table.table(anchor)
+            if not given.is_given:
+                continue
+            size = given.whole("of", least=1)
+            text = {key: value for key, value in given.values.items() if key != "of"}
+            data = decode(text, given.key, self._mistake)
+            if not isinstance(data, bytes):
+                self._mistake(given.key, 'bytes are wanted, as { bytes = "text" } or { hex = "00 ff" }')
+                continue
+            if size is not None and size < len(data):
+                self._mistake((*given.key, "of"), f"these are {len(data)} bytes, and {size} are fewer")
+            found[anchor] = Carried(data, len(data) if size is None else size)
+        return found
 
 
 def _normal(sentence: str) -> str:

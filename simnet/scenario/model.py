@@ -22,6 +22,7 @@ from ..checks import Checks
 from ..errors import UsageError
 from ..fence import Fence
 from ..script import Script
+from .operations import Carried
 
 FORMAT = 1
 """The version of the file format that this simnet writes, and the only one that it reads."""
@@ -67,7 +68,9 @@ class Expect:
 class Record:
     """What one run did: the number and the digest of its events, and some of them in words.
 
-    `log` holds `simnet.scenario.replay.LogLine`s as text.  `python` and `simnet` say where it was
+    `failure` is the `Outcome.fingerprint` of a run that failed.  `carried` tells by their anchors what the
+    operations carried at which it deviated: who looks for them after an edit goes by both.  `log` holds
+    `simnet.scenario.replay.LogLine`s as text.  `python` and `simnet` say where it was
     recorded; they are for people and never compared.
     """
 
@@ -76,6 +79,8 @@ class Record:
     log: tuple[str, ...] = ()
     python: str | None = None
     simnet: str | None = None
+    failure: str | None = None
+    carried: Mapping[str, Carried] = attrs.field(factory=dict, hash=False)
 
 
 def _prose(text: str) -> str:

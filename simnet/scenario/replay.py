@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
 import attrs
@@ -24,6 +24,7 @@ from ..errors import Diverged
 from ..trace import Event, Kind, Trace
 from ..units import seconds
 from .model import Record, Scenario
+from .operations import Carried
 from .run import Outcome, Verdict, run_scenario
 
 LOG_LINES = 100
@@ -58,14 +59,20 @@ def replay(scenario: Scenario) -> Verdict:
 
 def compare(scenario: Scenario, outcome: Outcome) -> None:
     """Raise Diverged if a run left the record of its scenario."""
+    if parted := parting(scenario, outcome):
+        raise Diverged(f"{scenario.name}: diverged {parted}")
+
+
+def parting(scenario: Scenario, outcome: Outcome) -> str:
+    """Where a run left the record of its scenario: ``at event 9: expected ...``; empty if it did not."""
     record, trace = scenario.record, outcome.network.trace
     if record is None or trace.digest() == record.digest:
-        return
-    raise Diverged(f"{scenario.name}: diverged {_where(record, trace)}")
+        return ""
+    return _where(record, trace)
 
 
-def record_of(outcome: Outcome) -> Record:
-    """The record of a run that was traced."""
+def record_of(outcome: Outcome, carried: Mapping[str, Carried] | None = None) -> Record:
+    """The record of a run that was traced; `carried` is what `nearby.carried_in` tells of it."""
     trace = outcome.network.trace
     return Record(
         digest=trace.digest(),
@@ -73,6 +80,8 @@ def record_of(outcome: Outcome) -> Record:
         log=tuple(map(str, log_of(trace))),
         python=platform.python_version(),
         simnet=_version(),
+        failure=outcome.fingerprint or None,
+        carried=carried or {},
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
@@ -134,11 +135,16 @@ def run_scenario(scenario: Scenario) -> Verdict:
     The record of an earlier run is not looked at: the program may have changed since.  Raises UsageError
     if the program cannot be found or does not take these arguments, or is a test, which pytest runs.
     """
+    return judge(scenario, execute(program_of(scenario), make_network(scenario)))
+
+
+def program_of(scenario: Scenario) -> Callable[[Network], object]:
+    """The program of a scenario with its arguments: called with a network.  Raises as `run_scenario`."""
     if scenario.call is None:
         raise UsageError(f"{scenario.name}: {scenario.test} is a test, which pytest runs")
     program = find_program(scenario.call)
     check_arguments(scenario.call, program, scenario.arguments)
-    return judge(scenario, execute(program, make_network(scenario), scenario.arguments))
+    return partial(program, **scenario.arguments)
 
 
 def judge(scenario: Scenario, outcome: Outcome) -> Verdict:

@@ -20,7 +20,8 @@ import tomli_w
 from ..fence import Fence
 from .lines import lines_of
 from .model import FORMAT, Expect, HostSpec, LinkSpec, Record, Scenario
-from .values import encode
+from .operations import Carried
+from .values import encode, spelled
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -31,13 +32,13 @@ def save(scenario: Scenario, path: str | os.PathLike[str]) -> None:
     Raises UsageError if an argument of the program has no spelling in TOML, OSError if the file cannot
     be written.
     """
-    _replace(Path(path), dumps(scenario))
+    replace_file(Path(path), dumps(scenario))
 
 
 def save_record(path: str | os.PathLike[str], record: Record) -> None:
     """Put a record into a scenario file in place of the one that it has; the rest stays as it is."""
     text = Path(path).read_bytes().decode("utf-8")
-    _replace(Path(path), with_record(text, record))
+    replace_file(Path(path), with_record(text, record))
 
 
 def dumps(scenario: Scenario) -> str:
@@ -56,7 +57,7 @@ def with_record(text: str, record: Record) -> str:
     return "\n".join([text.rstrip(), "", *_record(record), ""])
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write beside it and move: a reader never sees half a file."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_text(text, encoding="utf-8", newline="\n")
@@ -128,8 +129,21 @@ def _record(record: Record) -> list[str]:
         *_pair("events", record.events),
         *_pair("python", record.python),
         *_pair("simnet", record.simnet),
+        *_pair("failure", record.failure),
         *(_log(record.log) if record.log else ()),
+        *_carried(record.carried),
     ]
+
+
+def _carried(carried: Mapping[str, Carried]) -> list[str]:
+    """A table within the record, so at its end."""
+    if not carried:
+        return []
+    pairs = {}
+    for anchor, each in carried.items():
+        rest = {} if each.is_whole else {"of": each.size}
+        pairs[anchor] = {**spelled(each.data), **rest}
+    return ["", "[record.carried]", *_inline_pairs(pairs)]
 
 
 def _log(lines: tuple[str, ...]) -> list[str]:

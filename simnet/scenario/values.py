@@ -55,7 +55,7 @@ def encode(value: Any, key: Key) -> Any:
     """The TOML value for what a program was given; raises UsageError where there is none."""
     match value:
         case bytes():
-            return _spelled(value)
+            return spelled(value)
         case bool() | int() | float() | str() | datetime() | date() | time():
             return value
         case list():
@@ -70,7 +70,8 @@ def encode(value: Any, key: Key) -> Any:
     )
 
 
-def _spelled(value: bytes) -> dict[str, str]:
+def spelled(value: bytes) -> dict[str, str]:
+    """Bytes as their table: as text if people can read it."""
     text = value.decode("latin-1")
     readable = all(" " <= character <= "~" or character in "\r\n\t" for character in text)
     return {"bytes": text} if readable else {"hex": value.hex(" ")}

@@ -25,12 +25,12 @@ from ..trace import Trace
 from ..transport import Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
 from .alarm import Alarm
+from .daemons import only_daemons_wake, others, waiting
 from .host import Host
 from .netstat import netstat
 from .patience import Patience
 from .quiet import check_quiet
 from .schedule import Schedule
-from .standstill import only_daemons_wake, others, waiting
 from .witness import Witness
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ class Engine(ABC):
         self.moments_max: int | None = MOMENTS_MAX
         self.invariants: list[Callable[[], None]] = []  # asked after every moment, and raise
         self.seen_sometimes: dict[str, bool] = {}  # what a test wants to see, and whether it has
+
+    watches_steps = False
+    """Whether a host may be held up between the answer of poll and what follows from it."""
 
     @abstractmethod
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
@@ -223,6 +226,16 @@ class Engine(ABC):
         moments = self._instants(limit_ns, held, rests)
         return self._checked(moments) if self.invariants else moments
 
+    def _moments_of(self, host: Host, loop: Turner, limit_ns: int | None) -> Iterator[int]:
+        """The moments in which a program waits for a pass of its loop; while its host stands still it does
+        not notice that its time is over."""
+        yield from self._moments(limit_ns, held=loop)
+        while not host.goes_on() and self.schedule.next_time() is not None:
+            for moment in self._moments(None, held=loop):
+                yield moment
+                if host.goes_on():
+                    break
+
     def _checked(self, moments: Iterator[int]) -> Iterator[int]:
         """Ask after each whether all is as it always is."""
         for moment in moments:
@@ -235,7 +248,8 @@ class Engine(ABC):
         self._look_around()
         instants = idle = 0
         while True:
-            self._turn_loops(held)
+            if self.runnable:
+                self._turn_loops(held)
             if instants % _TIDY_EVERY == 0:
                 self._tidy(instants)
                 if self.moments_max is not None and instants >= self.moments_max:
@@ -292,11 +306,15 @@ class Engine(ABC):
     def _turn_loops(self, held: Turner | None = None) -> None:
         """Let every loop that has something to do make passes, until none but `held` has at this moment."""
         passes = 0
-        while self.runnable:
-            loop = self._next_loop(held)
-            if loop is None:
-                return
-            host = self.runnable.pop(loop)
+        runnable = self.runnable
+        while runnable:
+            if held is None and len(runnable) == 1:  # the usual case
+                loop, host = runnable.popitem()
+            else:
+                chosen = self._next_loop(held)
+                if chosen is None:
+                    return
+                loop, host = chosen, runnable.pop(chosen)
             if host.has(loop):  # else the host has crashed, and this is a ghost
                 self._turn(host, loop)
             passes += 1
@@ -318,8 +336,9 @@ class Engine(ABC):
 
     def _turn(self, host: Host, loop: Turner) -> bool:
         """One pass of a loop, with its host as the current transport; none while the host stands still."""
-        if host.parked is not None:
-            host.parked[loop] = None
+        parked = host.parked
+        if parked is not None:
+            parked[loop] = None
             return False
         token = enter_context(host)
         try:
@@ -327,7 +346,9 @@ class Engine(ABC):
         finally:
             leave_context(token)
             if host.runs:
-                if loop.poller.settle():  # type: ignore[attr-defined]
+                if host.parked is not None:
+                    host.parked[loop] = None  # it is not over
+                elif loop.poller.settle():  # type: ignore[attr-defined]
                     self.runnable[loop] = host
                 if loop.next_deadline_ns() is not None:
                     self.set_alarm(self._alarms.get(loop) or Alarm(host, loop))
@@ -350,7 +371,7 @@ class Engine(ABC):
             self.runnable.pop(loop, None)
             if self._turn(host, loop):
                 return True
-            for _ in self._moments(limit_ns, held=loop):
+            for _ in self._moments_of(host, loop, limit_ns):
                 if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
         if timeout == 0:

@@ -30,6 +30,7 @@ from .modules import Modules
 from .names.destinations import source_for
 from .poller import OrderedPoller, VirtualPoller
 from .socket import VirtualSocket
+from .standstill import Standstill
 
 if TYPE_CHECKING:
     from ..process import Process
@@ -71,7 +72,7 @@ class HostWakeup:
         """The same."""
 
 
-class Host(Transport):
+class Host(Standstill, Transport):
     """One machine of a `Network`; made by `Network.host`.
 
     As a context manager it becomes the current transport, so that handlers made inside live on it.
@@ -98,14 +99,14 @@ class Host(Transport):
         self.clock = HostClock(network)
         self.witness = network.witness
         self.is_up = self.runs = True  # it has power; and its programs have not ended
-        self.parked: dict[Turner, Any] | None = None  # who has something to do, while it stands still
+        self.watches_steps = network.watches_steps
         self.loops: list[Turner] = []
         self.processes: dict[Any, Process] = {}  # those that are alive, each by itself
         self._names: dict[str, int] = {}  # of processes: how many had which
         self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
-        self.turns = self.timer_turns = self.lookups = 0
+        self.turns = self.nexts = self.timer_turns = self.lookups = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
@@ -274,7 +275,8 @@ class Host(Transport):
         self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
 
     def _end_loops(self) -> None:
-        self.runs, self.parked = False, None
+        self.runs = False
+        self.forget_standstill()
         # Who ends its own host is the last: what goes on until the end of its line is simnet's.
         for process in sorted(self.processes, key=lambda process: process is self.network.process):
             self.network.forget(process)
@@ -284,25 +286,6 @@ class Host(Transport):
             loop.close()
         self.loops = []
         self.kept = {}
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether its programs stand still."""
-        return self.parked is not None
-
-    def stand_still(self) -> None:
-        """The host's part of a pause."""
-        self.parked = {}
-        for loop in self.loops:
-            loop.poller.hold(True)  # type: ignore[attr-defined]
-
-    def go_on(self) -> None:
-        """The host's part of the end of a pause: whoever has something to do does it now."""
-        assert self.parked is not None
-        parked, self.parked = self.parked, None
-        for loop in self.loops:
-            loop.poller.hold(False)  # type: ignore[attr-defined]
-        self.network.runnable.update(dict.fromkeys(parked, self))
 
     def power_on(self) -> None:
         """The host's part of a restart."""
@@ -345,10 +328,45 @@ class Host(Transport):
         return self.network.drive(self, loop, timeout)
 
     def choose_first(self, ready: int, events: Sequence[tuple[int, int]] = ()) -> int:
-        """Which of several ready channels goes first; the others follow in order."""
+        """Which of several ready channels goes first."""
         self.turns += 1
         effect = self.network.choose("turn", self, self.turns, ready, events)
         return effect[1] - 1 if effect else 0
+
+    def order(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """In which order several ready channels are told.
+
+        A turn says which goes first, and then the others follow as they are ready, those before it last; of
+        them it is asked again which is next.
+        """
+        first = self.choose_first(len(events), events)
+        if first:
+            events = events[first:] + events[:first]
+        before, last = self.nexts, len(events) - 2
+        if last > 0:
+            self.nexts += last
+            if not self.network.is_calm:
+                for place in range(1, last + 1):
+                    left = events[place:]
+                    effect = self.network.choose("next", self, before + place, len(left), left)
+                    if effect:
+                        events[place:] = left[effect[1] - 1 :] + left[: effect[1] - 1]
+        return events
+
+    def step(self, call: str, found: int) -> None:
+        """A program has found out by itself how many are ready: it may be held up before it does anything
+        about it.  What is found within a pass is the business of its loop."""
+        if not found or self.network.is_passing or not self.goes_on():
+            return
+        self.steps += 1
+        time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
+        if time_ns:
+            self.hold_up(None, time_ns)
+            self.network.wait(call, self.goes_on, None)
+
+    def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
+        effect = self.network.choose("step", self, nth, left, data)
+        return effect[1] if effect else 0
 
     def timers_first(self, ready: int) -> bool:
         self.timer_turns += 1
@@ -446,7 +464,7 @@ class Host(Transport):
         found = self.network.wait(call, lambda: self.parked is None and condition(), deadline_ns)
         if self.parked is None:
             return found
-        self.network.wait(call, lambda: self.parked is None, None)
+        self.network.wait(call, self.goes_on, None)
         return bool(condition())
 
     # --- names and routes ------------------------------------------------------------------------

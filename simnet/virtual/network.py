@@ -85,6 +85,7 @@ class Network(Happenings, Topology):
         self._given = (script, seed, only)
         self.recording = Recording(choices or _supplier(script, seed, only))
         self.is_calm = isinstance(self.recording.inner, Calm)
+        self.watches_steps = not self.is_calm and self.recording.considers("step")
         self.happened: list[Happening] = []
         self._rules: list[Standing] = []
         self._added = 0
@@ -215,9 +216,16 @@ class Network(Happenings, Topology):
         chance = Random(self._added + (self._given[1] or 0) * _SEEDS_APART)
         standing = Standing(rule, chance, when)
         self._rules.append(standing)
-        if rule.op == "turn":
-            self.is_calm = False  # else nobody asks which host is next
+        if rule.op in ("turn", "next"):
+            self.is_calm = False  # else nobody asks who is next
+        elif rule.op == "step":
+            self._watch_steps(True)
         return standing
+
+    def _watch_steps(self, watches: bool) -> None:
+        self.watches_steps = watches
+        for host in self.hosts.values():
+            host.watches_steps = watches
 
     def _is_watched(self, label: str, alias: str, host: str) -> bool:
         if self.is_calm and not self._rules:
@@ -234,6 +242,7 @@ class Network(Happenings, Topology):
         self._rules = []
         self.recording.clear_up()
         self.is_calm = True
+        self._watch_steps(False)
         self.heal()
         for name in [host.name for host in self.hosts.values() if host.is_paused]:
             self.resume(name)

@@ -66,7 +66,9 @@ class Registration:
 
         That is what a pass of the loop with this one event would do, without the pass.
         """
-        poller, network = self.poller, self.end.net
+        poller = self.poller
+        end: Any = self.end
+        network = end.net
         if not network.is_alone:  # the usual case in a crowd: wake() without the call
             self.queued = True
             if not poller.ready and poller.on_ready is not None:
@@ -76,14 +78,18 @@ class Registration:
         if network.runnable or poller.hand is None:
             self.wake()
             return
+        mask = (IN if end.waiting else IN | OUT) if end.ordinary else end.poll_mask()
+        mask &= self.events
         network.is_alone = False  # what the handler causes on its own host waits until it has returned
-        token = enter_context(self.end.host)
+        token = enter_context(end.host)
         handed = False
         try:
-            handed = poller.hand(self.fd, self.end.poll_mask() & self.events)
+            handed = poller.hand(self.fd, mask)
         finally:  # also if the handler ends the run: it may go on, and then what was not read is told again
             leave_context(token)
-            if not self.queued and (not handed or self.end.poll_mask() & self.events):
+            if handed and end.ordinary and end.queue is None and not self.events & OUT:
+                pass  # the usual case: it was read, and nothing else is wanted
+            elif not self.queued and (not handed or end.poll_mask() & self.events):
                 self.wake()
 
     def gone(self) -> None:
@@ -104,10 +110,10 @@ class VirtualPoller(Poller):
 
     __slots__ = (
         "_aside",
-        "_choose_first",
         "_hand",
         "_host",
         "_idle",
+        "_order",
         "_registered",
         "hand",
         "is_news",
@@ -122,14 +128,15 @@ class VirtualPoller(Poller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._host = host
-        self._choose_first: Callable[[int, list[tuple[int, int]]], int] = host.choose_first
+        self._order: Callable[[list[tuple[int, int]]], list[tuple[int, int]]] = host.order
         self._registered: dict[int, Registration] = {}
         self.ready: list[Registration] = []
         self._idle: list[Registration] = []
         self._aside: set[Registration] = set()  # the same, to look one up
         self.is_news = True
         self.on_ready = on_ready
-        self.hand = self._hand = hand
+        self._hand = hand
+        self.hand = hand if host.parked is None else None
 
     def hold(self, stands_still: bool) -> None:
         """While its host stands still, nothing is handed over at once."""
@@ -183,11 +190,7 @@ class VirtualPoller(Poller):
                 registration.queued = False
         self.ready = keep
         self.is_news = aside is None or not aside.issuperset(keep)
-        if len(events) > 1:
-            first = self._choose_first(len(events), events)
-            if first:
-                events = events[first:] + events[:first]
-        return events
+        return self._order(events) if len(events) > 1 else events
 
     def _bring_back(self) -> set[Registration]:
         """What lies aside is told in this pass as well, behind what is new; which that is."""
@@ -261,8 +264,8 @@ class OrderedPoller(VirtualPoller):
         hand: Callable[[int, int], bool] | None = None,
     ) -> None:
         super().__init__(host, on_ready, hand)
-        self._choose_first = _as_it_comes
+        self._order = _as_it_comes
 
 
-def _as_it_comes(ready: int, events: list[tuple[int, int]]) -> int:
-    return 0
+def _as_it_comes(events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    return events

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Deadlock, Livelock, PropertyViolated
 from ..transport import IN, OUT
+from .daemons import others
 from .kernel.tcp import TcpEnd
 from .kernel.tcp_states import State
-from .standstill import others
 
 if TYPE_CHECKING:
     from .host import Host

@@ -1,46 +1,100 @@
-"""Processes that wait: who may do so for ever, and what is told of the others.
+"""A host whose programs stand still: somebody has paused it, or it is held up for a while.
 
-A server that waits for clients is at rest when nobody comes; a client that waits for an answer is not.  A
-process says of itself which it is, by being a daemon or not.
+Its kernel answers meanwhile, and takes what peers send.  Whoever has something to do is remembered, and does
+it when the host goes on; a pass that had begun goes on with what poll has told it.
 
-Owns the two questions.  What follows from the answers is the business of the `engine` and of `quiet`.
+Owns why a host stands still, and who waits for that.  Which passes are made is the business of the `engine`,
+and what has begun in them that of the loops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .alarm import Alarm
+from ..transport import Turner
 
 if TYPE_CHECKING:
-    from ..process import Process
-    from .engine import Engine
-    from .host import Host
+    from .network import Network
 
 
-def others(hosts: Iterable[Host]) -> list[Process]:
-    """The processes that are alive and no daemons."""
-    return [process for host in hosts for process in host.processes if not process.daemon]
+class Standstill:
+    """That part of a host."""
+
+    network: Network
+    loops: list[Turner]
+
+    parked: dict[Turner, None] | None = None
+    """Who has something to do, while the host stands still."""
+
+    current_pause: object | None = None
+    """What stands for the pause that lasts just now; a later one is another object."""
+
+    current_hold: Hold | None = None
+    """What holds it up just now."""
+
+    def goes_on(self) -> bool:
+        """Whether it does not stand still."""
+        return self.parked is None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody has paused its programs."""
+        return self.current_pause is not None
+
+    def stand_still(self) -> None:
+        """The host's part of a pause."""
+        self.current_pause = object()
+        self._park()
+
+    def go_on(self) -> None:
+        """The host's part of the end of a pause."""
+        assert self.current_pause is not None
+        self.current_pause = None
+        self._unpark()
+
+    def hold_up(self, loop: Turner | None, time_ns: int) -> None:
+        assert self.current_hold is None, "who stands still is not held up once more"
+        self.current_hold = Hold(self)
+        self._park()
+        assert self.parked is not None
+        if loop is not None:
+            self.parked[loop] = None
+        self.network.schedule.plan(self.network.now_ns + time_ns, self.current_hold)
+
+    def end_hold(self) -> None:
+        """The host is held up no longer."""
+        self.current_hold = None
+        self._unpark()
+
+    def forget_standstill(self) -> None:
+        """Nobody is left who could go on."""
+        self.parked = self.current_pause = self.current_hold = None
+
+    def _park(self) -> None:
+        if self.parked is None:
+            self.parked = {}
+            for loop in self.loops:
+                loop.poller.hold(True)  # type: ignore[attr-defined]
+
+    def _unpark(self) -> None:
+        """If nothing keeps it any more, whoever has something to do does it now."""
+        if self.current_pause is not None or self.current_hold is not None:
+            return
+        assert self.parked is not None
+        parked, self.parked = self.parked, None
+        for loop in self.loops:
+            loop.poller.hold(False)  # type: ignore[attr-defined]
+        self.network.runnable.update(dict.fromkeys(parked, self))  # type: ignore[arg-type]
 
 
-def waiting(hosts: Iterable[Host]) -> list[str]:
-    """A line a process: its name, the call that it waits in, and the line of its program."""
-    return [process.standing() for host in hosts for process in host.processes]
+class Hold:
+    """One time for which a host is held up; arrives when it is over."""
 
+    __slots__ = ("_host",)
 
-def only_daemons_wake(network: Engine) -> bool:
-    """Whether nothing is planned but that daemons wake up by themselves, and that is."""
-    schedule = network.schedule
-    queue = schedule.first()
-    if queue is None or not _is_of_a_daemon(queue[0][2]):
-        return False
-    return all(_is_of_a_daemon(entry[2]) for queue in (schedule.heap, *schedule.lanes) for entry in queue)
+    def __init__(self, host: Standstill) -> None:
+        self._host = host
 
-
-def _is_of_a_daemon(target: object) -> bool:
-    """Whether an entry wakes a daemon, or nobody any more."""
-    if not isinstance(target, Alarm):
-        return False
-    process = target.host.processes.get(target.loop)
-    return process.daemon if process is not None else not target.is_due(target.planned_ns)
+    def arrive(self, item: object) -> None:
+        if self._host.current_hold is self:  # else the host has crashed since
+            self._host.end_hold()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import peers
+from benchmarks import five_clients, peers, searches
 from benchmarks.__main__ import main, table
 from benchmarks.measure import Row, compare
 from benchmarks.virtual import on_simnet
+from simnet import Network, Script, parse
 
 pytestmark = pytest.mark.once
 
@@ -23,6 +24,26 @@ def test_every_message_comes_back_on_simloop():
     peers.on_simloop(3, 4, b"ping")
 
 
+def test_the_test_of_the_searches_passes_on_both_networks():
+    assert five_clients.converse(Network()) == five_clients.converse_over_loopback() == 5 * 20
+
+
+def test_a_client_that_waits_for_ever_fails_the_test_of_the_searches():
+    with pytest.raises(AssertionError, match="a client still waits"):
+        five_clients.converse(
+            Network(Script.of([parse("1st segment of client:1 -> server:7 is the last that arrives")]))
+        )
+
+
+def test_the_sample_of_a_sweep_is_spread_over_all_its_runs_and_can_begin_again():
+    spread = searches.Spread(400)
+    drawn = [[spread.next().script for _ in range(400)], spread.next()]
+    operations = {script.deviations[0].op for script in drawn[0]}
+    assert drawn[1] is None
+    assert {"send", "recv", "segment"} <= operations
+    assert spread.rewind().next().script == drawn[0][0]
+
+
 def test_contestants_take_turns_and_the_warm_up_is_not_counted():
     turns = []
     contestants = {name: lambda name=name: turns.append(name) for name in ("ours", "theirs")}
@@ -32,8 +53,8 @@ def test_contestants_take_turns_and_the_warm_up_is_not_counted():
 
 
 def test_a_ratio_is_taken_within_a_round():
-    row = Row("echo", "theirs", seconds=(2.0, 9.0, 4.0), operations=8, ratios=(2.0, 3.0, 2.0))
-    assert (row.per_second, row.microseconds) == (2.0, 500_000.0)
+    row = Row("echo", "theirs", (2.0, 9.0, 4.0), (1.0, 1.0, 2.0), operations=8, ratios=(2.0, 3.0, 2.0))
+    assert (row.per_second, row.microseconds, row.cpu_microseconds) == (2.0, 500_000.0, 125_000.0)
     assert table([row])[-1].split()[-3:] == ["2.00x", "2.00x", "3.00x"]
 
 
@@ -41,4 +62,4 @@ def test_an_unknown_workload_is_one_clear_line(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["nonsense"])
     assert ended.value.code == 2
-    assert "no workload is called 'nonsense'; there are echo, worlds" in capsys.readouterr().err
+    assert "no workload is called 'nonsense'; there are echo, worlds, searches" in capsys.readouterr().err

@@ -74,6 +74,7 @@ def golden_report():
         replay="pytest --simnet-replay=scenario.toml",
         keep="cp scenario.toml scenarios/",
         seed=7,
+        width=100,
         encoding="utf-8",
     )
     return stable(text).replace(outcome.network.trace.digest(), "DIGEST")

@@ -5,10 +5,14 @@ import pytest
 from simnet.errors import ScenarioError
 from simnet.fence import Fence
 from simnet.scenario import Expect, HostSpec, LinkSpec, Record, load, loads
+from simnet.scenario.operations import Carried
 from simnet.script import Deviation, Happening, Script
 
 HEAD = 'format = 1\ntitle = "t"\n'
 PROGRAM = '[program]\ncall = "examples.stories:answer"\n'
+RECORD = f'{HEAD}{PROGRAM}[record]\ndigest = "{"0" * 32}"\n'
+ANCHOR = "the 2nd send of client:1 -> server:7"
+CARRIED = f'[record.carried]\n"{ANCHOR}" '
 HOSTS = "[hosts.client]\n[hosts.server]\n"
 
 
@@ -81,6 +85,18 @@ log = '''
     assert scenario.expect.error == "AssertionError"
     assert scenario.expect == Expect("fails", "AssertionError", "answered", unmet)
     assert scenario.record == Record("0" * 32, 12, ("   1 00000000 0.000 name server",), "3.11.0", "0.1.0")
+
+
+def test_what_an_anchored_operation_carried_is_read():
+    text = (
+        RECORD
+        + CARRIED
+        + '= { bytes = "two\\r\\n" }\n'
+        + '"the 1st recv of #1 client" = { hex = "00", of = 9 }'
+    )
+    record = loads(text.replace("[record.carried]", 'failure = "OSError in main"\n[record.carried]')).record
+    assert record.failure == "OSError in main"
+    assert record.carried == {ANCHOR: Carried(b"two\r\n", 5), "the 1st recv of #1 client": Carried(b"\0", 9)}
 
 
 def test_a_file_may_be_as_short_as_this():
@@ -181,6 +197,12 @@ latency = "20 parsecs"
         (HEAD + PROGRAM + '[expect]\ndigset = ""', "line 6, expect.digset", "unknown key"),
         (HEAD + PROGRAM + '[record]\ndigest = "xyz"', "line 6, record.digest", "32 hexadecimal digits"),
         (HEAD + PROGRAM + "[record]\nevents = 3", "line 5, record.digest", "missing"),
+        (RECORD + "[record.carried]\nit = { bytes = 'a' }", "line 8, record.carried.it", "anchor is wanted"),
+        (RECORD + CARRIED + '= "a"', f"line 8, record.carried.{ANCHOR}", "a table is wanted, not 'a'"),
+        (RECORD + CARRIED + "= { of = 3 }", f"line 8, record.carried.{ANCHOR}", "bytes are wanted"),
+        (RECORD + CARRIED + "= { hex = '0' }", f"line 8, record.carried.{ANCHOR}.hex", "two hexadecimal"),
+        (RECORD + CARRIED + "= { bytes = 'ab', of = 1 }", f"line 8, record.carried.{ANCHOR}.of", "are fewer"),
+        (RECORD + CARRIED + "= { hex = '00', of = 0 }", f"line 8, record.carried.{ANCHOR}.of", "at least 1"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_key(text, place, words):

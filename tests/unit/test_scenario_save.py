@@ -23,6 +23,7 @@ from simnet.scenario import (
     save,
     save_record,
 )
+from simnet.scenario.operations import Carried
 from simnet.scenario.save import with_record
 from simnet.script import Deviation, Happening, Script
 
@@ -98,6 +99,9 @@ FENCES = st.builds(
     Fence, st.sampled_from(("error", "warn", "off")), st.lists(st.sampled_from(("clocks", "m.*")), max_size=2)
 )
 LOG = st.lists(st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=20), max_size=4)
+CARRIED = st.builds(
+    lambda data, more: Carried(data, len(data) + more), st.binary(min_size=1, max_size=9), st.integers(0, 9)
+)
 RECORDS = st.builds(
     Record,
     digest=st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
@@ -105,6 +109,10 @@ RECORDS = st.builds(
     log=LOG.map(tuple),
     python=st.none() | TEXT,
     simnet=st.none() | TEXT,
+    failure=st.none() | TEXT,
+    carried=st.dictionaries(
+        st.sampled_from(("the 1st send of client:1 -> server:7", "the 22nd recv of #1 client")), CARRIED
+    ),
 )
 
 

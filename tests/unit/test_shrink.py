@@ -201,10 +201,12 @@ def test_no_time_still_means_one_run():
     assert (shrunk.runs, shrunk.each_needed) == (1, False)
 
 
-def test_what_was_rejected_once_is_not_run_again():
-    _, attempts = shrink(fails_if(needs_both), script(*NOISE, LATE_REPLY))
-    assert len(attempts.rejected) > 2
-    assert len(attempts.rejected) == len(set(attempts.rejected))
+def test_what_was_rejected_once_is_not_run_again_but_the_nearest_to_be_looked_at():
+    shrunk, attempts = shrink(fails_if(needs_both), script(*NOISE, LATE_REPLY))
+    *rejected, last = attempts.rejected
+    assert last == shrunk.nearest.outcome.network.script()
+    assert len(rejected) > 2
+    assert len(rejected) == len(set(rejected))
 
 
 def test_the_search_takes_the_same_way_every_time():

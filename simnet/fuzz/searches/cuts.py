@@ -39,6 +39,9 @@ class Crumbling(Choices):
     def watches(self, where: str, alias: str) -> bool:
         return self._where is None or where == self._where
 
+    def considers(self, op: str) -> bool:
+        return op == "segment"
+
     def pick(self, label: Point, count: int) -> int:
         if label.op != "segment" or self._where not in (None, label.where):
             return 0
@@ -55,6 +58,9 @@ class RandomCuts(Choices):
 
     def again(self) -> RandomCuts:
         return RandomCuts(self._seed, self._kinds)
+
+    def considers(self, op: str) -> bool:
+        return op in ("segment", "send")
 
     def pick(self, label: Point, count: int) -> int:
         outcome = {"segment": "cut", "send": "takes"}.get(label.op)

@@ -43,6 +43,9 @@ class Ordered(Choices):
     def watches(self, where: str, alias: str) -> bool:
         return False  # of ends and listeners
 
+    def considers(self, op: str) -> bool:
+        return op in self._ops
+
     def pick(self, label: Point, count: int) -> int:
         asked = len(self.counts)
         if label.op not in self._ops or asked == self._depth_max:

@@ -7,9 +7,7 @@ goes first just then is put behind all others from there on.  A mistake of depth
 constraints bring out, is met there in a run with probability of at least 1 / (n * k ** (d - 1)), with n that
 can be ordered and k moments.
 
-Simplified: of the channels of one host only the first of a pass is chosen, and the others follow as they are
-ready, so the bound holds for the order of hosts.  Where nobody says who is ready (items that become ready one
-by one for an epoll), a number is drawn.
+Where nobody says who is ready (items that become ready one by one for an epoll), a number is drawn.
 
 Owns those schedules.
 """
@@ -54,6 +52,9 @@ class Priorities(Choices):
 
     def watches(self, where: str, alias: str) -> bool:
         return False  # of ends and listeners
+
+    def considers(self, op: str) -> bool:
+        return op in self._ops
 
     def pick(self, label: Point, count: int) -> int:
         if label.op not in self._ops:

@@ -181,7 +181,7 @@ class Effects:
         if host.is_paused:
             raise UsageError(f"cannot pause host {host.name}: it stands still already")
         host.stand_still()
-        return partial(self._go_on, host, host.parked)
+        return partial(self._go_on, host, host.current_pause)
 
     def _resume(self, group: Group) -> Undo:
         (host,) = group
@@ -192,7 +192,7 @@ class Effects:
 
     def _go_on(self, host: Host, pause: object) -> None:
         """End this pause, unless that has happened: there may be another one since."""
-        if host.parked is pause:
+        if host.current_pause is pause:
             host.go_on()
 
     def _forward(self, group: Group, time_ns: int) -> Undo:

@@ -167,9 +167,18 @@ class On:
         """segment, datagram: one bit is the other way round; bit 0 is the lowest of the first byte."""
         return self._decide("flipped", bit)
 
+    def hold_up(self, delay: str | float) -> Fault:
+        """step: the host does nothing for `delay`, between the answer of poll and what follows from it.
+
+        Delays are rounded up to the next of those that a script can name (1ms ... 2s); for longer ones see
+        `Network.pause`.
+        """
+        return self._decide("held", self._delay(delay, "held"))
+
     def first(self, number: int = 0) -> Fault:
         """turn: the channel (or host) with this number among those that are ready goes first, from 2 on.
 
+        next: the same of the channels that are left when the first was told, or one more.
         timer: timers that are due come before what is ready.
         """
         return self._decide("first", number)

@@ -111,6 +111,7 @@ class Epoll:
         found = file.events(events_max)
         if found:
             self._machine.network.patience.looked_and_found("epoll.poll")
+            self._machine.step("epoll.poll", len(found))
             return found
         if wait_ms == 0:
             self._machine.network.patience.looked_in_vain("epoll.poll")
@@ -127,6 +128,7 @@ class Epoll:
             host.wait("epoll.poll", is_over, deadline_ns, (file,))
         finally:
             file.is_awaited = False
+        host.step("epoll.poll", len(found))
         return found
 
     def _file(self, target: int | None = None) -> EpollFile:

@@ -99,6 +99,7 @@ class Poll:
             self._host.network.patience.looked_in_vain("poll")
         else:
             self._host.network.patience.looked_and_found("poll")
+        self._host.step("poll", len(ready))
         return ready
 
     def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -197,6 +198,7 @@ def module_for(host: Host) -> ModuleType:
         else:
             host.network.patience.looked_and_found("select")
         readable, writable, exceptional = ready()
+        host.step("select", len(readable) + len(writable) + len(exceptional))
         return readable, writable, exceptional
 
     def poll() -> Poll:
