@@ -70,7 +70,8 @@ def _whole(least: int) -> Callable[[click.Context, click.Parameter, str | None],
     "--search",
     "name",
     metavar="NAME",
-    help="Which runs to make: mixed (if not given), storm, sweep, pairs, cuts, exhaustive, pct, novelty.",
+    help="Which runs to make: mixed (if not given), storm, happenings, sweep, pairs, cuts, exhaustive, pct, "
+    "novelty.",
 )
 @click.option("--seed", callback=_whole(0), metavar="N", help="The first seed; without it, 0.")
 @click.option("--resume", is_flag=True, help="Go on where the last search of TARGET was.")
@@ -311,7 +312,7 @@ def _keep(
     from ..report.failure import failure_report
     from ..scenario import Expect, carried_in, execute, load, make_network, record_of, save
     from ..scenario import replay as replay_strictly
-    from ..scenario.run import looked_for
+    from ..scenario.run import first_line, looked_for
 
     outcome = execute(program, make_network(scenario, script=found.script), scenario.arguments)
     kind = type(outcome.error).__name__
@@ -320,7 +321,7 @@ def _keep(
     kept = attrs.evolve(
         scenario,
         title=f"{kind} in {scenario.call}",
-        why=f"Found by `simnet fuzz --search {search}`, {found.case.name}: {outcome.error}",
+        why=f"{first_line(outcome.error)}\n\nFound by `simnet fuzz --search {search}`:\n{found.case.name}.",
         script=found.script,
         seed=None,
         **looked_for(outcome.network),
@@ -339,6 +340,6 @@ def _keep(
             seed=found.seed,
         )
     )
-    click.echo(f"\nreplayed from {path}: digest {again.digest}, as recorded")
+    click.echo(f"\nreplayed from its file: digest {again.digest}, as recorded")
     if not again.as_expected:
         raise Diverged(str(again))

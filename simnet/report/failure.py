@@ -23,12 +23,14 @@ import attrs
 
 from ..choices import Seeded
 from ..errors import Deadlock, Escaped, Livelock, UsageError
+from ..outcomes import ORDER
 from ..rules import Rule
 from ..scenario.run import Outcome
 from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import seconds
 from ..virtual import Network
+from ..workload import Draw
 from .conversation import effect
 from .difference import Nearest, difference
 from .ladder import clip, ladder, printable, terminal_width
@@ -114,12 +116,13 @@ def failure_report(
 
 def summary_line(script: Script) -> str:
     """What a script consists of: ``2 faults + 1 reordering + 1 happening``."""
-    reorderings = sum(deviation.op == "turn" for deviation in script.deviations)
+    reorderings = sum((each.op, each.outcome) in ORDER for each in script.deviations)
     counts = {
         "fault": len(script.deviations) - reorderings,
         "reordering": reorderings,
         "happening": len(script.happenings),
         "rule": len(script.rules),
+        "draw": len(script.draws),
     }
     parts = [f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items() if count]
     return " + ".join(parts) or "no deviation"
@@ -179,6 +182,8 @@ class Numbered:
             return f"t={seconds(item.at_ns)}", "network", "", str(item).split(" ", 2)[2]
         if isinstance(item, Rule):
             return "", "", "", str(item)
+        if isinstance(item, Draw):
+            return time, "workload", f"{item.name} #{item.nth}", item.words
         return time, item.where, f"{item.op} #{item.nth}", effect(item, self.size)
 
 
@@ -187,7 +192,7 @@ def numbered(network: Network, script: Script) -> list[Numbered]:
     waiting: dict[str, Item] = {str(item): item for item in script.items()}
     found: list[Numbered] = []
     for time_ns, kind, _, n, data in network.trace.events:
-        if kind == Kind.DEVIATE or kind == Kind.HAPPEN:
+        if kind in (Kind.DEVIATE, Kind.HAPPEN, Kind.DRAW):
             item = waiting.pop(str(data), None)
             if item is not None:
                 found.append(Numbered(len(found) + 1, item, time_ns, n))

@@ -7,6 +7,7 @@ what one machine owns (`host`), nor what a connection does (`tcp`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,12 @@ from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..fence import Escape, Fence, default
 from ..happenings import FOR_A_TIME
-from ..outcomes import EVERY, GENTLE, option, option_index, options
+from ..outcomes import EVERY, GENTLE, option_index, options
 from ..rules import Rule
 from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns
+from ..workload import Draw, Workload
 from .faults import At, Call, Fault, Happenings, On, Standing
 from .kernel.file import File
 from .topology import Topology
@@ -29,7 +31,7 @@ from .topology import Topology
 if TYPE_CHECKING:
     from .faults.effects import Effects
 
-_HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
+_HAPPEN, _DEVIATE, _DRAW = int(Kind.HAPPEN), int(Kind.DEVIATE), int(Kind.DRAW)
 
 LATENCY_NS = duration_ns("1ms")
 _SEEDS_APART = 1 << 20  # rules of one run, whose chances are apart from those of the next seed
@@ -62,6 +64,7 @@ class Network(Happenings, Topology):
         moments_max: so many moments of virtual time may pass in one call of `run`, or while one call waits,
             before it is a Livelock: a program that tries again for ever has no end.  None is no bound.
         fence: what is made of a program that goes past its host.
+        cleared_up_ns: when the bad weather was over; see `clear_up`.  None is not yet.
     """
 
     def __init__(
@@ -87,10 +90,14 @@ class Network(Happenings, Topology):
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.watches_steps = not self.is_calm and self.recording.considers("step")
         self.happened: list[Happening] = []
+        self.cleared_up_ns: int | None = None
+        self._brief: list[Fault] = []  # what ends by itself
         self._rules: list[Standing] = []
         self._added = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
+        for happening in self.recording.inner.happenings:
+            self.schedule.plan(happening.at_ns, Call(self._happen_if_possible, (happening,)))
         self._scripted_rules = [self._stand(rule) for rule in script.rules] if script is not None else []
         for observer in observers:
             observer(self)
@@ -186,6 +193,7 @@ class Network(Happenings, Topology):
         fault = Fault(what, None if undo is None else partial(self._undo, happening, undo))
         if what.endswith(FOR_A_TIME):
             self.schedule.plan(self.now_ns + amounts[-1], Call(fault.lift, ()))
+            self._brief.append(fault)
         return fault
 
     def _undo(self, happening: Happening, undo: Callable[[], object]) -> None:
@@ -204,6 +212,12 @@ class Network(Happenings, Topology):
     def _happen_as_scripted(self, happening: Happening) -> None:
         self.befall(happening.what, happening.groups, happening.amounts)
         self.happened.append(happening)
+
+    def _happen_if_possible(self, happening: Happening) -> None:
+        """What was drawn may make no sense when its moment comes: its host is down, or not there yet."""
+        if self.cleared_up_ns is None:
+            with suppress(UsageError):
+                self._happen_as_scripted(happening)
 
     def add_rule(self, rule: Rule, when: Callable[[], object] | None = None) -> Fault:
         """Let a rule stand; what `on` ends in."""
@@ -236,16 +250,34 @@ class Network(Happenings, Topology):
         """The weather clears up: from now on nothing deviates, nobody is parted, and nobody stands still.
 
         Rules are lifted, and what supplies the picks is not asked any more.  What is under way goes on: a
-        segment that is late stays late.  Hosts that are down stay down, and what a script or `at` has planned
-        still happens.
+        segment that is late stays late.  What has an end comes to it now: no way is clogged, and hosts run
+        that were down for a time.  Those that are down for ever stay so, and what a script or `at` has
+        planned still happens.
         """
+        self.cleared_up_ns = self.now_ns
         self._rules = []
         self.recording.clear_up()
         self.is_calm = True
         self._watch_steps(False)
+        for fault in self._brief:
+            fault.lift()
         self.heal()
+        for path in [path for host in self.hosts.values() for path in host.paths.values()]:
+            path.unclog()
         for name in [host.name for host in self.hosts.values() if host.is_paused]:
             self.resume(name)
+
+    # --- the workload ----------------------------------------------------------------------------
+
+    @cached_property
+    def draw(self) -> Workload:
+        """What the program's workload is drawn from: the simplest on a calm network; see `Workload`."""
+        return Workload(self.recording.inner.workload, self._drawn)
+
+    def _drawn(self, draw: Draw) -> None:
+        self.recording.draws.append(draw)
+        if self.log is not None:
+            self.log((self.now_ns, _DRAW, 0, 0, str(draw)))
 
     # --- choices ---------------------------------------------------------------------------------
 
@@ -253,21 +285,20 @@ class Network(Happenings, Topology):
         if self.is_calm and not self._rules:
             return None
         count = options(op, size)
-        if count < 2:
+        if count < 2 or (not self._rules and self.recording.asked.spares(op)):
             return None
         point = Point(place.label, place.alias, op, nth, size, data)
-        index = self._ruled(point, place, data)
-        if not index:
+        index = self._ruled(point, place, data) if self._rules else 0
+        if index:
+            deviation = self.recording.record(point, index)
+        else:
             before = len(self.recording.deviations)
-            index = self.recording.pick(point, count)
-            if not index:
+            if not self.recording.pick(point, count):
                 return None
             deviation = self.recording.deviations[before]
-        else:
-            deviation = self.recording.record(point, index)
         if self.log is not None:
             self.log((self.now_ns, _DEVIATE, place.number, size, str(deviation)))
-        return option(op, size, index)
+        return deviation.outcome, deviation.amount
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
@@ -286,25 +317,27 @@ class Network(Happenings, Topology):
         return self.guard.escapes if self.guard is not None else ()
 
     def script(self) -> Script:
-        """The run so far as the script that repeats it: its deviations, and the given script's happenings.
+        """The run so far as the script that repeats it: its deviations, its draws, and the given script's
+        happenings.
 
         What the program itself lets happen is not in it: a replay runs the program again.
         """
-        return Script(self.recording.deviations, self.happened)
+        return Script(self.recording.deviations, self.happened, draws=self.recording.draws)
 
     def unmet(self) -> tuple[Item, ...]:
-        """What of the given script has not happened (yet): deviations, happenings, and rules that decided
-        nothing."""
+        """What of the given script has not happened (yet): deviations, happenings, rules that decided
+        nothing, and draws that were not made or could not be that."""
         inner = self.recording.inner
         script = self._given[0]
         return (
             *(inner.unmet() if isinstance(inner, Scripted) else ()),
             *(each for each in (script.happenings if script else ()) if each not in self.happened),
             *(standing.rule for standing in self._scripted_rules if not standing.met),
+            *(each for each in (script.draws if script else ()) if not self.draw.has(each)),
         )
 
 
 def _supplier(script: Script | None, seed: int | None, only: Collection[tuple[str, str]]) -> Choices:
     if seed is not None:
         return Seeded(seed, only)
-    return Scripted(script) if script is not None and script.deviations else Calm()
+    return Scripted(script) if script is not None and (script.deviations or script.draws) else Calm()
