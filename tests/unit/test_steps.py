@@ -508,6 +508,28 @@ def finder(select: Any, call: str, sock: Any) -> Any:
     return lambda seconds: made.poll(seconds * (1000 if call == "poll" else 1))
 
 
+@pytest.mark.parametrize("call", ["select", "poll", "epoll"])
+def test_a_process_is_held_up_after_it_has_found_something_and_others_on_its_host_with_it(call: str) -> None:
+    world = scripted("the 1st step of server is held up for 20ms")
+    opener, accepted = world.pair()
+    told: list[Any] = []
+
+    def program() -> None:
+        assert finder(world.server.modules.select, call, accepted)(1)
+        told.append((accepted.recv(10), world.net.now))
+
+    def other() -> None:
+        world.server.modules.time.sleep(0.01)
+        told.append(("slept", world.net.now))
+
+    world.server.spawn(program)
+    world.server.spawn(other)
+    opener.send(b"a")  # there at 4 ms
+    world.net.at("5ms").call(opener.send, b"b")
+    world.net.run()
+    assert sorted(told, key=repr) == [("slept", 0.024), (b"ab", 0.024)]
+
+
 def test_a_program_that_finds_nothing_is_not_held_up() -> None:
     world = scripted("the 1st step of server is held up for 20ms")
     _, accepted = world.pair()
