@@ -24,7 +24,7 @@ import attrs
 
 from .errors import UsageError
 from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
-from .script import Deviation, Script
+from .script import Deviation, Happening, Script
 from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
@@ -53,7 +53,13 @@ class Point:
 
 
 class Choices(ABC):
-    """Who supplies the picks of one run.  One supplier serves one run; it may keep state."""
+    """Who supplies the picks of one run.  One supplier serves one run; it may keep state.
+
+    Attributes:
+        happenings: what befalls the network of that run, if it can when its moment comes.
+    """
+
+    happenings: tuple[Happening, ...] = ()
 
     def watches(self, where: str, alias: str) -> bool:
         """Whether a pick at this place could be anything but 0.  False lets the place go unasked."""
@@ -84,8 +90,11 @@ class Choices(ABC):
 class Calm(Choices):
     """The textbook network: every pick is 0."""
 
+    def __init__(self, happenings: tuple[Happening, ...] = ()) -> None:
+        self.happenings = happenings
+
     def again(self) -> Calm:
-        return Calm()
+        return Calm(self.happenings)
 
     def watches(self, where: str, alias: str) -> bool:
         return False
@@ -183,11 +192,19 @@ class Seeded(Choices):
     workload are drawn from separate streams, so that one more draw in one does not shift the others.
     """
 
-    def __init__(self, seed: int, only: Collection[tuple[str, str]] = EVERY) -> None:
-        """`only` bounds what may happen, as (operation, outcome): `EVERY`, `GENTLE` or a choice of these."""
+    def __init__(
+        self,
+        seed: int,
+        only: Collection[tuple[str, str]] = EVERY,
+        happenings: tuple[Happening, ...] = (),
+    ) -> None:
+        """`only` bounds what may deviate, as (operation, outcome): `EVERY`, `GENTLE` or a choice of these.
+
+        What befalls hosts is not drawn here: nobody knows them before a run.
+        """
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
-        self.seed, self.only = seed, only
+        self.seed, self.only, self.happenings = seed, only, happenings
         character = random.Random(2 * seed)
         self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
@@ -209,7 +226,7 @@ class Seeded(Choices):
         self._steps_left = self._steps_between()
 
     def again(self) -> Seeded:
-        return Seeded(self.seed, self.only)
+        return Seeded(self.seed, self.only, self.happenings)
 
     def workload(self, name: str, nth: int) -> random.Random:
         return self._streams(name)

@@ -45,7 +45,7 @@ def _up_to(size: int) -> Sequence[int]:
 
 
 def _delays(size: int) -> Sequence[int]:
-    return _DELAYS_NS
+    return DELAYS_NS
 
 
 def _one_of(*amounts: int) -> Callable[[int], Sequence[int]]:
@@ -60,9 +60,10 @@ def _bits(size: int) -> Sequence[int]:
     return range(8 * size)
 
 
-_DELAYS_NS = tuple(duration_ns(text) for text in ("1ms", "5ms", "20ms", "100ms", "500ms", "2s", "10s", "60s"))
+DELAYS_NS = tuple(duration_ns(text) for text in ("1ms", "5ms", "20ms", "100ms", "500ms", "2s", "10s", "60s"))
+"""The delays that a script can name."""
 
-_HOLDS_NS = _DELAYS_NS[:6]  # what a machine that is busy does to a process; for longer ones there is `pause`
+_HOLDS_NS = DELAYS_NS[:6]  # what a machine that is busy does to a process; for longer ones there is `pause`
 
 _SIZE_MAX = 1 << 60
 
@@ -155,6 +156,9 @@ PLACES = dict.fromkeys(OUTCOMES, "end") | {
 ORDER = frozenset({("turn", "first"), ("next", "first"), ("timer", "first")})
 """Only in which order a program learns of things that are ready at once."""
 
+BEFALLS = "happening"
+"""Stands for the operation in a set of weather, where a pair means a kind of happening."""
+
 GENTLE = ORDER | {
     ("connect", "loses"),
     ("step", "held"),
@@ -167,6 +171,14 @@ GENTLE = ORDER | {
     ("segment", "crumbles"),
     ("segment", "lost"),
     ("jitter", "late"),
+    (BEFALLS, "clog"),
+    (BEFALLS, "delay_for"),
+    (BEFALLS, "swizzle"),
+    (BEFALLS, "pause_for"),
+    (BEFALLS, "forward"),
+    (BEFALLS, "back"),
+    (BEFALLS, "hasten"),
+    (BEFALLS, "slow"),
 }
 """What TCP hides from a program that is right: everything arrives, only not as on the textbook network.
 
@@ -177,7 +189,19 @@ every right to.
 CORRUPTION = frozenset({("segment", "flipped"), ("datagram", "flipped")})
 """What checksums hide from programs, nearly always: nobody meets it who does not ask for it."""
 
-HARSH = frozenset((op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes) - CORRUPTION
+_BEFALLING = GENTLE | {
+    (BEFALLS, "partition_for"),
+    (BEFALLS, "block_for"),
+    (BEFALLS, "isolate_for"),
+    (BEFALLS, "flap"),
+    (BEFALLS, "kill_for"),
+    (BEFALLS, "crash_for"),
+    (BEFALLS, "limit_for"),
+}
+
+HARSH = (
+    _BEFALLING | {(op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes}
+) - CORRUPTION
 """Whatever may happen, rare as it is: connections that die without a word, kernels without memory, and
 name servers that do not know."""
 
@@ -187,8 +211,15 @@ EVERY = HARSH - {
     ("segment", "last"),
     ("lookup", "again"),
     ("lookup", "fails"),
+    (BEFALLS, "crash_for"),
+    (BEFALLS, "limit_for"),
 }
-"""Every kind of deviation that a program meets sooner or later, as (operation, outcome)."""
+"""Every kind of deviation that a program meets sooner or later, as (operation, outcome).
+
+A way that is cut for a minute at most delays what TCP has to deliver, and loses datagrams.  A program that
+is killed and runs again is worth as much to its peers as a reset and a refusal.  After a crash nobody tells
+them.
+"""
 
 
 @lru_cache(maxsize=4096)

@@ -38,7 +38,7 @@ from simnet.fence.ways import FAMILIES, WAYS, Way
 from simnet.happenings import HAPPENINGS
 from simnet.oracle.normal import RULES
 from simnet.oracle.profiles import PROFILES
-from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, Outcome
+from simnet.outcomes import BEFALLS, CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, Outcome
 
 SIMPLIFIED = "Simplified"
 _SIZE = 4  # of an operation, to show the amounts that an outcome has
@@ -64,17 +64,20 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[st
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
 
+def weather(op: str, kind: str) -> str:
+    """The mildest weather that a deviation or happening belongs to, if there is any."""
+    return next((f"`{name}`" for name, kinds in _WEATHER.items() if (op, kind) in kinds), "")
+
+
 class Outcomes(FromCode):
     def markdown(self) -> Iterator[str]:
         rows = (self.row(op, outcome) for op, outcomes in OUTCOMES.items() for outcome in outcomes)
         yield from table(("operation", "outcome", "in a sentence", "amounts", "weather"), rows)
 
     def row(self, op: str, outcome: Outcome) -> tuple[str, ...]:
-        amounts = outcome.amounts(_SIZE)
-        sentence = Deviation("PLACE", op, 2, outcome.name, amounts[0])
-        kind = (op, outcome.name)
-        weather = next((name for name, kinds in _WEATHER.items() if kind in kinds), "")
-        return f"`{op}`", f"`{outcome.name}`", str(sentence), self.amounts(op, outcome), f"`{weather}`"
+        sentence = Deviation("PLACE", op, 2, outcome.name, outcome.amounts(_SIZE)[0])
+        amounts = self.amounts(op, outcome)
+        return f"`{op}`", f"`{outcome.name}`", str(sentence), amounts, weather(op, outcome.name)
 
     def amounts(self, op: str, outcome: Outcome) -> str:
         amounts = list(outcome.amounts(_SIZE))
@@ -92,8 +95,10 @@ class Outcomes(FromCode):
 
 class HappeningsTable(FromCode):
     def markdown(self) -> Iterator[str]:
-        rows = ((f"`{kind.words.example}`", kind.doc) for kind in HAPPENINGS.values())
-        yield from table(("in a sentence, after `at 1s`", "what it does"), rows)
+        rows = (
+            (f"`{kind.words.example}`", kind.doc, weather(BEFALLS, name)) for name, kind in HAPPENINGS.items()
+        )
+        yield from table(("in a sentence, after `at 1s`", "what it does", "weather"), rows)
 
 
 class PublicNames(FromCode):

@@ -70,7 +70,8 @@ def _whole(least: int) -> Callable[[click.Context, click.Parameter, str | None],
     "--search",
     "name",
     metavar="NAME",
-    help="Which runs to make: mixed (if not given), storm, sweep, pairs, cuts, exhaustive, pct, novelty.",
+    help="Which runs to make: mixed (if not given), storm, happenings, sweep, pairs, cuts, exhaustive, pct, "
+    "novelty.",
 )
 @click.option("--seed", callback=_whole(0), metavar="N", help="The first seed; without it, 0.")
 @click.option("--resume", is_flag=True, help="Go on where the last search of TARGET was.")

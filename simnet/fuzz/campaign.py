@@ -245,9 +245,10 @@ class _Campaign:
 
 
 def _behaviour(outcome: Outcome) -> object:
-    """Equal for runs that met the same kinds of deviation and ended in the same way."""
-    deviations = outcome.network.recording.deviations
-    return frozenset((each.op, each.outcome) for each in deviations), outcome.fingerprint
+    """Equal for runs that met the same kinds of deviation and happening, and ended in the same way."""
+    network = outcome.network
+    kinds = frozenset((each.op, each.outcome) for each in network.recording.deviations)
+    return kinds, frozenset(each.what for each in network.happened), outcome.fingerprint
 
 
 def _words(outcome: Outcome) -> str:

@@ -28,7 +28,7 @@ import attrs
 
 from ..errors import Diverged
 from ..happenings import HAPPENINGS
-from ..outcomes import OUTCOMES, outcome_of
+from ..outcomes import DELAYS_NS, OUTCOMES
 from ..outcomes import Outcome as Effect
 from ..report.difference import Nearest
 from ..scenario.run import Outcome
@@ -38,7 +38,6 @@ from ..units import SECOND_NS
 from ..workload import Draw
 from .nearest import nearest_passing
 
-_DURATIONS_NS = tuple(outcome_of("segment", "late").amounts(0))
 _ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
 
 
@@ -373,7 +372,7 @@ def _simpler_happening(item: Happening) -> Iterator[Happening]:
             yield attrs.evolve(item, groups=(*item.groups[:side], fewer, *item.groups[side + 1 :]))
     holes = HAPPENINGS[item.what].words.holes[len(item.groups) :]
     for place, (hole, amount) in enumerate(zip(holes, item.amounts, strict=True)):
-        for less in _DURATIONS_NS if hole == "duration" else sorted({1, amount // 2, amount - 1}):
+        for less in DELAYS_NS if hole == "duration" else sorted({1, amount // 2, amount - 1}):
             if 0 < less < amount:
                 yield attrs.evolve(item, amounts=(*item.amounts[:place], less, *item.amounts[place + 1 :]))
 

@@ -159,6 +159,11 @@ class Host(Standstill, Transport):
 
     # --- life ------------------------------------------------------------------------------------
 
+    @property
+    def boots(self) -> bool:
+        """Whether any program runs again after a restart."""
+        return bool(self._boot)
+
     def boot(self, program: Callable[[], object]) -> None:
         """Run `program` on this host now, and again whenever the host restarts."""
         self._boot.append(program)

@@ -88,6 +88,11 @@ class Path:
         self._clogged_until_ns = max(self._clogged_until_ns, until_ns)
         self._refit()
 
+    def unclog(self) -> None:
+        """What leaves from now on need not wait."""
+        self._clogged_until_ns = min(self._clogged_until_ns, 1)
+        self._refit()
+
     def _refit(self) -> None:
         # Whether everything arrives after one constant latency, with nothing to decide or compute.  A path
         # that was clogged once computes for ever: nobody would tell it when that is over.

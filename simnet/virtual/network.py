@@ -7,6 +7,7 @@ what one machine owns (`host`), nor what a connection does (`tcp`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class Network(Happenings, Topology):
         moments_max: so many moments of virtual time may pass in one call of `run`, or while one call waits,
             before it is a Livelock: a program that tries again for ever has no end.  None is no bound.
         fence: what is made of a program that goes past its host.
+        cleared_up_ns: when the bad weather was over; see `clear_up`.  None is not yet.
     """
 
     def __init__(
@@ -88,10 +90,14 @@ class Network(Happenings, Topology):
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.watches_steps = not self.is_calm and self.recording.considers("step")
         self.happened: list[Happening] = []
+        self.cleared_up_ns: int | None = None
+        self._brief: list[Fault] = []  # what ends by itself
         self._rules: list[Standing] = []
         self._added = 0
         for happening in script.happenings if script is not None else ():
             self.schedule.plan(happening.at_ns, Call(self._happen_as_scripted, (happening,)))
+        for happening in self.recording.inner.happenings:
+            self.schedule.plan(happening.at_ns, Call(self._happen_if_possible, (happening,)))
         self._scripted_rules = [self._stand(rule) for rule in script.rules] if script is not None else []
         for observer in observers:
             observer(self)
@@ -187,6 +193,7 @@ class Network(Happenings, Topology):
         fault = Fault(what, None if undo is None else partial(self._undo, happening, undo))
         if what.endswith(FOR_A_TIME):
             self.schedule.plan(self.now_ns + amounts[-1], Call(fault.lift, ()))
+            self._brief.append(fault)
         return fault
 
     def _undo(self, happening: Happening, undo: Callable[[], object]) -> None:
@@ -205,6 +212,12 @@ class Network(Happenings, Topology):
     def _happen_as_scripted(self, happening: Happening) -> None:
         self.befall(happening.what, happening.groups, happening.amounts)
         self.happened.append(happening)
+
+    def _happen_if_possible(self, happening: Happening) -> None:
+        """What was drawn may make no sense when its moment comes: its host is down, or not there yet."""
+        if self.cleared_up_ns is None:
+            with suppress(UsageError):
+                self._happen_as_scripted(happening)
 
     def add_rule(self, rule: Rule, when: Callable[[], object] | None = None) -> Fault:
         """Let a rule stand; what `on` ends in."""
@@ -237,14 +250,20 @@ class Network(Happenings, Topology):
         """The weather clears up: from now on nothing deviates, nobody is parted, and nobody stands still.
 
         Rules are lifted, and what supplies the picks is not asked any more.  What is under way goes on: a
-        segment that is late stays late.  Hosts that are down stay down, and what a script or `at` has planned
-        still happens.
+        segment that is late stays late.  What has an end comes to it now: no way is clogged, and hosts run
+        that were down for a time.  Those that are down for ever stay so, and what a script or `at` has
+        planned still happens.
         """
+        self.cleared_up_ns = self.now_ns
         self._rules = []
         self.recording.clear_up()
         self.is_calm = True
         self._watch_steps(False)
+        for fault in self._brief:
+            fault.lift()
         self.heal()
+        for path in [path for host in self.hosts.values() for path in host.paths.values()]:
+            path.unclog()
         for name in [host.name for host in self.hosts.values() if host.is_paused]:
             self.resume(name)
 

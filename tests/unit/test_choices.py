@@ -125,9 +125,12 @@ def test_gentle_weather_is_a_part_of_all_weather() -> None:
         ),
         *("send reset", "recv reset", "segment reset", "life reset"),
         *("datagram late", "datagram twice", "datagram lost", "datagram refused"),
+        *("happening partition_for", "happening block_for", "happening isolate_for", "happening flap"),
+        "happening kill_for",
     }
     assert {f"{op} {outcome}" for op, outcome in HARSH - EVERY} == {
         *("send fails", "recv fails", "segment last", "lookup again", "lookup fails"),
+        *("happening crash_for", "happening limit_for"),
     }
 
 

@@ -576,3 +576,36 @@ def test_limits_that_are_lifted_in_any_order_leave_nothing_behind(
         found.append(net.host("a").descriptors_max)
     assert found == limits
     assert net.host("b").descriptors_max == 20
+
+
+# --- the weather clears up -----------------------------------------------------------------------
+
+
+def test_whatever_ends_by_itself_ends_when_the_weather_clears_up() -> None:
+    net = hosts("a", "b", "c")
+    booted: list[float] = []
+    net.host("a").boot(lambda: booted.append(net.now))
+    path = net.path(net.host("b"), net.host("c"))
+    net.at("1s").kill("a", "1h")
+    net.at("1s").flap("b", "c", 5, "1h")
+    net.at("1s").clog("c", "b", "1h")
+    net.at("1s").delay("b", "c", "30ms", "1h")
+    net.run(until=2)
+    net.clear_up()
+    assert booted == [0.0, 2.0]
+    assert path.is_open
+    assert path.latency_ns == net.latency_ns
+    net.run(until="3h")
+    assert path.is_open, "it does not flap any more"
+    assert booted == [0.0, 2.0]
+
+
+def test_a_way_that_was_clogged_is_free_when_the_weather_clears_up() -> None:
+    world = World()
+    opener, accepted = world.pair()
+    world.net.clog("client", "server", "1h")
+    world.net.clear_up()
+    began = world.net.now
+    opener.send(b"x")
+    assert read(world, accepted) == b"x"
+    assert world.net.now == pytest.approx(began + 0.02)

@@ -102,7 +102,7 @@ def test_a_search_that_is_resumed_makes_the_runs_that_were_left(name, over):
     assert len(whole) > over or name == "exhaustive"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("storm", "pct")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("storm", "pct", "happenings")])
 @pytest.mark.parametrize("state", [7, "x", [1], [2, 1.5], {"storm": 1}, None])
 def test_what_is_no_state_of_a_search_is_not_resumed(name, state):
     with pytest.raises(UsageError, match="cannot resume"):

@@ -536,3 +536,26 @@ def test_a_script_names_what_did_not_happen() -> None:
     opener, _ = world.pair()
     opener.send(b"x")
     assert world.net.unmet() == script.deviations
+
+
+def test_an_opener_whose_answers_all_got_lost_asks_again() -> None:
+    """SYN+ACKs leave after 0, 1, 3, 7, 15 and 31 s, and at 63 s the listener's kernel gives up.
+
+    SYNs leave after 0 to 5, 7, 11, 19, 35 and 67 s (tcp_syn_linear_timeouts): the last is answered in 40 ms.
+    """
+    world = World()
+    world.kept.append(world.listener())
+    world.net.block("server", "client", "64s")
+    opener = world.dial()
+    assert world.until(opener, OUT) == ms(67_040)
+    assert opener.getsockopt(std.SOL_SOCKET, std.SO_ERROR) == 0
+
+
+def test_an_opener_whom_no_answer_reaches_times_out() -> None:
+    world = World()
+    world.kept.append(world.listener())
+    world.net.block("server", "client")
+    opener = world.dial()
+    world.until(opener, ERR)
+    assert world.net.now == pytest.approx(131)
+    assert opener.getsockopt(std.SOL_SOCKET, std.SO_ERROR) == errno.ETIMEDOUT

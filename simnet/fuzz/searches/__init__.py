@@ -3,6 +3,7 @@
 from .by_name import DEFAULT, NAMES, mixed, search_by_name
 from .cuts import Cuts
 from .exhaustive import Exhaustive
+from .happenings import Happenings
 from .mixed import Mixed
 from .novelty import Novelty
 from .pct import Pct
@@ -17,6 +18,7 @@ __all__ = [
     "Cuts",
     "Exhaustive",
     "Extent",
+    "Happenings",
     "Mixed",
     "Novelty",
     "Pairs",

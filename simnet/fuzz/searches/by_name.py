@@ -9,6 +9,7 @@ from ...errors import UsageError
 from ...outcomes import EVERY
 from .cuts import Cuts
 from .exhaustive import Exhaustive
+from .happenings import Happenings
 from .mixed import Mixed
 from .novelty import Novelty
 from .pct import Pct
@@ -22,6 +23,7 @@ SEEDLESS: dict[str, Callable[[Collection[tuple[str, str]]], Search]] = {
 SEEDED: dict[str, Callable[[int, Collection[tuple[str, str]]], Search]] = {
     Mixed.name: lambda seed, only: mixed(seed, only),
     Storm.name: lambda seed, only: Storm(count(seed) if seed else None, only),
+    Happenings.name: Happenings,
     Pct.name: Pct,
     Novelty.name: Novelty,
 }
@@ -30,15 +32,16 @@ DEFAULT = Mixed.name
 
 
 def mixed(seed: int = 0, only: Collection[tuple[str, str]] = EVERY) -> Mixed:
-    """The default: every second run is a storm; those between are of a sweep, of cuts and of priority
-    schedules in turn.
+    """The default: every second run is a storm; those between are of a sweep, of cuts, of priority schedules
+    and of happenings in turn.
 
     Storms alone find most planted mistakes in the fewest runs.  Where they need many, a cut at one place or
     an order that has to hold for long, one of the others needs few; so nothing is found much later, and
     that much sooner.
     """
     storm = Storm(count(seed) if seed else None, only)
-    return Mixed([storm, Sweep(only), storm, Cuts(only), storm, Pct(seed, only)])
+    others = (Sweep(only), Cuts(only), Pct(seed, only), Happenings(seed, only))
+    return Mixed([search for other in others for search in (storm, other)])
 
 
 def search_by_name(

@@ -117,10 +117,12 @@ class Effects:
             begins_ns = place * time_ns // (2 * len(group))
             lasts_ns = time_ns // 2 + release * time_ns // (2 * len(group)) - begins_ns
             for left, right in (([host], others), (others, [host])) if others else ():
-                self._later(
-                    begins_ns, self._network.befall, "clog", (_names(left), _names(right)), (lasts_ns,)
-                )
+                self._later(begins_ns, self._clog_in_turn, (_names(left), _names(right)), lasts_ns)
         return None
+
+    def _clog_in_turn(self, groups: tuple[tuple[str, ...], ...], time_ns: int) -> None:
+        if self._network.cleared_up_ns is None:
+            self._network.befall("clog", groups, (time_ns,))
 
     def _delay(self, left: Group, right: Group, time_ns: int) -> Undo:
         paths = self._paths(left, right)
@@ -263,7 +265,7 @@ class _Flapping:
         self._is_over = False
 
     def part(self) -> None:
-        if not self._is_over:
+        if not self._is_over and self._network.cleared_up_ns is None:
             self._mend = self._cut()
             self._network.refit()
 

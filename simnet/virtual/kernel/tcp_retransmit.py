@@ -289,7 +289,10 @@ class SendingEnd(WindowEnd):
     def _time_out(self) -> None:
         if self.peer is not None and self.peer.peer is self:
             self.peer.drop_overflow()
+        is_unanswered = self.state is SYN_RECEIVED
         self.abort(errno.ETIMEDOUT)
+        if is_unanswered:
+            self._leave_unheard()
 
     def drop_overflow(self) -> None:
         """What waited for the window here was still at the sender, who has given up."""
