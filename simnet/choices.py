@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -78,6 +79,13 @@ class Choices(ABC):
         """Who decides the `nth` draw of that name: a value, a stream to draw it from, or None for the
         simplest."""
         return None
+
+    def spares(self, op: str) -> bool:
+        """Whether the next pick of this operation is 0 wherever it is made: True counts as that pick.
+
+        Asked before `pick`, which most suppliers that wait for a count of operations then need not be.
+        """
+        return False
 
     def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
         """Is told of every deviation that happened, also of those that somebody else decided."""
@@ -158,6 +166,9 @@ class Scripted(Choices):
     def considers(self, op: str) -> bool:
         return op in self._ops
 
+    def spares(self, op: str) -> bool:
+        return op not in self._ops
+
     def pick(self, label: Point, count: int) -> int:
         plan = self._plan.get((label.where, label.op, label.nth))
         plan = plan or self._plan.get((label.alias, label.op, label.nth))
@@ -206,10 +217,9 @@ class Seeded(Choices):
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.seed, self.only, self.happenings = seed, only, happenings
         character = random.Random(2 * seed)
-        self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
         self._streams = Streams(seed)
-        self._shuffled = set() if character.getrandbits(1) else {op for op, _ in ORDER & set(only)}
+        self._shuffled = set() if character.getrandbits(1) else {each[0] for each in ORDER if each in only}
         self._steady = ("jitter", "late") not in only
         self._known = {
             op: [o for o in outcomes if character.getrandbits(1) and (op, o.name) in only]
@@ -217,13 +227,22 @@ class Seeded(Choices):
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
-        self._countdown = {op: self._spacing(op) for op in self._known}
-        self._rest = random.Random(f"rest {seed}")
+        self._countdown = {op: self._spacing(op) for op in self._known}  # to the next pick that is not spared
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
         self._is_held_up = not self._holds.getrandbits(2) and ("step", "held") in only
         self._hold_bits = self._holds.randrange(1, 7)
         self._steps_left = self._steps_between()
+
+    # To make a stream takes longer than a message, and where one at a time is ready nobody draws from these.
+
+    @cached_property
+    def _order(self) -> random.Random:
+        return random.Random(4 * self.seed + 1)
+
+    @cached_property
+    def _rest(self) -> random.Random:
+        return random.Random(f"rest {self.seed}")
 
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only, self.happenings)
@@ -231,8 +250,17 @@ class Seeded(Choices):
     def workload(self, name: str, nth: int) -> random.Random:
         return self._streams(name)
 
+    def watches(self, where: str, alias: str) -> bool:
+        return not self._steady or any(self._known.values())  # else only the order may be another
+
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
+
+    def spares(self, op: str) -> bool:
+        left = self._countdown.get(op, 1) - 1
+        if left:
+            self._countdown[op] = left
+        return left > 0
 
     def _steps_between(self) -> int:
         return 1 + self._holds.getrandbits(self._hold_bits)
@@ -253,8 +281,7 @@ class Seeded(Choices):
             return self._holds.randrange(1, count)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
-        self._countdown[op] = left = self._countdown[op] - 1
-        if left:
+        if self.spares(op):
             return 0
         self._countdown[op] = self._spacing(op)
         possible = [o for o in self._known[op] if len(o.amounts(label.size))]
@@ -269,7 +296,7 @@ class Recording(Choices):
     """Asks another supplier and keeps every pick that was not 0, in order, as deviations."""
 
     def __init__(self, inner: Choices) -> None:
-        self.inner = self._asked = inner
+        self.inner = self.asked = inner
         self.deviations: list[Deviation] = []
         self.draws: list[Draw] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
@@ -278,10 +305,10 @@ class Recording(Choices):
         return self.inner.watches(where, alias)
 
     def considers(self, op: str) -> bool:
-        return self._asked.considers(op)
+        return self.asked.considers(op)
 
     def pick(self, label: Point, count: int) -> int:
-        index = self._asked.pick(label, count)
+        index = self.asked.pick(label, count)
         assert 0 <= index < count, f"{self.inner!r} picked {index} of {count} at {label}"
         if index:
             self.record(label, index)
@@ -289,7 +316,7 @@ class Recording(Choices):
 
     def clear_up(self) -> None:
         """From now on every pick is 0."""
-        self._asked = Calm()
+        self.asked = Calm()
 
     def record(self, label: Point, index: int) -> Deviation:
         """Keep a deviation that somebody else decided."""

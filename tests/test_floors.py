@@ -40,7 +40,7 @@ FLOORS = (
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing", "properties"},
     {"process", "scenario", "fuzz", "report", "oracle"},
-    {"pytest_plugin", "pytest_failures", "cli"},
+    {"pytest_plugin", "pytest_failures", "pytest_sometimes", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -64,7 +64,9 @@ WITHIN_A_FLOOR = {
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
+    ("pytest_plugin", "pytest_sometimes"): "a part of the plugin that has state of its own",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
+    ("cli", "pytest_failures"): "a test that was kept is a program like any other",
     ("report", "scenario"): "a report ends with the scenario that replays it",
 }
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from ..errors import UsageError
 from .model import HostSpec, LinkSpec, Scenario
+
+_WIDTH = 80  # of comments, without their margin
 
 
 def as_test(scenario: Scenario) -> str:
@@ -47,9 +50,9 @@ def _function(scenario: Scenario) -> Iterator[str]:
     if name == _program(scenario).partition(".")[0]:
         name += "_as_recorded"  # else it would call itself
     yield f"def {name}():"
-    yield f"    # {scenario.title}"
-    for line in scenario.why.splitlines():
-        yield f"    # {line}".rstrip()
+    for line in (scenario.title, *scenario.why.splitlines()):
+        for part in wrap(line, _WIDTH, break_long_words=False) or [""]:
+            yield f"    # {part}".rstrip()
     for name, sentences in _lists(scenario).items():
         yield f"    {name} = ["
         yield from (f"        {_text(sentence)}," for sentence in sentences)

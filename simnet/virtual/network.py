@@ -18,7 +18,7 @@ from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..fence import Escape, Fence, default
 from ..happenings import FOR_A_TIME
-from ..outcomes import EVERY, GENTLE, option, option_index, options
+from ..outcomes import EVERY, GENTLE, option_index, options
 from ..rules import Rule
 from ..script import Happening, Item, Script
 from ..trace import Kind
@@ -285,21 +285,20 @@ class Network(Happenings, Topology):
         if self.is_calm and not self._rules:
             return None
         count = options(op, size)
-        if count < 2:
+        if count < 2 or (not self._rules and self.recording.asked.spares(op)):
             return None
         point = Point(place.label, place.alias, op, nth, size, data)
-        index = self._ruled(point, place, data)
-        if not index:
+        index = self._ruled(point, place, data) if self._rules else 0
+        if index:
+            deviation = self.recording.record(point, index)
+        else:
             before = len(self.recording.deviations)
-            index = self.recording.pick(point, count)
-            if not index:
+            if not self.recording.pick(point, count):
                 return None
             deviation = self.recording.deviations[before]
-        else:
-            deviation = self.recording.record(point, index)
         if self.log is not None:
             self.log((self.now_ns, _DEVIATE, place.number, size, str(deviation)))
-        return option(op, size, index)
+        return deviation.outcome, deviation.amount
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""

@@ -47,6 +47,9 @@ class Branching(Choices):
     def workload(self, name: str, nth: int) -> Value | None:
         return self._drawn.workload(name, nth)
 
+    def spares(self, op: str) -> bool:
+        return not self._trunk and self._storm.spares(op)
+
     def pick(self, label: Point, count: int) -> int:
         if not self._trunk:
             return self._storm.pick(label, count)
