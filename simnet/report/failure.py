@@ -23,6 +23,7 @@ import attrs
 
 from ..choices import Seeded
 from ..errors import Deadlock, Escaped, Livelock, UsageError
+from ..outcomes import ORDER
 from ..rules import Rule
 from ..scenario.run import Outcome
 from ..script import Happening, Item, Script
@@ -114,7 +115,7 @@ def failure_report(
 
 def summary_line(script: Script) -> str:
     """What a script consists of: ``2 faults + 1 reordering + 1 happening``."""
-    reorderings = sum(deviation.op == "turn" for deviation in script.deviations)
+    reorderings = sum((each.op, each.outcome) in ORDER for each in script.deviations)
     counts = {
         "fault": len(script.deviations) - reorderings,
         "reordering": reorderings,

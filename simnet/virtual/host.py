@@ -28,9 +28,9 @@ from .kernel.sock import SocketEnd
 from .kernel.tcp import TcpEnd
 from .modules import Modules
 from .names.destinations import source_for
+from .pauses import Pausable
 from .poller import OrderedPoller, VirtualPoller
 from .socket import VirtualSocket
-from .standstill import Standstill
 
 if TYPE_CHECKING:
     from .faults import Fault
@@ -71,7 +71,7 @@ class HostWakeup:
         """The same."""
 
 
-class Host(Standstill, Transport):
+class Host(Pausable, Transport):
     """One machine of a `Network`; made by `Network.host`.
 
     As a context manager it becomes the current transport, so that handlers made inside live on it.
@@ -229,7 +229,7 @@ class Host(Standstill, Transport):
 
     def _end_loops(self) -> None:
         self.runs = False
-        self.forget_standstill()
+        self.end_pauses()
         for loop in self.loops:
             self.network.forget(loop)
             loop.close()
@@ -311,7 +311,7 @@ class Host(Standstill, Transport):
         time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
         if time_ns:
             self.hold_up(None, time_ns)
-            self.network.wait(call, self.goes_on, None)
+            self.wait(call, self.goes_on, None)
 
     def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
         effect = self.network.choose("step", self, nth, left, data)

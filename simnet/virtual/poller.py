@@ -80,6 +80,8 @@ class Registration:
             return
         mask = (IN if end.waiting else IN | OUT) if end.ordinary else end.poll_mask()
         mask &= self.events
+        if not mask:
+            return  # who waits for room only, and there is none
         network.is_alone = False  # what the handler causes on its own host waits until it has returned
         token = enter_context(end.host)
         handed = False

@@ -230,6 +230,14 @@ def test_a_run_that_passed_has_no_report():
         ((), "no deviation"),
         (THREE[1:2], "1 fault"),
         (THREE, "2 faults + 1 reordering"),
+        (
+            (
+                "the 1st timer of a comes before what is ready",
+                "the 2nd next of a goes on with ready number 2",
+            ),
+            "2 reorderings",
+        ),
+        (("the 2nd step of a is held up for 5ms",), "1 fault"),
         ((*THREE, "at 1s partition a from b", "at 2s heal"), "2 faults + 1 reordering + 2 happenings"),
         (("at 1s crash a",), "1 happening"),
     ],
