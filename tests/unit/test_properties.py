@@ -251,6 +251,50 @@ def test_a_connection_that_nobody_watches_is_no_leak_while_its_peer_is_there():
     assert kept[0].recv(10) == b"hello"
 
 
+class Newsreader(dispatcher):
+    """Sends line after line, whatever becomes of the connection meanwhile."""
+
+    def handle_read(self):
+        if self.recv(65_536):
+            for _ in range(3):
+                self.send(b"news\r\n")
+
+    def handle_close(self):
+        self.close()
+        self.send(b"never mind")
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_whoever_goes_on_sending_while_the_connection_is_reset_uses_nothing(nth):
+    net = Network(check="all")
+    net.on("server", "send", nth=nth).reset()
+    run(net, Newsreader)
+
+
+def test_whoever_answers_at_the_end_of_a_connection_uses_nothing():
+    run(Network(check="all"), Newsreader, enough=6)
+
+
+def test_a_heartbeat_that_goes_on_after_the_end_uses_nothing():
+    class Beats(Echo):
+        def handle_read(self):
+            self.recv(100)
+            self.call_later("1s", self.send, b"beat")
+            self.close()
+
+    run(Network(check="all"), Beats)
+
+
+def test_nothing_is_not_sent_after_close_either():
+    class Silent(Echo):
+        def handle_read(self):
+            self.recv(100)
+            self.close()
+            self.send(b"")
+
+    run(Network(check="all"), Silent)
+
+
 def test_a_listener_that_an_error_of_accept_closes_does_not_survive():
     net = Network()
     net.on("server", "accept", nth=1).fail(errno.EMFILE)
