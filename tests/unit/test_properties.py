@@ -1,6 +1,7 @@
 """Each property that a run is watched for: a canary that breaks it, a program that keeps it, its switch."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -430,6 +431,19 @@ def test_a_network_made_again_looks_for_the_same():
 
 def test_every_property_that_has_a_switch_has_a_canary():
     assert {*CANARIES, "listener-survives"} == set(SWITCHED)
+
+
+def test_the_page_tells_of_each_property_its_default_its_canary_and_who_is_left_alone():
+    page = (ROOT / "docs/reference/properties.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    rows = [row for row in rows if row[0].strip("`") in PROPERTIES]
+    assert [row[0].strip("`") for row in rows] == [*PROPERTIES]
+    for name, default, *shown_by in rows:
+        switch = {True: ["on"], False: ["off"], None: ["always", "called"]}[PROPERTIES[name.strip("`")].is_on]
+        assert default.split(";")[0] in switch
+        for file, test in re.findall(r"`(\w+\.py)::(\w+)`", " ".join(shown_by)):
+            assert f"def {test}(" in (ROOT / "tests/unit" / file).read_text(encoding="utf-8")
+        assert all("::" in tests for tests in shown_by)
 
 
 # --- where it is said ----------------------------------------------------------------------------
