@@ -53,9 +53,9 @@ def _function(scenario: Scenario) -> Iterator[str]:
     for line in (scenario.title, *scenario.why.splitlines()):
         for part in wrap(line, _WIDTH, break_long_words=False) or [""]:
             yield f"    # {part}".rstrip()
-    if len(scenario.script):
-        yield "    faults = ["
-        yield from (f"        {_text(sentence)}," for sentence in scenario.script.sentences())
+    for name, sentences in _lists(scenario).items():
+        yield f"    {name} = ["
+        yield from (f"        {_text(sentence)}," for sentence in sentences)
         yield "    ]"
     yield f"    net = Network({', '.join(_network(scenario))})"
     for host in scenario.hosts:
@@ -68,6 +68,13 @@ def _function(scenario: Scenario) -> Iterator[str]:
         yield "    assert not net.unmet()"
 
 
+def _lists(scenario: Scenario) -> dict[str, list[str]]:
+    """The sentences of a script, under the names that they have in a scenario file."""
+    draws = [str(draw) for draw in scenario.script.draws]
+    faults = [sentence for sentence in scenario.script.sentences() if sentence not in draws]
+    return {name: each for name, each in (("faults", faults), ("workload", draws)) if each}
+
+
 def _program(scenario: Scenario) -> str:
     """What the program is called in the test."""
     assert scenario.call is not None
@@ -76,7 +83,8 @@ def _program(scenario: Scenario) -> str:
 
 def _network(scenario: Scenario) -> Iterator[str]:
     if len(scenario.script):
-        yield "Script.of(map(parse, faults))"
+        names = list(_lists(scenario))
+        yield f"Script.of(map(parse, {' + '.join(names)}))"
     if scenario.seed is not None:
         yield f"seed={scenario.seed}"
     if scenario.latency != "1ms":

@@ -177,8 +177,9 @@ class VirtualPoller(Poller):
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         aside = self._bring_back() if self._aside else None
-        events, keep = [], []
-        for registration in self.ready:
+        events = []
+        ready = self.ready
+        for registration in ready:
             end: Any = registration.end
             if end.ordinary:  # most are: poll_mask() without the call
                 mask = (IN if end.queue is not None else 0) | (0 if end.waiting else OUT)
@@ -187,11 +188,11 @@ class VirtualPoller(Poller):
             mask &= registration.events
             if mask:
                 events.append((registration.fd, mask))
-                keep.append(registration)
             else:
                 registration.queued = False
-        self.ready = keep
-        self.is_news = aside is None or not aside.issuperset(keep)
+        if len(events) != len(ready):
+            self.ready = [registration for registration in ready if registration.queued]
+        self.is_news = aside is None or not aside.issuperset(self.ready)
         return self._order(events) if len(events) > 1 else events
 
     def _bring_back(self) -> set[Registration]:
