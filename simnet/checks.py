@@ -56,7 +56,7 @@ _TABLE = (
     Property(
         "no-leak",
         "Nothing is left of a connection that is over: its descriptor is closed, and in no poller.",
-        "Looked for when nothing can happen any more.",
+        "Looked for when nothing can happen any more, of TCP, AF_UNIX and pipes.",
         is_on=True,
     ),
     Property(

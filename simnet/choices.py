@@ -26,6 +26,7 @@ import attrs
 from .errors import UsageError
 from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Happening, Script
+from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
 _OF_THEIR_OWN = _ORDERED | {"jitter", "step"}  # not drawn as the others are
@@ -80,6 +81,11 @@ class Choices(ABC):
         Asked before `pick`, which most suppliers that wait for a count of operations then need not be.
         """
         return False
+
+    def workload(self, name: str, nth: int) -> Value | random.Random | None:
+        """Who decides the `nth` draw of that name: a value, a stream to draw it from, or None for the
+        simplest."""
+        return None
 
     def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
         """Is told of every deviation that happened, also of those that somebody else decided."""
@@ -152,6 +158,7 @@ class Scripted(Choices):
         self._places = {d.where for d in script.deviations}
         self._ops = {d.op for d in script.deviations}
         self._met: dict[Deviation, None] = {}
+        self._drawn = {(draw.name, draw.nth): draw.value for draw in script.draws}
 
     def watches(self, where: str, alias: str) -> bool:
         return where in self._places or alias in self._places
@@ -172,6 +179,9 @@ class Scripted(Choices):
             self._met[plan] = None
         return index
 
+    def workload(self, name: str, nth: int) -> Value | None:
+        return self._drawn.get((name, nth))
+
     def meet(self, deviation: Deviation) -> None:
         if self._plan.get((deviation.where, deviation.op, deviation.nth)) == deviation:
             self._met[deviation] = None
@@ -189,8 +199,8 @@ class Seeded(Choices):
 
     Each storm has its own character (swarm testing, Groce et al., ISSTA 2012): which kinds of outcome
     it knows at all and how often each operation deviates are drawn first, so that some storms only
-    cut, some only reset, some do a little of everything.  Order, faults, and what holds a host up are drawn
-    from separate streams, so that one more draw in one does not shift the other.
+    cut, some only reset, some do a little of everything.  Order, faults, what holds a host up, and the
+    workload are drawn from separate streams, so that one more draw in one does not shift the others.
     """
 
     def __init__(
@@ -208,6 +218,7 @@ class Seeded(Choices):
         self.seed, self.only, self.happenings = seed, only, happenings
         character = random.Random(2 * seed)
         self._faults = random.Random(4 * seed + 3)
+        self._streams = Streams(seed)
         self._shuffled = set() if character.getrandbits(1) else {each[0] for each in ORDER if each in only}
         self._steady = ("jitter", "late") not in only
         self._known = {
@@ -238,6 +249,9 @@ class Seeded(Choices):
 
     def watches(self, where: str, alias: str) -> bool:
         return not self._steady or any(self._known.values())  # else only the order may be another
+
+    def workload(self, name: str, nth: int) -> random.Random:
+        return self._streams(name)
 
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
@@ -284,6 +298,7 @@ class Recording(Choices):
     def __init__(self, inner: Choices) -> None:
         self.inner = self.asked = inner
         self.deviations: list[Deviation] = []
+        self.draws: list[Draw] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
     def watches(self, where: str, alias: str) -> bool:
@@ -315,4 +330,4 @@ class Recording(Choices):
 
     def script(self) -> Script:
         """What was recorded so far: replayed, it makes the same run."""
-        return Script(deviations=self.deviations)
+        return Script(deviations=self.deviations, draws=self.draws)

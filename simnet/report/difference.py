@@ -30,7 +30,7 @@ from .ladder import clip
 
 LINES_MIN = 5
 _STEPS_MAX = 400  # of each run after they part: enough to see, and little to compare
-_UNSAID = frozenset({Kind.NAME, Kind.DEVIATE, Kind.HAPPEN, Kind.LISTEN})
+_UNSAID = frozenset({Kind.NAME, Kind.DEVIATE, Kind.HAPPEN, Kind.DRAW, Kind.LISTEN})
 _BEFORE = 4  # bytes shown before the first that differs
 _BYTES_MIN = 15  # columns that they have at least
 

@@ -30,6 +30,7 @@ from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import seconds
 from ..virtual import Network
+from ..workload import Draw
 from .conversation import effect
 from .difference import Nearest, difference
 from .ladder import clip, ladder, printable, terminal_width
@@ -121,6 +122,7 @@ def summary_line(script: Script) -> str:
         "reordering": reorderings,
         "happening": len(script.happenings),
         "rule": len(script.rules),
+        "draw": len(script.draws),
     }
     parts = [f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items() if count]
     return " + ".join(parts) or "no deviation"
@@ -180,6 +182,8 @@ class Numbered:
             return f"t={seconds(item.at_ns)}", "network", "", str(item).split(" ", 2)[2]
         if isinstance(item, Rule):
             return "", "", "", str(item)
+        if isinstance(item, Draw):
+            return time, "workload", f"{item.name} #{item.nth}", item.words
         return time, item.where, f"{item.op} #{item.nth}", effect(item, self.size)
 
 
@@ -188,7 +192,7 @@ def numbered(network: Network, script: Script) -> list[Numbered]:
     waiting: dict[str, Item] = {str(item): item for item in script.items()}
     found: list[Numbered] = []
     for time_ns, kind, _, n, data in network.trace.events:
-        if kind == Kind.DEVIATE or kind == Kind.HAPPEN:
+        if kind in (Kind.DEVIATE, Kind.HAPPEN, Kind.DRAW):
             item = waiting.pop(str(data), None)
             if item is not None:
                 found.append(Numbered(len(found) + 1, item, time_ns, n))

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from simnet import Network, PropertyViolated, UsageError, asynchat, asyncore, dispatcher, dispatcher_with_send
+from simnet import (
+    Network,
+    PropertyViolated,
+    UsageError,
+    asynchat,
+    asyncore,
+    dispatcher,
+    dispatcher_with_send,
+    file_dispatcher,
+)
 from simnet.checks import PROPERTIES, SWITCHED, Checks
 from simnet.cli import main
 from simnet.fence import Fence
@@ -170,6 +179,69 @@ def test_a_program_that_is_right_breaks_no_property(channel, client):
 
 def test_a_channel_whose_socket_was_closed_behind_its_back_is_a_leak():
     assert "is in the map of its loop under descriptor" in broken("no-leak", Burglar, enough=0)
+
+
+class Reader(file_dispatcher):
+    """Reads a pipe to its end."""
+
+    def handle_read(self):
+        self.recv(100)
+
+    def handle_close(self):
+        self.close()
+
+
+def pipe_with_reader(net, reader, closes):
+    """A pipe between channels of the server, whose writer is closed; the descriptors that were opened."""
+    run(net, Echo, enough=0)
+    server = net.host("server")
+    fds = server.modules.os.pipe()
+    with server:
+        if reader is not None:
+            reader(fds[0])  # which has a descriptor of its own
+    for fd in fds[0 if closes else 1 :]:
+        server.modules.os.close(fd)
+    net.run()
+
+
+def test_the_end_of_a_pipe_that_nobody_reads_is_a_leak():
+    with pytest.raises(PropertyViolated, match="no-leak: server: a pipe is over, nobody watches it"):
+        pipe_with_reader(Network(), None, closes=False)
+    with pytest.raises(PropertyViolated, match="no-leak"):
+        pipe_with_reader(Network(), Reader, closes=False)  # the one that the test has forgotten
+    pipe_with_reader(Network(check="-no-leak"), None, closes=False)
+
+
+def test_a_pipe_that_is_read_to_its_end_and_closed_is_none():
+    pipe_with_reader(Network(check="all"), Reader, closes=True)
+
+
+def test_a_pipe_of_which_both_ends_are_kept_is_none():
+    net = Network(check="all")
+    run(net, Echo, enough=0)
+    net.host("server").modules.os.pipe()
+    net.run()
+
+
+def pair_of_channels(net, channel):
+    """A pair of AF_UNIX between channels of the server, of which one closes."""
+    server = net.host("server")
+    one, other = server.modules.socket.socketpair()
+    with server:
+        channel(one)
+        closing = Echo(other)
+    net.at("1s").call(closing.close)
+    net.run()
+
+
+def test_a_connection_of_af_unix_that_is_over_and_left_open_is_a_leak():
+    with pytest.raises(PropertyViolated, match=r"no-leak: server: .* is over, nobody watches it"):
+        pair_of_channels(Network(), Deserter)
+    pair_of_channels(Network(check="-no-leak"), Deserter)
+
+
+def test_a_connection_of_af_unix_that_is_closed_at_its_end_is_none():
+    pair_of_channels(Network(check="all"), Echo)
 
 
 def test_a_connection_that_nobody_watches_is_no_leak_while_its_peer_is_there():

@@ -58,6 +58,10 @@ class UnixConnectionEnd(UnixEnd):
     def state_name(self) -> str:
         return self.state.name
 
+    @property
+    def is_over(self) -> bool:
+        return self.peer is not None and self.peer.is_dead
+
     # --- listening -------------------------------------------------------------------------------
 
     def listen(self, backlog: int) -> None:
