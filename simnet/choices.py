@@ -75,17 +75,17 @@ class Choices(ABC):
     def pick(self, label: Point, count: int) -> int:
         """Choose one of `count` options, 0 <= pick < count; 0 is the mildest."""
 
+    def workload(self, name: str, nth: int) -> Value | random.Random | None:
+        """Who decides the `nth` draw of that name: a value, a stream to draw it from, or None for the
+        simplest."""
+        return None
+
     def spares(self, op: str) -> bool:
         """Whether the next pick of this operation is 0 wherever it is made: True counts as that pick.
 
         Asked before `pick`, which most suppliers that wait for a count of operations then need not be.
         """
         return False
-
-    def workload(self, name: str, nth: int) -> Value | random.Random | None:
-        """Who decides the `nth` draw of that name: a value, a stream to draw it from, or None for the
-        simplest."""
-        return None
 
     def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
         """Is told of every deviation that happened, also of those that somebody else decided."""
@@ -247,11 +247,11 @@ class Seeded(Choices):
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only, self.happenings)
 
-    def watches(self, where: str, alias: str) -> bool:
-        return not self._steady or any(self._known.values())  # else only the order may be another
-
     def workload(self, name: str, nth: int) -> random.Random:
         return self._streams(name)
+
+    def watches(self, where: str, alias: str) -> bool:
+        return not self._steady or any(self._known.values())  # else only the order may be another
 
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])

@@ -62,6 +62,8 @@ PASSING = (ExitNow, KeyboardInterrupt, SystemExit)
 class Loop:
     """The channels and timers of one map on one transport; get one with `loop_for`."""
 
+    label = ""
+
     _in_hand: Sequence[tuple[int, int]] = ()
     """What poll has found, and nobody was told before the machine was held up."""
 

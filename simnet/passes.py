@@ -50,6 +50,7 @@ class Passes:
         way: how the machine finds out who is ready when it turns this by itself.
     """
 
+    label = ""
     is_default = False  # a channel of the native kind that names no map does not come here
     asks = True
 

@@ -134,6 +134,9 @@ class Turner(Protocol):
     is_default: bool
     """Whether channels join it that name no map."""
 
+    label: str
+    """A name of its own; empty for a loop, which goes by that of its machine."""
+
     @property
     def asks(self) -> bool:
         """Whether its next pass may find something that nobody has told it of."""

@@ -36,10 +36,10 @@ FLOORS = (
         "trace",
         "fence",
     },
-    {"loop", "passes", "machine", "real", "virtual"},
+    {"loop", "passes", "machine", "process", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing", "properties"},
-    {"process", "scenario", "fuzz", "report", "oracle"},
+    {"scenario", "fuzz", "report", "oracle"},
     {"pytest_plugin", "pytest_failures", "pytest_sometimes", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -64,6 +64,7 @@ WITHIN_A_FLOOR = {
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
+    ("virtual", "process"): "a host spawns processes",
     ("pytest_plugin", "pytest_sometimes"): "a part of the plugin that has state of its own",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
     ("cli", "pytest_failures"): "a test that was kept is a program like any other",
@@ -72,6 +73,7 @@ WITHIN_A_FLOOR = {
 
 # Imports that only a type checker follows, (importer, imported), each with its reason.
 FOR_TYPES_ONLY: dict[tuple[str, str], str] = {
+    ("process", "virtual"): "a process is handed its host",
     ("pytest_failures", "pytest_plugin"): "what explains a failure is handed the plugin's settings",
 }
 

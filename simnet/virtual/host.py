@@ -8,9 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from .poller import OrderedPoller, VirtualPoller
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
+    from ..process import Process
     from .faults import Fault
     from .kernel.tcp_wire import Syn
     from .kernel.udp_layer import UdpLayer
@@ -100,6 +101,8 @@ class Host(Pausable, Transport):
         self.is_up = self.runs = True  # it has power; and its programs have not ended
         self.watches_steps = network.watches_steps
         self.loops: list[Turner] = []
+        self.processes: dict[Any, Process] = {}  # those that are alive, each by itself
+        self._names: dict[str, int] = {}  # of processes: how many had which
         self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
@@ -170,6 +173,55 @@ class Host(Pausable, Transport):
         with self:
             program()
 
+    def spawn(
+        self,
+        function: Callable[..., object],
+        *args: Any,
+        name: str | None = None,
+        daemon: bool = False,
+        **kwargs: Any,
+    ) -> Process:
+        """Run blocking code on this host, as a process of its own.
+
+        It begins when the network next lets time pass, and stands still whenever a call of it has to wait.
+
+        Args:
+            function: what it runs, with `args` and `kwargs`.
+            name: what reports and scripts call it; without one, the function's name, with a number behind
+                it from the second on.
+            daemon: whether it may wait for ever.  A run without an end of its own ends when nothing can
+                happen any more but that daemons wake up by themselves; another process that waits then is a
+                Deadlock.
+
+        Raises:
+            UsageError: no program runs on this host just now, or another process of it has that name.
+        """
+        from ..process import Process
+
+        if not self.runs:
+            raise UsageError(f"host {self.name} is down: no program runs on it")
+        if not callable(function):
+            raise UsageError(f"a process runs a function, not {function!r}")
+        process = Process(self, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
+        self.processes[process] = process
+        self.network.daemons += daemon
+        process.wake()
+        return process
+
+    def _name_of(self, given: str | None, function: Callable[..., object]) -> str:
+        """The name of a process: no other of this host that is alive has it."""
+        name = given or getattr(function, "__name__", type(function).__name__).strip("<>")
+        if given is None:
+            nth = self._names[name] = self._names.get(name, 0) + 1
+            return name if nth == 1 else f"{name}-{nth}"
+        if any(process.name == name for process in self.processes):
+            raise UsageError(f"host {self.name} has a process called {name} already")
+        return name
+
+    def has(self, turner: Turner) -> bool:
+        """Whether a loop or a process still runs here."""
+        return turner in self.loops or turner in self.processes
+
     def crash(self) -> Fault:
         """Lose power: every socket, timer and handler is gone, and no peer is told.
 
@@ -230,6 +282,10 @@ class Host(Pausable, Transport):
     def _end_loops(self) -> None:
         self.runs = False
         self.end_pauses()
+        # Who ends its own host is the last: what goes on until the end of its line is simnet's.
+        for process in sorted(self.processes, key=lambda process: process is self.network.process):
+            self.network.forget(process)
+            process.close()
         for loop in self.loops:
             self.network.forget(loop)
             loop.close()
@@ -365,8 +421,10 @@ class Host(Pausable, Transport):
         """
         file = self.descriptors.of(fd)
         self.descriptors.close(fd, closer)
-        if file.linger_seconds and not self.network.is_passing:
-            self.wait("close", lambda: not file.lingers, self.deadline_ns(file.linger_seconds))
+        network = self.network
+        if file.linger_seconds and (network.process is not None or not network.is_passing):
+            deadline_ns = self.deadline_ns(file.linger_seconds)
+            self.wait("close", lambda: not file.lingers, deadline_ns, (file,))
 
     def sockets(self) -> list[tuple[int | None, File]]:
         """Descriptors in order and what is behind them; then what holds a port without a descriptor:
@@ -389,13 +447,25 @@ class Host(Pausable, Transport):
         """When a wait of `timeout` seconds that begins now is over; None if it never is."""
         return None if timeout is None else self.network.now_ns + round(timeout * SECOND_NS)
 
-    def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
+    def wait(
+        self,
+        call: str,
+        condition: Callable[[], object],
+        deadline_ns: int | None,
+        files: Iterable[File] = (),
+        events: int = -1,
+    ) -> bool:
         """Let time pass until `condition` is true, or until the deadline; whether it is true.
 
         What every call that has to wait does, outside of handlers.  Raises NotImplementedError inside one,
         and Deadlock if nothing can happen any more and there is no deadline.  While the host stands still
         nobody is told, in time or not.
+
+        A process stands still meanwhile, and asks again when one of `files` may have one of `events`.
         """
+        process = self.network.process
+        if process is not None:
+            return process.wait(call, condition, deadline_ns, files, events)
         found = self.network.wait(call, lambda: self.parked is None and condition(), deadline_ns)
         if self.parked is None:
             return found

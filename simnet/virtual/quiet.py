@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Deadlock, Livelock, PropertyViolated
 from ..transport import IN, OUT
+from .daemons import others
 
 if TYPE_CHECKING:
     from .host import Host
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def check_quiet(network: Network) -> None:
     """Raise Livelock, Deadlock or PropertyViolated if a network must not be at rest as it is."""
+    _check_processes(network)
     looks_for_leaks = "no-leak" in network.checks.names
     for host in network.hosts.values():
         if looks_for_leaks and host.loops:
@@ -45,8 +47,20 @@ def check_quiet(network: Network) -> None:
                 )
 
 
+def _check_processes(network: Network) -> None:
+    """Nobody waits for ever but who may."""
+    stuck = [process.label for process in others(network.hosts.values())]
+    if stuck:
+        raise Deadlock(
+            f"nothing can happen any more, and {', '.join(stuck)} {'waits' if len(stuck) == 1 else 'wait'} "
+            f"(who may wait for ever is spawned with daemon=True)\n{network.standstill()}"
+        )
+
+
 def _is_left_open(host: Host, fd: int) -> bool:
     """Whether no channel has this descriptor, on a machine of channels."""
+    if host.processes:
+        return False  # whose sockets nobody watches while they do something else
     return bool(host.loops) and not any(fd in loop.map for loop in host.loops)
 
 

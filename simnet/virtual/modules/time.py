@@ -127,5 +127,8 @@ def _sleep(host: Host) -> Callable[[float], None]:
             raise ValueError("sleep length must be non-negative")
         if wait_ns:
             host.wait("sleep", lambda: False, host.network.now_ns + wait_ns)
+        elif host.network.process is not None:
+            host.network.process.give_way()
+            host.network.patience.looked_in_vain("sleep")
 
     return sleep

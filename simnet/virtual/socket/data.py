@@ -240,7 +240,7 @@ class DataSocket(DescriptorHolder):
             def has_more(known: int = known) -> bool:
                 return end.readable_bytes() > known or end.stops_reader()
 
-            self._host.wait(call, has_more, None)
+            self._host.wait(call, has_more, None, (end,))
             if end.stops_reader() and end.readable_bytes() <= known:
                 return received
 

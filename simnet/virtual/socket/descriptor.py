@@ -199,12 +199,13 @@ class DescriptorHolder:
                 return True
             return False
 
-        if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
+        deadline_ns = self._host.deadline_ns(self._timeout or None)
+        if not self._host.wait(call, is_answered, deadline_ns, (end,), wanted):
             raise TimeoutError("timed out")
         return answers[0]
 
     def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
         """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
         end, wanted = self._end, events | ERR | HUP
-        if not self._host.wait(call, lambda: end.poll_mask() & wanted, deadline_ns):
+        if not self._host.wait(call, lambda: end.poll_mask() & wanted, deadline_ns, (end,), wanted):
             raise TimeoutError("timed out")
