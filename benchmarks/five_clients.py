@@ -109,6 +109,61 @@ def converse_over_loopback() -> int:
     return came_back(talkers)
 
 
+class Wire:
+    """A socket that is one attribute: what is sent is there at once, as the object that it was."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.data = b""
+        self.peer = self
+
+    def setblocking(self, flag: bool) -> None:
+        """There is nothing to wait for."""
+
+    def fileno(self) -> int:
+        return self.number
+
+    def getpeername(self) -> Address:
+        return ("peer", PORT)
+
+    def send(self, data: bytes) -> int:
+        self.peer.data = data
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        return self.data
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class WiredClient(Client):
+    """A client whose connection stands."""
+
+    def __init__(self, wire: Wire) -> None:
+        dispatcher_with_send.__init__(self, wire)
+        self.wanted = self.left = MESSAGES
+        self.answer = b""
+        self.was_told = False
+
+
+def converse_over_nothing() -> int:
+    """The test with no network, kernel or loop: what its handlers and the dispatcher cost by themselves."""
+    with Network(trace=False).host("alone"):
+        talkers: list[Client] = []
+        for number in range(CLIENTS):
+            near, far = Wire(2 * number), Wire(2 * number + 1)
+            near.peer, far.peer = far, near
+            client, channel = WiredClient(near), Channel(far)
+            client.handle_connect()
+            while client.left:
+                channel.handle_read_event()
+                client.handle_read_event()
+            channel.close()
+            talkers.append(client)
+    return came_back(talkers)
+
+
 def came_back(clients: list[Client]) -> int:
     """What both end with: nobody waits for ever."""
     assert all(client.is_over for client in clients), "a client still waits"

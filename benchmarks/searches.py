@@ -8,10 +8,11 @@ A storm may have far more work than a calm run, or end it early; how many messag
 is in its name.  *Gentle* storms do what TCP hides, so every message comes back, mostly in many pieces.
 
 Over loopback it is the same handlers on simnet's real loop, and the same conversation in asyncio's protocols;
-the server is a fresh one in each run, and both ends share a process and a loop.
+the server is a fresh one in each run, and both ends share a process and a loop.  *The handlers alone* have no
+network under them: no loop, no kernel, nothing that could go wrong.  Nothing that calls them can be faster.
 
 Beside simloop the test is one client and ten messages, each run under a seed of its own.  A seed of simloop
-decides in which order tasks run.
+decides in which order tasks run, as seeds of *order* do here; storms may do anything.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.echo import MESSAGE
-from benchmarks.five_clients import CLIENTS, MESSAGES, converse, converse_over_loopback
+from benchmarks.five_clients import (
+    CLIENTS,
+    MESSAGES,
+    converse,
+    converse_over_loopback,
+    converse_over_nothing,
+)
 from benchmarks.measure import Contestant, Row, compare
 from benchmarks.peers import on_simloop, over_loopback, why_no_simloop
 from benchmarks.worlds import many
@@ -31,7 +38,7 @@ from simnet.choices import Noted, Noting
 from simnet.fuzz.campaign import findings
 from simnet.fuzz.searches import Case, Search, Storm
 from simnet.fuzz.searches.sweep import Listed, branches_of, case_of, rounds
-from simnet.outcomes import EVERY, GENTLE
+from simnet.outcomes import EVERY, GENTLE, ORDER
 
 ROUND_TRIPS = {"clients": 1, "messages": 10}
 
@@ -73,9 +80,11 @@ def run(quick: bool, said: Callable[[str], None]) -> list[Row]:
             "the same handlers over loopback": partial(many, runs, converse_over_loopback),
             "asyncio over loopback": partial(many, runs, partial(over_loopback, CLIENTS, MESSAGES, MESSAGE)),
         }
+        if name == "calm":
+            contestants["the handlers alone"] = partial(many, runs, converse_over_nothing)
         rows += compare(f"{CLIENTS} clients x {MESSAGES}, {name}", contestants, runs, repeats, said)
     for name, simnet in {
-        "calm": partial(many, runs, partial(calm, **ROUND_TRIPS)),
+        "order": partial(campaign, partial(Storm, only=ORDER), runs, ROUND_TRIPS),
         f"storms ({messages_of(Storm, runs, ROUND_TRIPS):.0f} come back)": partial(
             campaign, Storm, runs, ROUND_TRIPS
         ),
@@ -87,9 +96,9 @@ def run(quick: bool, said: Callable[[str], None]) -> list[Row]:
     return rows
 
 
-def calm(**arguments: int) -> None:
+def calm() -> None:
     """One run on the textbook network, with a trace."""
-    converse(Network(), **arguments)
+    converse(Network())
 
 
 def campaign(

@@ -31,6 +31,7 @@ from .script import Deviation, Happening, Script, parse
 from .timers import Timer
 from .transport import Transport, current, set_default
 from .virtual import Host, Network
+from .workload import Draw
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "Deadlock",
     "Deviation",
     "Diverged",
+    "Draw",
     "EscapeWarning",
     "Escaped",
     "ExitNow",

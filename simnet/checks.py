@@ -56,15 +56,15 @@ _TABLE = (
     Property(
         "no-leak",
         "Nothing is left of a connection that is over: its descriptor is closed, and in no poller.",
-        "Looked for when nothing can happen any more.",
+        "Looked for when nothing can happen any more, of TCP, AF_UNIX and pipes.",
         is_on=True,
     ),
     Property(
         "no-use-after-close",
-        "After close() no handler is called, and none goes on to send or receive.",
-        "Looked for when `send` or `recv` meets a socket that the program has closed, and where "
-        "`simnet.asynchat` goes on with what has come.",
-        is_on=False,
+        "After close() no handler is called, and none goes on to send.",
+        "Looked for when a program that has closed a living connection sends by it in the same moment, and "
+        "where `simnet.asynchat` goes on with what has come.",
+        is_on=True,
     ),
     Property(
         "one-close",

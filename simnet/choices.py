@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -25,9 +26,11 @@ import attrs
 from .errors import UsageError
 from .outcomes import CALLS, EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Happening, Script
+from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
 _OF_THEIR_OWN = _ORDERED | {"jitter", "step", *CALLS}  # not drawn as the others are
+_BITS = (1 << 64) - 1
 
 
 @attrs.define
@@ -72,6 +75,18 @@ class Choices(ABC):
     @abstractmethod
     def pick(self, label: Point, count: int) -> int:
         """Choose one of `count` options, 0 <= pick < count; 0 is the mildest."""
+
+    def workload(self, name: str, nth: int) -> Value | random.Random | None:
+        """Who decides the `nth` draw of that name: a value, a stream to draw it from, or None for the
+        simplest."""
+        return None
+
+    def spares(self, op: str) -> bool:
+        """Whether the next pick of this operation is 0 wherever it is made: True counts as that pick.
+
+        Asked before `pick`, which most suppliers that wait for a count of operations then need not be.
+        """
+        return False
 
     def meet(self, deviation: Deviation) -> None:  # noqa: B027  (most suppliers need not know)
         """Is told of every deviation that happened, also of those that somebody else decided."""
@@ -144,12 +159,16 @@ class Scripted(Choices):
         self._places = {d.where for d in script.deviations}
         self._ops = {d.op for d in script.deviations}
         self._met: dict[Deviation, None] = {}
+        self._drawn = {(draw.name, draw.nth): draw.value for draw in script.draws}
 
     def watches(self, where: str, alias: str) -> bool:
         return where in self._places or alias in self._places
 
     def considers(self, op: str) -> bool:
         return op in self._ops
+
+    def spares(self, op: str) -> bool:
+        return op not in self._ops
 
     def pick(self, label: Point, count: int) -> int:
         plan = self._plan.get((label.where, label.op, label.nth))
@@ -160,6 +179,9 @@ class Scripted(Choices):
         if index:
             self._met[plan] = None
         return index
+
+    def workload(self, name: str, nth: int) -> Value | None:
+        return self._drawn.get((name, nth))
 
     def meet(self, deviation: Deviation) -> None:
         if self._plan.get((deviation.where, deviation.op, deviation.nth)) == deviation:
@@ -178,8 +200,8 @@ class Seeded(Choices):
 
     Each storm has its own character (swarm testing, Groce et al., ISSTA 2012): which kinds of outcome
     it knows at all and how often each operation deviates are drawn first, so that some storms only
-    cut, some only reset, some do a little of everything.  Order, faults, and what holds a host up are drawn
-    from separate streams, so that one more draw in one does not shift the other.
+    cut, some only reset, some do a little of everything.  Order, faults, what holds a host up, and the
+    workload are drawn from separate streams, so that one more draw in one does not shift the others.
     """
 
     def __init__(
@@ -196,9 +218,9 @@ class Seeded(Choices):
             raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.seed, self.only, self.happenings = seed, only, happenings
         character = random.Random(2 * seed)
-        self._order = random.Random(4 * seed + 1)
         self._faults = random.Random(4 * seed + 3)
-        self._shuffled = set() if character.getrandbits(1) else {op for op, _ in ORDER & set(only)}
+        self._streams = Streams(seed)
+        self._shuffled = set() if character.getrandbits(1) else {each[0] for each in ORDER if each in only}
         self._steady = ("jitter", "late") not in only
         self._known = {
             op: [o for o in outcomes if not o.seldom and character.getrandbits(1) and (op, o.name) in only]
@@ -206,24 +228,51 @@ class Seeded(Choices):
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
-        self._countdown = {op: self._spacing(op) for op in self._known}
-        seldom = random.Random(f"seldom {seed}")
-        for op, known in self._known.items():
-            known += [
-                o for o in OUTCOMES[op] if o.seldom and not seldom.getrandbits(3) and (op, o.name) in only
-            ]
-        self._rest = random.Random(f"rest {seed}")
+        self._add_what_is_seldom()
+        self._countdown = {op: self._spacing(op) for op in self._known}  # to the next pick that is not spared
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
         self._is_held_up = not self._holds.getrandbits(2) and ("step", "held") in only
         self._hold_bits = self._holds.randrange(1, 7)
         self._steps_left = self._steps_between()
 
+    def _add_what_is_seldom(self) -> None:
+        """Each with one chance in eight, from bits that nothing else is drawn from."""
+        bits = _scrambled(self.seed)
+        for op, known in self._known.items():
+            for outcome in OUTCOMES[op]:
+                if outcome.seldom:
+                    if not bits & 7 and (op, outcome.name) in self.only:
+                        known.append(outcome)
+                    bits >>= 3
+
+    # To make a stream takes longer than a message, and where one at a time is ready nobody draws from these.
+
+    @cached_property
+    def _order(self) -> random.Random:
+        return random.Random(4 * self.seed + 1)
+
+    @cached_property
+    def _rest(self) -> random.Random:
+        return random.Random(f"rest {self.seed}")
+
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only, self.happenings)
 
+    def workload(self, name: str, nth: int) -> random.Random:
+        return self._streams(name)
+
+    def watches(self, where: str, alias: str) -> bool:
+        return not self._steady or any(self._known.values())  # else only the order may be another
+
     def _spacing(self, op: str) -> int:
         return 1 + self._faults.getrandbits(self._spacing_bits[op])
+
+    def spares(self, op: str) -> bool:
+        left = self._countdown.get(op, 1) - 1
+        if left:
+            self._countdown[op] = left
+        return left > 0
 
     def _steps_between(self) -> int:
         return 1 + self._holds.getrandbits(self._hold_bits)
@@ -244,10 +293,7 @@ class Seeded(Choices):
             return self._holds.randrange(1, count)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
-        if op in CALLS:
-            return 0
-        self._countdown[op] = left = self._countdown[op] - 1
-        if left:
+        if op in CALLS or self.spares(op):
             return 0
         self._countdown[op] = self._spacing(op)
         possible = [o for o in self._known[op] if len(o.amounts(label.size))]
@@ -258,22 +304,31 @@ class Seeded(Choices):
         return option_index(op, label.size, outcome.name, amount)
 
 
+def _scrambled(seed: int) -> int:
+    """64 bits of a number (splitmix64: Steele, Lea and Flood, OOPSLA 2014): a stream would cost far more."""
+    bits = (seed + 1) * 0x9E3779B97F4A7C15 & _BITS
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _BITS
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _BITS
+    return bits ^ bits >> 31
+
+
 class Recording(Choices):
     """Asks another supplier and keeps every pick that was not 0, in order, as deviations."""
 
     def __init__(self, inner: Choices) -> None:
-        self.inner = self._asked = inner
+        self.inner = self.asked = inner
         self.deviations: list[Deviation] = []
+        self.draws: list[Draw] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
     def watches(self, where: str, alias: str) -> bool:
         return self.inner.watches(where, alias)
 
     def considers(self, op: str) -> bool:
-        return self._asked.considers(op)
+        return self.asked.considers(op)
 
     def pick(self, label: Point, count: int) -> int:
-        index = self._asked.pick(label, count)
+        index = self.asked.pick(label, count)
         assert 0 <= index < count, f"{self.inner!r} picked {index} of {count} at {label}"
         if index:
             self.record(label, index)
@@ -281,7 +336,7 @@ class Recording(Choices):
 
     def clear_up(self) -> None:
         """From now on every pick is 0."""
-        self._asked = Calm()
+        self.asked = Calm()
 
     def record(self, label: Point, index: int) -> Deviation:
         """Keep a deviation that somebody else decided."""
@@ -295,4 +350,4 @@ class Recording(Choices):
 
     def script(self) -> Script:
         """What was recorded so far: replayed, it makes the same run."""
-        return Script(deviations=self.deviations)
+        return Script(deviations=self.deviations, draws=self.draws)

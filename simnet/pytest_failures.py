@@ -14,22 +14,26 @@ import inspect
 import io
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
+from .choices import Choices
 from .errors import Diverged, UsageError
 from .fuzz.falsifying import falsifying_example
 from .fuzz.shrink import Shrunk, minimize
 from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
+from .scenario.nearby import carried_in
 from .scenario.program import find_program
-from .scenario.replay import compare, first_difference, log_of, record_of
-from .scenario.run import Outcome, execute, looked_for, network_options
+from .scenario.replay import first_difference, log_of, parting, record_of
+from .scenario.reproduce import reproduce
+from .scenario.run import Outcome, execute, judge, looked_for, network_options
 from .scenario.save import save
+from .scenario.update import update
 from .script import Script
 from .units import duration
 from .virtual import Network
@@ -165,7 +169,7 @@ def _shrink(call: Call, script: Script, failed: Outcome) -> tuple[Outcome, Shrun
 
 
 def _scenario(item: pytest.Function, outcome: Outcome, call: Call) -> Scenario:
-    return Scenario(
+    scenario = Scenario(
         title=f"{item.name} fails",
         why=f"{type(outcome.error).__name__}: {outcome.error}".split("\n")[0],
         test=item.nodeid,
@@ -173,9 +177,10 @@ def _scenario(item: pytest.Function, outcome: Outcome, call: Call) -> Scenario:
         latency=duration(outcome.network.latency_ns),
         script=outcome.network.script(),
         expect=Expect("fails", error=type(outcome.error).__name__),
-        record=record_of(outcome),
         **looked_for(outcome.network),
     )
+    record = record_of(outcome, carried_in(scenario, call, bare_network))
+    return attrs.evolve(scenario, record=record)
 
 
 def kept_call(scenario: Scenario, root: Path) -> Call | None:
@@ -191,14 +196,20 @@ def kept_call(scenario: Scenario, root: Path) -> Call | None:
     return Call(function, parameters[0], dict(scenario.arguments), network_options(scenario))
 
 
-def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network]) -> None:
-    """Call a test with the script and arguments of its record, and raise Diverged if it leaves the record."""
+def replay(item: pytest.Function, scenario: Scenario, settings: Settings) -> None:
+    """Call a test with the script and arguments of its record.
+
+    If the run leaves the record and the failure does not come back, it is looked for beside its anchors.
+    What the test then raises has a note of that.  Raises Diverged if it is not found, or not looked for.
+    """
     function, arguments = item.obj, {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     network: object = item.funcargs.get("net")
+    call = Call(item.obj, "net", {}, {}) if is_repeatable(item) else None
     if hasattr(function, "hypothesis"):
         function = _plain(function)
         network = Network(scenario.script, **network_options(scenario))
-        arguments = {**scenario.arguments, _network_parameter(function, scenario): network}
+        call = Call(function, _network_parameter(function, scenario), dict(scenario.arguments), {})
+        arguments = {**scenario.arguments, call.parameter: network}
     error: BaseException | None = None
     try:
         function(**arguments)
@@ -206,18 +217,45 @@ def replay(item: pytest.Function, scenario: Scenario, networks: Sequence[Network
         raise
     except BaseException as raised:
         error = raised
-    if network is None and networks:
-        network = networks[-1]
+    if network is None and settings.networks:
+        network = settings.networks[-1]
     if not isinstance(network, Network):
         raise Diverged(f"{scenario.name}: the test made no network") from error
-    try:
-        compare(scenario, Outcome(network, error))
-    except Diverged as diverged:
-        if error is None:
-            diverged.add_note("The test passes now.  To keep the scenario as a test, delete its [record].")
-        raise diverged from error
+    outcome = Outcome(network, error)
+    if settings.updates or parting(scenario, outcome) or not judge(scenario, outcome).as_expected:
+        error = _another_run(item, call, scenario, outcome, settings)
     if error is not None:
         raise error
+
+
+def _another_run(
+    item: pytest.Function, call: Call | None, scenario: Scenario, outcome: Outcome, settings: Settings
+) -> BaseException | None:
+    """What a test is to raise whose run is not the recorded one, or does not end as it should."""
+    parted = parting(scenario, outcome)
+    diverged = Diverged(f"{scenario.name}: diverged {parted}")
+    if call is not None and not settings.is_strict:
+        again = reproduce(scenario, call, bare_network)
+        if again.is_back and (error := again.verdict.outcome.error) is not None:
+            item.funcargs["net"] = again.verdict.outcome.network  # which the report is to show
+            error.add_note(f"simnet: {again}")
+            if settings.updates and scenario.path is not None:
+                record = record_of(again.verdict.outcome, carried_in(again.scenario, call, bare_network))
+                update(scenario.path, scenario, again.scenario, record)
+                error.add_note(f"simnet: {scenario.path} is updated")
+            return error
+        diverged = Diverged(str(again))
+    if not parted:
+        return outcome.error
+    if outcome.error is None:
+        diverged.add_note("The test passes now.  To keep the scenario as a test, delete its [record].")
+    raise diverged from outcome.error
+
+
+def bare_network(scenario: Scenario, choices: Choices | None = None) -> Network:
+    """The network of a test: it makes its hosts itself."""
+    script = scenario.script if choices is None else None
+    return Network(script, choices=choices, **network_options(scenario))
 
 
 def _network_parameter(function: Callable[..., object], scenario: Scenario) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .pytest_sometimes import Sometimes
+
 if TYPE_CHECKING:
     from .checks import Checks
     from .fence import Fence
@@ -44,6 +46,12 @@ class Settings:
         self.scenarios: list[str] = config.getini("simnet_scenarios")
         replay = config.getoption("simnet_replay")
         self.replayed: Scenario | None = _scenario(replay) if replay is not None else None
+        self.is_strict: bool = config.getoption("simnet_strict")
+        self.updates: bool = config.getoption("simnet_update")
+        if (self.is_strict or self.updates) and self.replayed is None:
+            raise pytest.UsageError("--simnet-strict and --simnet-update go with --simnet-replay")
+        if self.is_strict and self.updates:
+            raise pytest.UsageError("give --simnet-strict or --simnet-update, not both")
         self.fence = _fence(option("fence"), config.getini("simnet_fence_allow"))
         self.checks = _checks(option("check"))
         self.networks: deque[Network] = deque(maxlen=4)  # the last that the running test has made
@@ -118,7 +126,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--simnet-seed", metavar="N", help="storm number N for tests that use the `net` fixture")
     add("--simnet-runs", metavar="N", help="run such tests with N seeds, from --simnet-seed (0) on")
-    add("--simnet-replay", metavar="FILE", help="repeat the recorded failure of a test, to the letter")
+    add("--simnet-replay", metavar="FILE", help="repeat the recorded failure of a test")
+    add("--simnet-strict", action="store_true", help="repeat it to the letter, and look nowhere else for it")
+    add("--simnet-update", action="store_true", help="write into FILE where the failure is now")
     add("--simnet-transport", metavar="KIND", help="the `stage` fixture: virtual, real or both")
     add("--simnet-artifacts", metavar="DIR", help=f"where failures are kept ({ARTIFACTS})")
     add(
@@ -153,6 +163,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "'harsh' adds what is rare",
     )
     settings = config.stash[SETTINGS] = Settings(config)
+    if settings.replayed is None:  # one run is no campaign
+        config.pluginmanager.register(Sometimes())
     _set_fence(config, settings.fence)
     _set_checks(config, settings.checks)
 
@@ -277,7 +289,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     from . import pytest_failures
 
     if settings.replayed is not None:
-        pytest_failures.replay(pyfuncitem, settings.replayed, settings.networks)
+        pytest_failures.replay(pyfuncitem, settings.replayed, settings)
         return True
     if pytest_failures.is_repeatable(pyfuncitem):
         pytest_failures.run_twice(pyfuncitem)

@@ -2,8 +2,8 @@
 
 A `Deviation` is one pick that was not 0, anchored on what a person would say: *the 2nd send of
 client:1 -> server:7 takes 1 byte*.  A `Happening` befalls the network at a time.  A `Script` is some of
-both, and of the rules that stand.  Such a script outlives a refactoring, where a seed or a position in a
-stream of numbers dies at the next edit.
+both, of the rules that stand, and of what the program drew.  Such a script outlives a refactoring, where a
+seed or a position in a stream of numbers dies at the next edit.
 
 Owns the words, in both directions.  What is possible at an operation is `outcomes`.
 """
@@ -23,6 +23,7 @@ from .outcomes import OUTCOMES, check_amount, outcome_of
 from .rules import Rule, parse_rule
 from .units import duration, duration_ns
 from .words import ordinal
+from .workload import Draw, parse_draw
 
 
 def _known_op(instance: object, attribute: object, value: str) -> None:
@@ -109,7 +110,7 @@ class Happening:
         return HAPPENINGS[self.what].words.write(*self.groups, *self.amounts)
 
 
-Item: TypeAlias = Deviation | Happening | Rule
+Item: TypeAlias = Deviation | Happening | Rule | Draw
 """What a script is made of: each is one sentence."""
 
 
@@ -125,6 +126,10 @@ def _rules(items: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(items)
 
 
+def _draws(items: Iterable[Draw]) -> tuple[Draw, ...]:
+    return tuple(items)
+
+
 @attrs.frozen(repr=False)
 class Script:
     """Calm, but for what is named here: sparse, readable, written by people or recorded from a run."""
@@ -132,15 +137,16 @@ class Script:
     deviations: tuple[Deviation, ...] = attrs.field(default=(), converter=_deviations)
     happenings: tuple[Happening, ...] = attrs.field(default=(), converter=_happenings)
     rules: tuple[Rule, ...] = attrs.field(default=(), converter=_rules)
+    draws: tuple[Draw, ...] = attrs.field(default=(), converter=_draws)
 
     def __repr__(self) -> str:
-        lists = [list(self.deviations), list(self.happenings), list(self.rules)]
+        lists = [list(each) for each in (self.deviations, self.happenings, self.rules, self.draws)]
         while lists and not lists[-1]:
             lists.pop()
         return _expression(self, *lists)
 
     def __len__(self) -> int:
-        return len(self.deviations) + len(self.happenings) + len(self.rules)
+        return len(self.deviations) + len(self.happenings) + len(self.rules) + len(self.draws)
 
     def __str__(self) -> str:
         return "\n".join(self.sentences()) or "calm"
@@ -150,7 +156,7 @@ class Script:
         return [str(item) for item in self.items()]
 
     def items(self) -> tuple[Item, ...]:
-        return (*self.deviations, *self.happenings, *self.rules)
+        return (*self.deviations, *self.happenings, *self.rules, *self.draws)
 
     @classmethod
     def of(cls, items: Iterable[Item]) -> Script:
@@ -160,6 +166,7 @@ class Script:
             deviations=[item for item in items if isinstance(item, Deviation)],
             happenings=[item for item in items if isinstance(item, Happening)],
             rules=[item for item in items if isinstance(item, Rule)],
+            draws=[item for item in items if isinstance(item, Draw)],
         )
 
 
@@ -173,7 +180,7 @@ _HAPPENING = re.compile(r"at ([\d.]+ ?[a-zµ]+) (.+)")
 
 
 def parse(sentence: str) -> Item:
-    """Read one sentence, as `str()` of a Deviation, a Happening or a Rule writes it.
+    """Read one sentence, as `str()` of a Deviation, a Happening, a Rule or a Draw writes it.
 
     Raises UsageError that says what was not understood and what would be.
     """
@@ -182,6 +189,8 @@ def parse(sentence: str) -> Item:
         return _parse_happening(duration_ns(happening[1]), happening[2])
     if (rule := parse_rule(text)) is not None:
         return rule
+    if (draw := parse_draw(text)) is not None:
+        return draw
     if match := _DEVIATION.fullmatch(text):
         return _parse_deviation(int(match[1]), match[2], match[3])
     raise UsageError(

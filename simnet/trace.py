@@ -40,6 +40,7 @@ class Kind(IntEnum):
     DEVIATE = 13  # a pick was not 0 [the size of the operation, the deviation as a sentence]
     HAPPEN = 14  # something befell the network [-, the sentence]
     TIMER = 15  # a timer was called [-]
+    DRAW = 16  # the program drew a value that is not the simplest [-, the sentence]
 
 
 _NAME = int(Kind.NAME)

@@ -134,6 +134,9 @@ class Turner(Protocol):
     is_default: bool
     """Whether channels join it that name no map."""
 
+    label: str
+    """A name of its own; empty for a loop, which goes by that of its machine."""
+
     @property
     def asks(self) -> bool:
         """Whether its next pass may find something that nobody has told it of."""
@@ -260,17 +263,19 @@ class Transport(ABC):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        # Mostly the innermost one; but a generator may leave its `with` while its caller is in another,
-        # or in a context that never entered it.
-        entered = list(_entered.get())
+        entered = _entered.get()
+        if entered and entered[-1][0] is self:
+            _entered.set(entered[:-1])
+            _current.set(entered[-1][1])
+            return
+        # A generator may leave its `with` while its caller is in another, or in a context that never
+        # entered it.
         places = [place for place, (transport, _) in enumerate(entered) if transport is self]
         if places:
-            _, outer = entered.pop(places[-1])
-            if places[-1] == len(entered):
-                _current.set(outer)
-            else:
-                entered[places[-1]] = (entered[places[-1]][0], outer)
-            _entered.set(tuple(entered))
+            place = places[-1]
+            inner = entered[place + 1]
+            rest = ((inner[0], entered[place][1]), *entered[place + 2 :])
+            _entered.set((*entered[:place], *rest))
 
 
 _current: ContextVar[Transport | None] = ContextVar("simnet_transport", default=None)

@@ -30,16 +30,17 @@ FLOORS = (
         "happenings",
         "rules",
         "script",
+        "workload",
         "checks",
         "choices",
         "trace",
         "fence",
     },
-    {"loop", "passes", "machine", "real", "virtual"},
+    {"loop", "passes", "machine", "process", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing", "properties"},
-    {"process", "scenario", "fuzz", "report", "oracle"},
-    {"pytest_plugin", "pytest_failures", "cli"},
+    {"scenario", "fuzz", "report", "oracle"},
+    {"pytest_plugin", "pytest_failures", "pytest_sometimes", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -48,6 +49,8 @@ WITHIN_A_FLOOR = {
     ("script", "outcomes"): "a deviation is an outcome in words",
     ("script", "happenings"): "a happening is in words as well",
     ("script", "rules"): "a rule is one more sentence",
+    ("script", "workload"): "so is what was drawn",
+    ("choices", "workload"): "who decides a run decides its workload",
     ("rules", "outcomes"): "a rule is an outcome that is asked for",
     ("choices", "outcomes"): "a pick is one of an operation's options",
     ("choices", "script"): "a supplier reads one script and records another",
@@ -61,12 +64,16 @@ WITHIN_A_FLOOR = {
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",
     ("fuzz", "report"): "what a search finds is reported",
+    ("virtual", "process"): "a host spawns processes",
+    ("pytest_plugin", "pytest_sometimes"): "a part of the plugin that has state of its own",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
+    ("cli", "pytest_failures"): "a test that was kept is a program like any other",
     ("report", "scenario"): "a report ends with the scenario that replays it",
 }
 
 # Imports that only a type checker follows, (importer, imported), each with its reason.
 FOR_TYPES_ONLY: dict[tuple[str, str], str] = {
+    ("process", "virtual"): "a process is handed its host",
     ("pytest_failures", "pytest_plugin"): "what explains a failure is handed the plugin's settings",
 }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +43,12 @@ def replay(file: str, verify: bool, strict: bool, update: bool, quiet: bool) -> 
     scenario = load(file)
     if scenario.test is not None:
         wanted = {"--simnet-strict": strict or quiet, "--simnet-update": update}
-        return run_test(scenario, [option for option, is_on in wanted.items() if is_on])
+        status = run_test(scenario, [option for option, is_on in wanted.items() if is_on])
+        if verify and scenario.record is None and not update:
+            raise UsageError(f"{file} has no record to verify: give --update as well")
+        if verify and not status:
+            _verify_test(file)
+        return status
     if strict or quiet:
         verdict = replay_strictly(scenario)
         if quiet:
@@ -83,7 +90,8 @@ def _report(scenario: Scenario, outcome: Outcome) -> str:
     program = program_of(scenario)
 
     def attempt(script: Script) -> Outcome:
-        return execute(program, make_network(scenario, script=script), scenario.arguments)
+        with redirect_stdout(StringIO()):  # what the program prints was shown when it ran
+            return execute(program, make_network(scenario, script=script), scenario.arguments)
 
     return failure_report(outcome, nearest=nearest_passing(outcome, outcome.network.script(), attempt))
 
@@ -105,14 +113,31 @@ def _update(file: str, scenario: Scenario, again: Reproduction) -> None:
 
 def _verify(file: str, digest: str) -> None:
     """Raise Diverged unless a new process under another hash seed comes to the same digest."""
-    other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
-    command = [sys.executable, "-m", "simnet.cli", *_same_options(), "replay", "--quiet", file]
-    environment = {**os.environ, "PYTHONHASHSEED": other}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = _elsewhere("--quiet", file)
     if done.stdout.strip() != digest:
         came = done.stdout.strip() or done.stderr.strip()
-        raise Diverged(f"{file}: a new process under PYTHONHASHSEED={other} came to {came}")
-    click.echo(f"digest {digest}, also in a new process under PYTHONHASHSEED={other}")
+        raise Diverged(f"{file}: a new process under PYTHONHASHSEED={_other_seed()} came to {came}")
+    click.echo(f"also in a new process under PYTHONHASHSEED={_other_seed()}")
+
+
+def _verify_test(file: str) -> None:
+    """Raise Diverged unless the test repeats its record in a new process under another hash seed."""
+    done = _elsewhere("--strict", file)
+    if done.returncode:
+        where = f"a new process under PYTHONHASHSEED={_other_seed()}"
+        raise Diverged(f"{file}: {where} did not repeat the record:\n{done.stdout}{done.stderr}")
+    click.echo(f"also in a new process under PYTHONHASHSEED={_other_seed()}")
+
+
+def _elsewhere(option: str, file: str) -> subprocess.CompletedProcess[str]:
+    """A strict replay in a new process, under another hash seed."""
+    command = [sys.executable, "-m", "simnet.cli", *_same_options(), "replay", option, file]
+    environment = {**os.environ, "PYTHONHASHSEED": _other_seed()}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def _other_seed() -> str:
+    return "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
 
 
 def _same_options() -> list[str]:

@@ -312,7 +312,7 @@ def _keep(
     from ..report.failure import failure_report
     from ..scenario import Expect, carried_in, execute, load, make_network, record_of, save
     from ..scenario import replay as replay_strictly
-    from ..scenario.run import looked_for
+    from ..scenario.run import first_line, looked_for
 
     outcome = execute(program, make_network(scenario, script=found.script), scenario.arguments)
     kind = type(outcome.error).__name__
@@ -321,7 +321,7 @@ def _keep(
     kept = attrs.evolve(
         scenario,
         title=f"{kind} in {scenario.call}",
-        why=f"Found by `simnet fuzz --search {search}`, {found.case.name}: {outcome.error}",
+        why=f"{first_line(outcome.error)}\n\nFound by `simnet fuzz --search {search}`:\n{found.case.name}.",
         script=found.script,
         seed=None,
         **looked_for(outcome.network),
@@ -340,6 +340,6 @@ def _keep(
             seed=found.seed,
         )
     )
-    click.echo(f"\nreplayed from {path}: digest {again.digest}, as recorded")
+    click.echo(f"\nreplayed from its file: digest {again.digest}, as recorded")
     if not again.as_expected:
         raise Diverged(str(again))

@@ -11,6 +11,7 @@ Owns that experiment.  The failing script comes from elsewhere, as does the stor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import TypeAlias
 
 import attrs
@@ -19,6 +20,7 @@ from ..choices import Calm, Choices, Point, Scripted
 from ..errors import Diverged, UsageError
 from ..scenario.run import Outcome
 from ..script import Deviation, Happening, Item, Script
+from ..workload import Value
 
 Storm: TypeAlias = Callable[[int], Choices]
 """Makes the supplier of a storm from its seed."""
@@ -50,6 +52,10 @@ class Beginning(Choices):
     def pick(self, label: Point, count: int) -> int:
         supplier = self._rest if self.is_over else self._first
         return supplier.pick(label, count)
+
+    def workload(self, name: str, nth: int) -> Value | Random | None:
+        value = self._first.workload(name, nth)
+        return value if value is not None else self._rest.workload(name, nth)
 
     def meet(self, deviation: Deviation) -> None:
         self._first.meet(deviation)

@@ -19,9 +19,10 @@ import attrs
 from ..fence import Fence
 from ..rules import Rule
 from ..script import Deviation, Happening, Script
+from ..workload import Draw
 
 _HEAD = re.compile(r"(?:Falsifying|Failing)(?: explicit)? (?:example|test case): (?=\w+\()")
-_BUILDERS = {"Script": Script, "Deviation": Deviation, "Happening": Happening, "Rule": Rule, "Fence": Fence}
+_BUILDERS = {each.__name__: each for each in (Script, Deviation, Happening, Rule, Draw, Fence)}
 
 
 @attrs.frozen

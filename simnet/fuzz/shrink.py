@@ -6,7 +6,8 @@ Three things are done, each only as long as the run keeps failing in the same wa
    Failure-Inducing Input", IEEE TSE 28(2), 2002) over all deviations and happenings.  Then each alone, and
    earlier: a local minimum of many is often a single one that came at another moment.
 2. Make simpler.  A milder outcome, a place that people would name (1 byte, the half, all but one), the
-   smallest delay, an earlier operation, a rounder time; and what was an operation more is left out.
+   smallest delay, an earlier operation, a rounder time; and what was an operation more is left out.  Of the
+   workload, smaller numbers, fewer and simpler bytes.
 3. Measure.  The script without each single item must not fail in that way any more; only then is it
    said that every item is needed.
 
@@ -34,6 +35,7 @@ from ..scenario.run import Outcome
 from ..script import Deviation, Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS
+from ..workload import Draw
 from .nearest import nearest_passing
 
 _ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
@@ -126,6 +128,7 @@ class _Search:
         self._runs_max, self._seconds_max = runs_max, seconds_max
         self._began = time.perf_counter()
         self._rejected: dict[Script, str] = {}  # with the fingerprints that they ended with
+        self._searched: set[tuple[Script, Draw]] = set()  # in which no simpler value is left
 
     @property
     def seconds(self) -> float:
@@ -160,9 +163,7 @@ class _Search:
         """The run of `candidate` if it ends as wanted."""
         if candidate in self._rejected:
             return None
-        if self.runs >= self._runs_max or self.seconds >= self._seconds_max:
-            raise _Exhausted
-        self.runs += 1
+        self._take_run()
         outcome = self._attempt(candidate)
         if outcome.fingerprint == self._wanted:
             return outcome
@@ -171,8 +172,13 @@ class _Search:
 
     def again(self, candidate: Script) -> Outcome:
         """A run that is wanted for its own sake, whatever it comes to."""
-        self.runs += 1
+        self._take_run()
         return self._attempt(candidate)
+
+    def _take_run(self) -> None:
+        if self.runs >= self._runs_max or self.seconds >= self._seconds_max:
+            raise _Exhausted
+        self.runs += 1
 
     def _prefer_recorded(self) -> None:
         recorded = self.outcome.network.script()
@@ -230,13 +236,33 @@ class _Search:
 
     def _simplify(self, position: int) -> bool:
         items = self.script.items()
+        item = items[position]
+        if isinstance(item, Draw) and self._simplify_value(item):
+            return True
         others = [other for index, other in enumerate(items) if index != position]
         taken = {_key(other) for other in others}
-        for simpler in _simpler(items[position], self._size_of(items[position])):
+        for simpler in _simpler(item, self._size_of(item)):
             candidate = [*items[:position], simpler, *items[position + 1 :]]
             if _key(simpler) not in taken and self.accepts(Script.of(candidate)):
                 return True
         return False
+
+    def _simplify_value(self, draw: Draw) -> bool:
+        """Search for a simpler value of a draw, once for each script that has it."""
+        network = self.outcome.network
+        if (self.script, draw) in self._searched or not network.draw.has(draw):
+            return False
+        before, search = self.script, network.draw.simpler(draw)
+        with suppress(StopIteration):
+            value = next(search)
+            while True:
+                value = search.send(self._accepts_value(attrs.evolve(draw, value=value)))
+        self._searched.update((self.script, each) for each in self.script.draws if _key(each) == _key(draw))
+        return self.script != before
+
+    def _accepts_value(self, draw: Draw) -> bool:
+        items = self.script.items()
+        return self.accepts(Script.of(draw if _key(item) == _key(draw) else item for item in items))
 
     def _size_of(self, item: Item) -> int:
         """The size of the operation that deviated, as far as the run tells."""
@@ -286,7 +312,12 @@ def _complements(pieces: Sequence[Sequence[Item]]) -> Iterator[list[Item]]:
 
 def _key(item: Item) -> object:
     """Two items with the same key cannot both be in one script."""
-    return (item.where, item.op, item.nth) if isinstance(item, Deviation) else item
+    match item:
+        case Deviation():
+            return item.where, item.op, item.nth
+        case Draw():
+            return item.name, item.nth
+    return item
 
 
 def _closed_up(items: Sequence[Item], position: int) -> Iterator[Script]:
@@ -298,6 +329,8 @@ def _closed_up(items: Sequence[Item], position: int) -> Iterator[Script]:
     if isinstance(gone, Deviation):
         for ops in (tuple(OUTCOMES), (gone.op,)):
             yield Script.of(_counted_without(gone, item, ops) for item in items if item is not gone)
+    elif isinstance(gone, Draw):
+        yield Script.of(_drawn_without(gone, item) for item in items if item is not gone)
 
 
 def _counted_without(gone: Deviation, item: Item, ops: Collection[str]) -> Item:
@@ -306,18 +339,21 @@ def _counted_without(gone: Deviation, item: Item, ops: Collection[str]) -> Item:
     return attrs.evolve(item, nth=item.nth - 1) if item.nth > gone.nth else item
 
 
+def _drawn_without(gone: Draw, item: Item) -> Item:
+    if not isinstance(item, Draw) or item.name != gone.name or item.nth < gone.nth:
+        return item
+    return attrs.evolve(item, nth=item.nth - 1)
+
+
 def _simpler(item: Item, size: int) -> Iterator[Item]:
     """Simpler items that may do instead, the simplest first."""
     if isinstance(item, Happening):
-        for unit_ns in _ROUND_NS:
-            if item.at_ns % unit_ns:
-                yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
-        yield from _shorter(item)
+        yield from _simpler_happening(item)
+    if isinstance(item, (Deviation, Draw)):
+        for nth in _earlier(item.nth):
+            yield attrs.evolve(item, nth=nth)
     if not isinstance(item, Deviation):
         return
-    for nth in sorted({1, item.nth // 2, item.nth - 1}):
-        if 0 < nth < item.nth:
-            yield attrs.evolve(item, nth=nth)
     for outcome in OUTCOMES[item.op]:
         is_same = outcome.name == item.outcome
         for amount in _canonical(outcome, size or item.amount + 1):
@@ -328,15 +364,24 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
             return
 
 
-def _shorter(item: Happening) -> Iterator[Happening]:
-    """The same happening with a shorter duration, the shortest first."""
-    kind = HAPPENINGS[item.what]
-    for place, hole in enumerate(kind.words.holes[kind.sides :]):
-        if hole == "duration":
-            for ns in DELAYS_NS:
-                if ns < item.amounts[place]:
-                    amounts = (*item.amounts[:place], ns, *item.amounts[place + 1 :])
-                    yield attrs.evolve(item, amounts=amounts)
+def _simpler_happening(item: Happening) -> Iterator[Happening]:
+    """At a rounder time, with fewer hosts, for a shorter time, fewer times."""
+    for unit_ns in _ROUND_NS:
+        if item.at_ns % unit_ns:
+            yield attrs.evolve(item, at_ns=item.at_ns - item.at_ns % unit_ns)
+    for side, group in enumerate(item.groups):
+        for left_out in group if len(group) > 1 else ():
+            fewer = tuple(name for name in group if name != left_out)
+            yield attrs.evolve(item, groups=(*item.groups[:side], fewer, *item.groups[side + 1 :]))
+    holes = HAPPENINGS[item.what].words.holes[len(item.groups) :]
+    for place, (hole, amount) in enumerate(zip(holes, item.amounts, strict=True)):
+        for less in DELAYS_NS if hole == "duration" else sorted({1, amount // 2, amount - 1}):
+            if 0 < less < amount:
+                yield attrs.evolve(item, amounts=(*item.amounts[:place], less, *item.amounts[place + 1 :]))
+
+
+def _earlier(nth: int) -> list[int]:
+    return [each for each in sorted({1, nth // 2, nth - 1}) if 0 < each < nth]
 
 
 def _canonical(outcome: Effect, size: int) -> Sequence[int]:

@@ -62,6 +62,8 @@ _KINDS = (
     ("recv", "fails"),
     ("lookup", "fails"),
     ("lookup", "again"),
+    ("step", "held"),
+    ("next", "first"),
     ("segment", "flipped"),
     ("datagram", "flipped"),
     ("segment", "ended"),

@@ -27,7 +27,7 @@ CUTS = frozenset({("segment", "cut"), ("segment", "crumbles"), ("send", "takes")
 
 _ITEMS_MAX = 8
 _STEP = "36500s"  # some ten hours: past any time-out, and past midnight
-_OF_THE_NETWORK = (Kind.HAPPEN, Kind.DEVIATE)
+_OF_THE_NETWORK = (Kind.HAPPEN, Kind.DEVIATE, Kind.DRAW)
 
 
 def same_for_any_segmentation(

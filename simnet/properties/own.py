@@ -11,6 +11,9 @@ from ..errors import PropertyViolated
 from ..units import duration_ns, seconds
 from ..virtual import Network
 
+listeners: list[Callable[[str, bool], object]] = []
+"""Called with what is said to be seen `sometimes`, and whether it is: how a test runner learns of it."""
+
 
 def always(net: Network, condition: Callable[[], object], says: str | None = None) -> None:
     """From now on `condition()` is true after every moment at which anything happens.
@@ -58,12 +61,15 @@ def sometimes(net: Network, says: str, condition: object = True) -> None:
     """Note that something worth testing happens, if `condition` is true.
 
     A search that never gets there has not tested what it is believed to test.  `simnet fuzz` says at its end
-    which of these were never true in any run.
+    which of these were never true in any run, and pytest which were not in any test.
 
     Args:
         says: what happens, in words: ``"a reply came late"``.
     """
-    net.seen_sometimes[says] = net.seen_sometimes.get(says, False) or bool(condition)
+    is_true = bool(condition)
+    net.seen_sometimes[says] = net.seen_sometimes.get(says, False) or is_true
+    for listener in listeners:
+        listener(says, is_true)
 
 
 def _named(condition: Callable[[], object]) -> str:

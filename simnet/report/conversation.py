@@ -27,6 +27,9 @@ RIGHT: Side = 1
 
 _BEFORE_A_MARK = 2  # rows before a deviation that come before those around the end
 _BESIDE_MAX = 28  # columns of what one end does in one row
+_OF_HOSTS = {"turn": "{}: {}", "next": "{}: {}", "timer": "{}: a timer {}", "step": "{} {}"}
+"""How a row across both lanes says what is decided of a host."""
+
 SHUTDOWNS = ("shutdown reading", "shutdown writing", "shutdown")
 
 
@@ -268,9 +271,10 @@ class _Reader:
         assert isinstance(deviation, Deviation)
         side = self._side_of(deviation.where)
         mark = f"({self._marks[sentence]})" if sentence in self._marks else ""
-        if deviation.op == "turn":
+        if deviation.op in _OF_HOSTS:
             if deviation.where in ("network", *self._conversation.hosts):
-                self._across(time_ns, f"{deviation.where}: {effect(deviation, size)}", mark)
+                words = _OF_HOSTS[deviation.op].format(deviation.where, effect(deviation, size))
+                self._across(time_ns, words, mark)
         elif side is not None and deviation.op in ("segment", "jitter", "connect"):
             self._happens_to_last(time_ns, side, deviation, f"{mark} {deviation.effect}".strip())
         elif side is not None:
@@ -306,9 +310,10 @@ def effect(deviation: Deviation, size: int) -> str:
     if deviation.outcome in ("takes", "cut") and size:
         head = deviation.effect.rpartition(f"{deviation.amount} byte")[0]
         return f"{head}{deviation.amount} of {size} bytes"
-    if deviation.outcome == "first" and size:
+    if deviation.op in ("turn", "next") and size:
         what = "host" if deviation.where == "network" else "channel"
-        return f"ready {what} {deviation.amount} of {size} goes first"
+        when = "first" if deviation.op == "turn" else "on"
+        return f"ready {what} {deviation.amount} of {size} goes {when}"
     return deviation.effect
 
 

@@ -22,13 +22,15 @@ from typing import Protocol
 import attrs
 
 from ..choices import Seeded
-from ..errors import Deadlock, Escaped, Livelock, UsageError
+from ..errors import Escaped, UsageError
+from ..outcomes import ORDER
 from ..rules import Rule
 from ..scenario.run import Outcome
 from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import seconds
 from ..virtual import Network
+from ..workload import Draw
 from .conversation import effect
 from .difference import Nearest, difference
 from .ladder import clip, ladder, printable, terminal_width
@@ -40,6 +42,7 @@ _SOCKETS_MAX = 4
 _ESCAPES_MAX = 3
 _LADDER_MIN = 9
 _DIFFERENCE_MAX = 10
+_TABLE = "\nsockets at t="  # how `Network.netstat` begins
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
@@ -114,12 +117,13 @@ def failure_report(
 
 def summary_line(script: Script) -> str:
     """What a script consists of: ``2 faults + 1 reordering + 1 happening``."""
-    reorderings = sum(deviation.op == "turn" for deviation in script.deviations)
+    reorderings = sum((each.op, each.outcome) in ORDER for each in script.deviations)
     counts = {
         "fault": len(script.deviations) - reorderings,
         "reordering": reorderings,
         "happening": len(script.happenings),
         "rule": len(script.rules),
+        "draw": len(script.draws),
     }
     parts = [f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items() if count]
     return " + ".join(parts) or "no deviation"
@@ -179,6 +183,8 @@ class Numbered:
             return f"t={seconds(item.at_ns)}", "network", "", str(item).split(" ", 2)[2]
         if isinstance(item, Rule):
             return "", "", "", str(item)
+        if isinstance(item, Draw):
+            return time, "workload", f"{item.name} #{item.nth}", item.words
         return time, item.where, f"{item.op} #{item.nth}", effect(item, self.size)
 
 
@@ -187,7 +193,7 @@ def numbered(network: Network, script: Script) -> list[Numbered]:
     waiting: dict[str, Item] = {str(item): item for item in script.items()}
     found: list[Numbered] = []
     for time_ns, kind, _, n, data in network.trace.events:
-        if kind == Kind.DEVIATE or kind == Kind.HAPPEN:
+        if kind in (Kind.DEVIATE, Kind.HAPPEN, Kind.DRAW):
             item = waiting.pop(str(data), None)
             if item is not None:
                 found.append(Numbered(len(found) + 1, item, time_ns, n))
@@ -282,7 +288,7 @@ def _apart(
 
 def _sockets(network: Network, error: BaseException) -> list[str]:
     """The descriptors that were open at the end, in short; an error that tells of them has told it."""
-    if isinstance(error, (Deadlock, Livelock)):
+    if _TABLE in str(error):
         return []
     rows = [
         (host.name, f"fd {fd}", end.state_name, end.label, host.owner(fd), _queued(end.queues()[0]))

@@ -16,6 +16,7 @@ import attrs
 from ..outcomes import PLACES
 from ..rules import ANYWHERE, Rule
 from ..script import Deviation, Happening, Item
+from ..workload import Draw
 
 _NAME = r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
 _END = re.compile(rf"{_NAME}:\d+ -> {_NAME}:\d+")
@@ -59,6 +60,8 @@ def unknown_names(item: Item, known: Sequence[str]) -> Iterator[str]:
 
 def host_names(item: Item) -> tuple[str, ...]:
     """The hosts that a fault names."""
+    if isinstance(item, Draw):
+        return ()
     if isinstance(item, Happening):
         return tuple(name for group in item.groups for name in group)
     for form in (_END, _LISTENER, _SOCKET, _HOST):
@@ -77,7 +80,7 @@ def with_names(item: Item, names: Mapping[str, str]) -> Item:
     if isinstance(item, Happening):
         groups = tuple(tuple(names.get(name, name) for name in group) for group in item.groups)
         return attrs.evolve(item, groups=groups)
-    if item.where.startswith("#") or item.where in ("network", ANYWHERE):
+    if isinstance(item, Draw) or item.where.startswith("#") or item.where in ("network", ANYWHERE):
         return item
     parts = re.split(r"( -> |:|/)", item.where)
     return attrs.evolve(item, where="".join(names.get(part, part) for part in parts))

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from ..errors import UsageError
 from .model import HostSpec, LinkSpec, Scenario
+
+_WIDTH = 80  # of comments, without their margin
 
 
 def as_test(scenario: Scenario) -> str:
@@ -47,12 +50,12 @@ def _function(scenario: Scenario) -> Iterator[str]:
     if name == _program(scenario).partition(".")[0]:
         name += "_as_recorded"  # else it would call itself
     yield f"def {name}():"
-    yield f"    # {scenario.title}"
-    for line in scenario.why.splitlines():
-        yield f"    # {line}".rstrip()
-    if len(scenario.script):
-        yield "    faults = ["
-        yield from (f"        {_text(sentence)}," for sentence in scenario.script.sentences())
+    for line in (scenario.title, *scenario.why.splitlines()):
+        for part in wrap(line, _WIDTH, break_long_words=False) or [""]:
+            yield f"    # {part}".rstrip()
+    for name, sentences in _lists(scenario).items():
+        yield f"    {name} = ["
+        yield from (f"        {_text(sentence)}," for sentence in sentences)
         yield "    ]"
     yield f"    net = Network({', '.join(_network(scenario))})"
     for host in scenario.hosts:
@@ -65,6 +68,13 @@ def _function(scenario: Scenario) -> Iterator[str]:
         yield "    assert not net.unmet()"
 
 
+def _lists(scenario: Scenario) -> dict[str, list[str]]:
+    """The sentences of a script, under the names that they have in a scenario file."""
+    draws = [str(draw) for draw in scenario.script.draws]
+    faults = [sentence for sentence in scenario.script.sentences() if sentence not in draws]
+    return {name: each for name, each in (("faults", faults), ("workload", draws)) if each}
+
+
 def _program(scenario: Scenario) -> str:
     """What the program is called in the test."""
     assert scenario.call is not None
@@ -73,7 +83,8 @@ def _program(scenario: Scenario) -> str:
 
 def _network(scenario: Scenario) -> Iterator[str]:
     if len(scenario.script):
-        yield "Script.of(map(parse, faults))"
+        names = list(_lists(scenario))
+        yield f"Script.of(map(parse, {' + '.join(names)}))"
     if scenario.seed is not None:
         yield f"seed={scenario.seed}"
     if scenario.latency != "1ms":

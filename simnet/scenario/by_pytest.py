@@ -43,7 +43,9 @@ def replay_test(scenario: Scenario, more: Sequence[str] = ()) -> tuple[str, ...]
     watch = Watch()
     # In this process, or the watch would see nothing.
     alone = ["-n0"] if find_spec("xdist") else []
-    status = pytest.main([*pytest_arguments(scenario), *alone, *more], plugins=[watch])
+    # simnet is imported, of course, and so cannot be rewritten.
+    calm = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    status = pytest.main([*pytest_arguments(scenario), *alone, *calm, *more], plugins=[watch])
     if not watch.has_run and watch.error is None:
         return (f"pytest did not run {scenario.test} (exit status {int(status)})",)
     return tuple(wrong_end(scenario, watch.error))

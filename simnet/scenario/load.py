@@ -24,6 +24,7 @@ from ..fence.allowed import misspelt
 from ..fence.guard import LEVELS
 from ..script import Deviation, Happening, Item, Script, parse
 from ..units import duration_ns, rate_bits, size_bytes
+from ..workload import Draw, parse_draw
 from .anchors import unknown_names, wrong_place
 from .lines import Key, lines_of
 from .model import FORMAT, Expect, HostSpec, LinkSpec, Record, Scenario
@@ -33,6 +34,8 @@ from .values import decode
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*|.+\.py::[^\W\d]\w*(\.[^\W\d]\w*)*")
+_A_LIST = {"faults": "faults", "workload": "a workload"}
+_A_DRAW = Draw("size", 2, 5)
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
@@ -175,11 +178,30 @@ class _Reader:
 
     def _faults(self, top: Table, names: list[str]) -> tuple[Script, int | None]:
         seed = top.whole("seed", least=0)
-        items = self._sentences(top.texts("faults"), names)
-        if "seed" in top.values and "faults" in top.values:
-            self._mistake(("seed",), "a scenario has faults or a seed, not both")
-            return Script(), None
+        items = [*self._sentences(top.texts("faults"), names), *self._draws(top.texts("workload"))]
+        for key in ("faults", "workload"):
+            if "seed" in top.values and key in top.values:
+                self._mistake(("seed",), f"a scenario has {_A_LIST[key]} or a seed, not both")
+                return Script(), None
         return Script.of(items), seed
+
+    def _draws(self, sentences: Iterable[tuple[int, str]]) -> list[Draw]:
+        draws: list[Draw] = []
+        first: dict[object, int] = {}
+        for index, sentence in sentences:
+            try:
+                draw = parse_draw(sentence)
+            except UsageError as error:
+                self._mistake(("workload", index), str(error))
+                continue
+            if draw is None:
+                self._mistake(("workload", index), f"write {str(_A_DRAW)!r}, not {sentence!r}")
+                continue
+            earlier = first.setdefault((draw.name, draw.nth), index)
+            if earlier != index:
+                self._mistake(("workload", index), f"is the same draw as workload[{earlier}]")
+            draws.append(draw)
+        return draws
 
     def _sentences(self, sentences: Iterable[tuple[int, str]], names: list[str]) -> list[Item]:
         items: list[Item] = []
@@ -190,6 +212,9 @@ class _Reader:
                 item = parse(sentence)
             except ValueError as error:
                 self._mistake(key, str(error))
+                continue
+            if isinstance(item, Draw):
+                self._mistake(key, "this is no fault: it belongs into workload = [...]")
                 continue
             for name in unknown_names(item, names):
                 self._mistake(key, unknown_host(name, names))

@@ -104,7 +104,7 @@ class Scenario:
         arguments: what the program or test is given besides the network: plain TOML values and bytes.
         hosts: made in this order before the program starts.
         links: between hosts; `latency` is that of every other pair.
-        script: what deviates from the textbook network.
+        script: what deviates from the textbook network, and what the program draws.
         seed: instead of a script, a storm.
         check: which properties are looked for, as words of `Checks.of`; what they do not name is as it is
             for every network.
@@ -132,7 +132,7 @@ class Scenario:
         if (self.call is None) is (self.test is None):
             raise UsageError("a scenario has a program to call or a test to run: one of them, not both")
         if self.seed is not None and len(self.script):
-            raise UsageError("a scenario has faults or a seed, not both")
+            raise UsageError("a scenario has faults or a workload, or a seed, not both")
         if not self.title:
             raise UsageError("a scenario needs a title")
         Checks.of(self.check)

@@ -79,6 +79,9 @@ class Attentive(Scripted):
     def again(self) -> Attentive:
         return Attentive(self.script)
 
+    def spares(self, op: str) -> bool:
+        return False
+
     def pick(self, label: Point, count: int) -> int:
         key = (label.where, label.op, label.nth)
         if key not in self._operations and len(self._operations) < _OPERATIONS_MAX:
@@ -127,5 +130,6 @@ def _carried(point: Point) -> Carried | None:
         return Carried(data.peek(min(point.size, CARRIED_MAX)), point.size)
     if isinstance(data, (bytes, bytearray, memoryview)) and len(data):
         octets = memoryview(data).cast("B")
-        return Carried(bytes(octets[:CARRIED_MAX]), len(octets))
+        size = point.size if point.op == "recv" else len(octets)  # more may wait than is received at once
+        return Carried(bytes(octets[: min(size, CARRIED_MAX)]), size)
     return None

@@ -112,7 +112,7 @@ def words(trace: Trace, event: Event) -> str:
     """One event for people: ``0.041 server:7 -> client:1 send 5 b'hello'``."""
     time_ns, kind, who, n, data = event
     counts = kind in (Kind.SEND, Kind.ARRIVE, Kind.RECV)
-    speaks_for_itself = kind in (Kind.NAME, Kind.DEVIATE, Kind.HAPPEN)
+    speaks_for_itself = kind in (Kind.NAME, Kind.DEVIATE, Kind.HAPPEN, Kind.DRAW)
     parts = (
         seconds(time_ns),
         "" if speaks_for_itself else trace.names[who],

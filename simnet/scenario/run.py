@@ -166,7 +166,7 @@ def wrong_end(scenario: Scenario, error: BaseException | None) -> Iterator[str]:
         if expect.outcome == "fails":
             yield f"it passes, and {expect.error or 'a failure'} is expected"
         return
-    found = f"{type(error).__name__}: {_first_line(error)}"
+    found = f"{type(error).__name__}: {first_line(error)}"
     if expect.outcome == "passes":
         yield f"it fails: {found}"
     elif expect.error is not None and expect.error not in [kind.__name__ for kind in type(error).__mro__]:
@@ -183,7 +183,8 @@ def _wrong_faults(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
     )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException | None) -> str:
+    """The first line of an error's message that says anything."""
     return next((line for line in str(error).splitlines() if line.strip()), "(no message)")
 
 

@@ -90,9 +90,11 @@ def _head(scenario: Scenario) -> list[str]:
 def _run(scenario: Scenario) -> list[str]:
     """What decides the run, but for the tables."""
     latency = _pair("latency", scenario.latency) if scenario.latency != "1ms" else []
-    faults = _pair("faults", scenario.script.sentences()) if len(scenario.script) else []
+    draws = [str(draw) for draw in scenario.script.draws]
+    faults = [sentence for sentence in scenario.script.sentences() if sentence not in draws]
+    lists = [*(_pair("faults", faults) if faults else ()), *(_pair("workload", draws) if draws else ())]
     check = _pair("check", list(scenario.check)) if scenario.check else []
-    return [*_pair("seed", scenario.seed), *faults, *latency, *check]
+    return [*_pair("seed", scenario.seed), *lists, *latency, *check]
 
 
 def _host(host: HostSpec) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Alarm:
-    """Wakes a loop when its earliest timer is due."""
+    """Wakes a loop when its earliest timer is due, or a process when its wait is over."""
 
     __slots__ = ("host", "loop", "planned_ns", "wake")
 
@@ -28,7 +28,7 @@ class Alarm:
 
     def is_due(self, time_ns: int) -> bool:
         """Whether the entry for `time_ns` is still wanted: timers may have been cancelled since."""
-        if self.planned_ns != time_ns or self.loop not in self.host.loops:  # the host has crashed since
+        if self.planned_ns != time_ns or not self.host.has(self.loop):  # the host has crashed since
             return False
         deadline_ns = self.loop.next_deadline_ns()
         return deadline_ns is not None and deadline_ns <= time_ns
@@ -37,7 +37,7 @@ class Alarm:
         """The entry for `time_ns` is gone: plan the next one."""
         if self.planned_ns == time_ns:
             self.planned_ns = -1
-            if self.loop in self.host.loops:
+            if self.host.has(self.loop):
                 self.host.network.set_alarm(self)
 
     def arrive(self, item: object) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from inspect import iscoroutinefunction
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checks import Checks
 from ..errors import Deadlock, Livelock, UsageError
@@ -25,6 +25,7 @@ from ..trace import Trace
 from ..transport import Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
 from .alarm import Alarm
+from .daemons import only_daemons_wake, others, waiting
 from .host import Host
 from .netstat import netstat
 from .patience import Patience
@@ -32,8 +33,14 @@ from .quiet import check_quiet
 from .schedule import Schedule
 from .witness import Witness
 
+if TYPE_CHECKING:
+    from ..process import Process
+
 PASSES_MAX = 100_000
 """Passes of all loops at one moment of virtual time before a run is said to be stuck in it."""
+
+IDLE_MAX = 10_000
+"""Moments at which nothing happens but that daemons wake up, before whoever else waits waits for ever."""
 
 MOMENTS_MAX = 10_000_000
 """Moments of virtual time in one call of `run`, before it is said that the program has no end."""
@@ -59,6 +66,8 @@ class Engine(ABC):
         self.trace = Trace()
         self.log = self.trace.events.append if trace else None
         self.runnable: dict[Turner, Host] = {}
+        self.process: Process | None = None  # whose code is running just now
+        self.daemons = 0  # processes that may wait for ever
         self.is_alone = False  # what arrives just now is all that is due at this moment
         self.is_calm = True  # nobody decides anything but the textbook
         self._alarms: dict[Turner, Alarm] = {}
@@ -112,14 +121,14 @@ class Engine(ABC):
             raise UsageError("until is an async function, and nobody would await it")
         limit_ns = None if until is None or condition is not None else duration_ns(until)  # type: ignore[arg-type]
         with self._passing():
-            for _ in self._moments(limit_ns):
+            for _ in self._moments(limit_ns, rests=until is None):
                 if condition is not None and condition():
                     return
         if limit_ns is not None:
             self.now_ns = max(self.now_ns, limit_ns)
         elif condition is not None:
             raise Deadlock(
-                f"nothing can happen any more, and {_describe(condition)} is not true\n{self.netstat()}"
+                f"nothing can happen any more, and {_describe(condition)} is not true\n{self.standstill()}"
             )
         else:
             check_quiet(self)  # type: ignore[arg-type]
@@ -142,7 +151,7 @@ class Engine(ABC):
                 if condition():
                     return True
         if deadline_ns is None:
-            raise Deadlock(f"{call}() waits, and nothing can happen any more\n{self.netstat()}")
+            raise Deadlock(f"{call}() waits, and nothing can happen any more\n{self.standstill()}")
         self.now_ns = max(self.now_ns, deadline_ns)
         return False
 
@@ -196,6 +205,10 @@ class Engine(ABC):
         """The sockets of every host, as a table."""
         return netstat(self.hosts.values(), self.now_ns)
 
+    def standstill(self) -> str:
+        """Who waits in what, and the sockets of every host."""
+        return "\n".join([*waiting(self.hosts.values()), self.netstat()])
+
     def _look_around(self) -> None:
         """Between two runs a test may have changed what some channels answer when they are asked."""
         for host in self.hosts.values():
@@ -203,9 +216,14 @@ class Engine(ABC):
                 if loop.asks:
                     self.runnable[loop] = host
 
-    def _moments(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
-        """Let one moment after the other happen; `held` makes no pass."""
-        moments = self._instants(limit_ns, held)
+    def _moments(
+        self, limit_ns: int | None, held: Turner | None = None, rests: bool = False
+    ) -> Iterator[int]:
+        """Let one moment after the other happen; `held` makes no pass.
+
+        If it `rests`, that ends when nobody goes on but processes that may wait for ever.
+        """
+        moments = self._instants(limit_ns, held, rests)
         return self._checked(moments) if self.invariants else moments
 
     def _moments_of(self, host: Host, loop: Turner, limit_ns: int | None) -> Iterator[int]:
@@ -225,10 +243,10 @@ class Engine(ABC):
                 check()
             yield moment
 
-    def _instants(self, limit_ns: int | None, held: Turner | None = None) -> Iterator[int]:
+    def _instants(self, limit_ns: int | None, held: Turner | None, rests: bool) -> Iterator[int]:
         """The moments, one after the other, without a look at what must always be."""
         self._look_around()
-        instants = 0
+        instants = idle = 0
         while True:
             if self.runnable:
                 self._turn_loops(held)
@@ -240,6 +258,10 @@ class Engine(ABC):
                         f"is always one more; see Network.moments_max, and run(until=...)\n{self.netstat()}"
                     )
             yield instants
+            if self.daemons and limit_ns is None:
+                idle = idle + 1 if only_daemons_wake(self) else 0
+                if idle > IDLE_MAX or (idle and rests and not others(self.hosts.values())):
+                    return
             if not self._advance(limit_ns):
                 return
             instants += 1
@@ -293,7 +315,7 @@ class Engine(ABC):
                 if chosen is None:
                     return
                 loop, host = chosen, runnable.pop(chosen)
-            if loop in host.loops:  # else the host has crashed, and this is a ghost
+            if host.has(loop):  # else the host has crashed, and this is a ghost
                 self._turn(host, loop)
             passes += 1
             if passes > PASSES_MAX:
@@ -308,7 +330,7 @@ class Engine(ABC):
         if len(runnable) <= 1:
             return next(iter(runnable), None)
         self._turns += 1  # on a calm network as well: a rule may come later
-        labels = None if self.is_calm else [self.runnable[loop].label for loop in runnable]
+        labels = None if self.is_calm else [loop.label or self.runnable[loop].label for loop in runnable]
         effect = self.choose("turn", self, self._turns, len(runnable), labels)
         return list(runnable)[effect[1] - 1 if effect else 0]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -28,11 +29,12 @@ from .kernel.sock import SocketEnd
 from .kernel.tcp import TcpEnd
 from .modules import Modules
 from .names.destinations import source_for
+from .pauses import Pausable
 from .poller import OrderedPoller, VirtualPoller
 from .socket import VirtualSocket
-from .standstill import Standstill
 
 if TYPE_CHECKING:
+    from ..process import Process
     from .faults import Fault
     from .kernel.tcp_wire import Syn
     from .kernel.udp_layer import UdpLayer
@@ -71,7 +73,7 @@ class HostWakeup:
         """The same."""
 
 
-class Host(Standstill, Transport):
+class Host(Pausable, Transport):
     """One machine of a `Network`; made by `Network.host`.
 
     As a context manager it becomes the current transport, so that handlers made inside live on it.
@@ -100,6 +102,8 @@ class Host(Standstill, Transport):
         self.is_up = self.runs = True  # it has power; and its programs have not ended
         self.watches_steps = network.watches_steps
         self.loops: list[Turner] = []
+        self.processes: dict[Any, Process] = {}  # those that are alive, each by itself
+        self._names: dict[str, int] = {}  # of processes: how many had which
         self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
@@ -154,6 +158,16 @@ class Host(Standstill, Transport):
         return UnixLabels(self)
 
     @cached_property
+    def entropy(self) -> Random:
+        """Where its processes get what `os.urandom` gives.  It depends on the host's name alone."""
+        return Random(f"entropy of {self.name}")
+
+    @cached_property
+    def random(self) -> Random:
+        """What the functions of `random` draw from in its processes."""
+        return Random(f"random of {self.name}")
+
+    @cached_property
     def modules(self) -> Modules:
         """The machine in the shape that existing code expects."""
         return Modules(self)
@@ -170,6 +184,57 @@ class Host(Standstill, Transport):
         self._boot.append(program)
         with self:
             program()
+
+    def spawn(
+        self,
+        function: Callable[..., object],
+        *args: Any,
+        name: str | None = None,
+        daemon: bool = False,
+        **kwargs: Any,
+    ) -> Process:
+        """Run blocking code on this host, as a process of its own.
+
+        It begins when the network next lets time pass, and stands still whenever a call of it has to wait.
+
+        Args:
+            function: what it runs, with `args` and `kwargs`.
+            name: what reports and scripts call it; without one, the function's name, with a number behind
+                it from the second on.
+            daemon: whether it may wait for ever.  A run without an end of its own ends when nothing can
+                happen any more but that daemons wake up by themselves; another process that waits then is a
+                Deadlock.
+
+        Raises:
+            UsageError: no program runs on this host just now, or another process of it has that name.
+        """
+        from ..process import Process, interposition, keep
+
+        if not self.runs:
+            raise UsageError(f"host {self.name} is down: no program runs on it")
+        if not callable(function):
+            raise UsageError(f"a process runs a function, not {function!r}")
+        interposition.put_up_for(self)
+        process = Process(self, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
+        self.processes[process] = process
+        self.network.daemons += daemon
+        keep(self.network)
+        process.wake()
+        return process
+
+    def _name_of(self, given: str | None, function: Callable[..., object]) -> str:
+        """The name of a process: no other of this host that is alive has it."""
+        name = given or getattr(function, "__name__", type(function).__name__).strip("<>")
+        if given is None:
+            nth = self._names[name] = self._names.get(name, 0) + 1
+            return name if nth == 1 else f"{name}-{nth}"
+        if any(process.name == name for process in self.processes):
+            raise UsageError(f"host {self.name} has a process called {name} already")
+        return name
+
+    def has(self, turner: Turner) -> bool:
+        """Whether a loop or a process still runs here."""
+        return turner in self.loops or turner in self.processes
 
     def crash(self) -> Fault:
         """Lose power: every socket, timer and handler is gone, and no peer is told.
@@ -230,7 +295,11 @@ class Host(Standstill, Transport):
 
     def _end_loops(self) -> None:
         self.runs = False
-        self.forget_standstill()
+        self.end_pauses()
+        # Who ends its own host is the last: what goes on until the end of its line is simnet's.
+        for process in sorted(self.processes, key=lambda process: process is self.network.process):
+            self.network.forget(process)
+            process.close()
         for loop in self.loops:
             self.network.forget(loop)
             loop.close()
@@ -307,13 +376,14 @@ class Host(Standstill, Transport):
     def step(self, call: str, found: int) -> None:
         """A program has found out by itself how many are ready: it may be held up before it does anything
         about it.  What is found within a pass is the business of its loop."""
-        if not found or self.network.is_passing or not self.goes_on():
+        network = self.network
+        if not found or (network.is_passing and network.process is None) or not self.goes_on():
             return
         self.steps += 1
         time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
         if time_ns:
             self.hold_up(None, time_ns)
-            self.network.wait(call, self.goes_on, None)
+            self.wait(call, self.goes_on, None)
 
     def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
         effect = self.network.choose("step", self, nth, left, data)
@@ -374,8 +444,10 @@ class Host(Standstill, Transport):
         """
         file = self.descriptors.of(fd)
         self.descriptors.close(fd, closer)
-        if file.linger_seconds and not self.network.is_passing:
-            self.wait("close", lambda: not file.lingers, self.deadline_ns(file.linger_seconds))
+        network = self.network
+        if file.linger_seconds and (network.process is not None or not network.is_passing):
+            deadline_ns = self.deadline_ns(file.linger_seconds)
+            self.wait("close", lambda: not file.lingers, deadline_ns, (file,))
 
     def sockets(self) -> list[tuple[int | None, File]]:
         """Descriptors in order and what is behind them; then what holds a port without a descriptor:
@@ -398,13 +470,25 @@ class Host(Standstill, Transport):
         """When a wait of `timeout` seconds that begins now is over; None if it never is."""
         return None if timeout is None else self.network.now_ns + round(timeout * SECOND_NS)
 
-    def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
+    def wait(
+        self,
+        call: str,
+        condition: Callable[[], object],
+        deadline_ns: int | None,
+        files: Iterable[File] = (),
+        events: int = -1,
+    ) -> bool:
         """Let time pass until `condition` is true, or until the deadline; whether it is true.
 
         What every call that has to wait does, outside of handlers.  Raises NotImplementedError inside one,
         and Deadlock if nothing can happen any more and there is no deadline.  While the host stands still
         nobody is told, in time or not.
+
+        A process stands still meanwhile, and asks again when one of `files` may have one of `events`.
         """
+        process = self.network.process
+        if process is not None:
+            return process.wait(call, condition, deadline_ns, files, events)
         found = self.network.wait(call, lambda: self.parked is None and condition(), deadline_ns)
         if self.parked is None:
             return found

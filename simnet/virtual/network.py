@@ -18,11 +18,12 @@ from ..choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from ..errors import UsageError
 from ..fence import Escape, Fence, default
 from ..happenings import FOR_A_TIME
-from ..outcomes import EVERY, GENTLE, option, option_index, options
+from ..outcomes import EVERY, GENTLE, option_index, options
 from ..rules import Rule
 from ..script import Happening, Item, Script
 from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns
+from ..workload import Draw, Workload
 from .faults import At, Call, Fault, Happenings, On, Standing
 from .kernel.file import File
 from .topology import Topology
@@ -30,7 +31,7 @@ from .topology import Topology
 if TYPE_CHECKING:
     from .faults.effects import Effects
 
-_HAPPEN, _DEVIATE = int(Kind.HAPPEN), int(Kind.DEVIATE)
+_HAPPEN, _DEVIATE, _DRAW = int(Kind.HAPPEN), int(Kind.DEVIATE), int(Kind.DRAW)
 
 LATENCY_NS = duration_ns("1ms")
 _SEEDS_APART = 1 << 20  # rules of one run, whose chances are apart from those of the next seed
@@ -266,27 +267,38 @@ class Network(Happenings, Topology):
         for name in [host.name for host in self.hosts.values() if host.is_paused]:
             self.resume(name)
 
+    # --- the workload ----------------------------------------------------------------------------
+
+    @cached_property
+    def draw(self) -> Workload:
+        """What the program's workload is drawn from: the simplest on a calm network; see `Workload`."""
+        return Workload(self.recording.inner.workload, self._drawn)
+
+    def _drawn(self, draw: Draw) -> None:
+        self.recording.draws.append(draw)
+        if self.log is not None:
+            self.log((self.now_ns, _DRAW, 0, 0, str(draw)))
+
     # --- choices ---------------------------------------------------------------------------------
 
     def choose(self, op: str, place: Any, nth: int, size: int, data: Any = None) -> tuple[str, int] | None:
         if self.is_calm and not self._rules:
             return None
         count = options(op, size)
-        if count < 2:
+        if count < 2 or (not self._rules and self.recording.asked.spares(op)):
             return None
         point = Point(place.label, place.alias, op, nth, size, data)
-        index = self._ruled(point, place, data)
-        if not index:
+        index = self._ruled(point, place, data) if self._rules else 0
+        if index:
+            deviation = self.recording.record(point, index)
+        else:
             before = len(self.recording.deviations)
-            index = self.recording.pick(point, count)
-            if not index:
+            if not self.recording.pick(point, count):
                 return None
             deviation = self.recording.deviations[before]
-        else:
-            deviation = self.recording.record(point, index)
         if self.log is not None:
             self.log((self.now_ns, _DEVIATE, place.number, size, str(deviation)))
-        return option(op, size, index)
+        return deviation.outcome, deviation.amount
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
@@ -305,25 +317,27 @@ class Network(Happenings, Topology):
         return self.guard.escapes if self.guard is not None else ()
 
     def script(self) -> Script:
-        """The run so far as the script that repeats it: its deviations, and the given script's happenings.
+        """The run so far as the script that repeats it: its deviations, its draws, and the given script's
+        happenings.
 
         What the program itself lets happen is not in it: a replay runs the program again.
         """
-        return Script(self.recording.deviations, self.happened)
+        return Script(self.recording.deviations, self.happened, draws=self.recording.draws)
 
     def unmet(self) -> tuple[Item, ...]:
-        """What of the given script has not happened (yet): deviations, happenings, and rules that decided
-        nothing."""
+        """What of the given script has not happened (yet): deviations, happenings, rules that decided
+        nothing, and draws that were not made or could not be that."""
         inner = self.recording.inner
         script = self._given[0]
         return (
             *(inner.unmet() if isinstance(inner, Scripted) else ()),
             *(each for each in (script.happenings if script else ()) if each not in self.happened),
             *(standing.rule for standing in self._scripted_rules if not standing.met),
+            *(each for each in (script.draws if script else ()) if not self.draw.has(each)),
         )
 
 
 def _supplier(script: Script | None, seed: int | None, only: Collection[tuple[str, str]]) -> Choices:
     if seed is not None:
         return Seeded(seed, only)
-    return Scripted(script) if script is not None and script.deviations else Calm()
+    return Scripted(script) if script is not None and (script.deviations or script.draws) else Calm()

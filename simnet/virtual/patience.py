@@ -53,10 +53,12 @@ class Patience:
             raise Livelock(
                 f"{found}, and nothing is planned at t={seconds(network.now_ns)}\n{network.netstat()}"
             )
-        if not network.is_passing:
+        process = network.process
+        if process is not None or not network.is_passing:
             if network.schedule.next_time() is not None:
                 self._looks = 0
-            network.wait(call, lambda: False, network.now_ns + _LOOK_NS)
+            wait = network.wait if process is None else process.wait
+            wait(call, lambda: False, network.now_ns + _LOOK_NS)
 
     def looked_and_found(self, call: str) -> None:
         """A call outside of handlers has found something ready, and time has not passed for it.

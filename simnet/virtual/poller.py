@@ -80,6 +80,8 @@ class Registration:
             return
         mask = (IN if end.waiting else IN | OUT) if end.ordinary else end.poll_mask()
         mask &= self.events
+        if not mask:
+            return  # who waits for room only, and there is none
         network.is_alone = False  # what the handler causes on its own host waits until it has returned
         token = enter_context(end.host)
         handed = False
@@ -135,8 +137,7 @@ class VirtualPoller(Poller):
         self._aside: set[Registration] = set()  # the same, to look one up
         self.is_news = True
         self.on_ready = on_ready
-        self._hand = hand
-        self.hand = hand if host.parked is None else None
+        self.hand = self._hand = hand
 
     def hold(self, stands_still: bool) -> None:
         """While its host stands still, nothing is handed over at once."""
@@ -175,8 +176,9 @@ class VirtualPoller(Poller):
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         aside = self._bring_back() if self._aside else None
-        events, keep = [], []
-        for registration in self.ready:
+        events = []
+        ready = self.ready
+        for registration in ready:
             end: Any = registration.end
             if end.ordinary:  # most are: poll_mask() without the call
                 mask = (IN if end.queue is not None else 0) | (0 if end.waiting else OUT)
@@ -185,11 +187,11 @@ class VirtualPoller(Poller):
             mask &= registration.events
             if mask:
                 events.append((registration.fd, mask))
-                keep.append(registration)
             else:
                 registration.queued = False
-        self.ready = keep
-        self.is_news = aside is None or not aside.issuperset(keep)
+        if len(events) != len(ready):
+            self.ready = [registration for registration in ready if registration.queued]
+        self.is_news = aside is None or not aside.issuperset(self.ready)
         return self._order(events) if len(events) > 1 else events
 
     def _bring_back(self) -> set[Registration]:

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Deadlock, Livelock, PropertyViolated
 from ..transport import IN, OUT
-from .kernel.tcp import TcpEnd
-from .kernel.tcp_states import State
+from .daemons import others
 
 if TYPE_CHECKING:
     from .host import Host
-    from .kernel.file import File
     from .network import Network
 
 
 def check_quiet(network: Network) -> None:
     """Raise Livelock, Deadlock or PropertyViolated if a network must not be at rest as it is."""
+    _check_processes(network)
     looks_for_leaks = "no-leak" in network.checks.names
     for host in network.hosts.values():
         if looks_for_leaks and host.loops:
@@ -39,22 +38,30 @@ def check_quiet(network: Network) -> None:
                     f"{host.name}: {host.owner(fd) or end.label} waits for room that will never come\n"
                     f"{network.netstat()}"
                 )
-            if looks_for_leaks and not end.watchers and host.loops and _is_left_open(host, fd, end):
+            if looks_for_leaks and end.is_over and not end.watchers and _is_left_open(host, fd):
+                name = end.label or "a pipe"
                 raise PropertyViolated(
                     "no-leak",
-                    f"{host.name}: {end.label} is over, nobody watches it, and its descriptor {fd} is still "
-                    f"open\n{network.netstat()}",
+                    f"{host.name}: {name} is over, nobody watches it, and its descriptor {fd} is still open\n"
+                    f"{network.netstat()}",
                 )
 
 
-def _is_left_open(host: Host, fd: int, end: File) -> bool:
-    """Whether a connection is over, on this machine of channels, and no channel has it."""
-    return (
-        isinstance(end, TcpEnd)
-        and end.peer is not None
-        and (end.fin_seen or end.state is State.CLOSED)
-        and not any(fd in loop.map for loop in host.loops)
-    )
+def _check_processes(network: Network) -> None:
+    """Nobody waits for ever but who may."""
+    stuck = [process.label for process in others(network.hosts.values())]
+    if stuck:
+        raise Deadlock(
+            f"nothing can happen any more, and {', '.join(stuck)} {'waits' if len(stuck) == 1 else 'wait'} "
+            f"(who may wait for ever is spawned with daemon=True)\n{network.standstill()}"
+        )
+
+
+def _is_left_open(host: Host, fd: int) -> bool:
+    """Whether no channel has this descriptor, on a machine of channels."""
+    if host.processes:
+        return False  # whose sockets nobody watches while they do something else
+    return bool(host.loops) and not any(fd in loop.map for loop in host.loops)
 
 
 def _check_maps(network: Network, host: Host) -> None:

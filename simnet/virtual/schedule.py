@@ -74,16 +74,13 @@ class Schedule:
                 _, _, target, item = heappop(heap)
                 target.arrive(item)
                 continue
-            # A lane is emptied in one go, up to what another queue has to come first.
+            # A lane is emptied in one go, up to what is later, or what another queue has to come first.
             others = [other[0] for other in (heap, *self.lanes) if other and other is not queue]
-            bound = min(others) if others else None
+            bound: Any = min([(time_ns + 1,), *others])
             popleft = queue.popleft  # type: ignore[union-attr]
-            while queue:
-                head = queue[0]
-                if head[0] != time_ns or (bound is not None and head > bound):
-                    break
-                popleft()
-                head[2].arrive(head[3])
+            while queue and queue[0] < bound:
+                _, _, target, item = popleft()
+                target.arrive(item)
 
     def extract(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
         """Take out every entry that is `wanted`, in order."""

@@ -26,6 +26,7 @@ def test_every_message_comes_back_on_simloop():
 
 def test_the_test_of_the_searches_passes_on_both_networks():
     assert five_clients.converse(Network()) == five_clients.converse_over_loopback() == 5 * 20
+    assert five_clients.converse_over_nothing() == 5 * 20
 
 
 def test_a_client_that_waits_for_ever_fails_the_test_of_the_searches():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
@@ -11,7 +12,7 @@ from simnet.cli import main
 from simnet.errors import Diverged
 from simnet.fuzz.bisect import Beginning, Step, bisect, certain_from, in_order
 from simnet.outcomes import GENTLE
-from simnet.scenario import Scenario, execute, save
+from simnet.scenario import Scenario, execute, load, save
 from simnet.virtual.faults import At
 
 from .test_network import conversation
@@ -179,6 +180,22 @@ def test_the_command_shows_each_step_and_where_it_was_certain(failing) -> None: 
     )
     assert lines[-1].startswith("certain from step 1 on: the 1st segment")
     assert result.return_value == 0
+
+
+def test_a_test_that_was_kept_is_bisected_like_a_program(failing) -> None:  # type: ignore[no-untyped-def]
+    cut = load("cut.toml")
+    (failing / "test_talk.py").write_text(PROGRAM.replace("def talk(net)", "def test_talk(net)"))
+    save(attrs.evolve(cut, call=None, test="test_talk.py::test_talk"), "kept.toml")
+    result = CliRunner().invoke(
+        main, ["bisect", "kept.toml", "--runs", "5", "--gentle"], standalone_mode=False
+    )
+    assert result.output.startswith("AssertionError in test_talk: [b'he', b'llo")
+    assert "certain from step 1 on: the 1st segment" in result.output
+    (failing / "test_fixed.py").write_text("def test_talk(net, tmp_path):\n    pass\n")
+    save(attrs.evolve(cut, call=None, test="test_fixed.py::test_talk"), "kept.toml")
+    result = CliRunner().invoke(main, ["bisect", "kept.toml"], standalone_mode=False)
+    assert result.return_value == 2
+    assert "test_fixed.py::test_talk needs fixtures, and bisect cannot make them" in result.output
 
 
 def test_the_command_says_why_it_cannot(failing) -> None:  # type: ignore[no-untyped-def]

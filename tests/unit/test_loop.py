@@ -927,3 +927,44 @@ def test_passes_that_do_not_wait_get_to_a_moment_in_the_end():
         while not due:
             loop(timeout=0, count=1000)
     assert net.now == 0.002
+
+
+class Full(dispatcher):
+    """Sends until the buffers are full, and reads nothing meanwhile."""
+
+    declares_interest = True
+    left = 400_000
+
+    def readable(self):
+        return False
+
+    def writable(self):
+        return self.left > 0
+
+    def handle_write(self):
+        while self.left and (taken := self.send(bytes(min(self.left, 50_000)))):
+            self.left -= taken
+        self.touch()
+
+
+def test_who_waits_for_room_does_so_although_something_comes_that_it_does_not_read():
+    """It comes alone, when the channel is neither readable, for it does not ask, nor writable."""
+    net = Network()
+    server, client = net.host("server"), net.host("client")
+    peer = client.socket()
+    with server:
+        listener = dispatcher()
+        listener.create_socket()
+        listener.bind(("", 7))
+        listener.listen(5)
+        listener.handle_accepted = lambda sock, address: made.append(Full(sock))
+        made = []
+    peer.connect(("server", 7))
+    net.run(until=0.1)
+    assert made[0].left > 0
+    peer.send(b"hello")
+    net.run(until=0.2)
+    received = 0
+    while received < Full.left:  # else a Deadlock: the channel would not hear of the room that this makes
+        received += len(peer.recv(100_000))
+    assert made[0].left == 0

@@ -1,12 +1,22 @@
 """Each property that a run is watched for: a canary that breaks it, a program that keeps it, its switch."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from simnet import Network, PropertyViolated, UsageError, asynchat, asyncore, dispatcher, dispatcher_with_send
+from simnet import (
+    Network,
+    PropertyViolated,
+    UsageError,
+    asynchat,
+    asyncore,
+    dispatcher,
+    dispatcher_with_send,
+    file_dispatcher,
+)
 from simnet.checks import PROPERTIES, SWITCHED, Checks
 from simnet.cli import main
 from simnet.fence import Fence
@@ -172,11 +182,118 @@ def test_a_channel_whose_socket_was_closed_behind_its_back_is_a_leak():
     assert "is in the map of its loop under descriptor" in broken("no-leak", Burglar, enough=0)
 
 
+class Reader(file_dispatcher):
+    """Reads a pipe to its end."""
+
+    def handle_read(self):
+        self.recv(100)
+
+    def handle_close(self):
+        self.close()
+
+
+def pipe_with_reader(net, reader, closes):
+    """A pipe between channels of the server, whose writer is closed; the descriptors that were opened."""
+    run(net, Echo, enough=0)
+    server = net.host("server")
+    fds = server.modules.os.pipe()
+    with server:
+        if reader is not None:
+            reader(fds[0])  # which has a descriptor of its own
+    for fd in fds[0 if closes else 1 :]:
+        server.modules.os.close(fd)
+    net.run()
+
+
+def test_the_end_of_a_pipe_that_nobody_reads_is_a_leak():
+    with pytest.raises(PropertyViolated, match="no-leak: server: a pipe is over, nobody watches it"):
+        pipe_with_reader(Network(), None, closes=False)
+    with pytest.raises(PropertyViolated, match="no-leak"):
+        pipe_with_reader(Network(), Reader, closes=False)  # the one that the test has forgotten
+    pipe_with_reader(Network(check="-no-leak"), None, closes=False)
+
+
+def test_a_pipe_that_is_read_to_its_end_and_closed_is_none():
+    pipe_with_reader(Network(check="all"), Reader, closes=True)
+
+
+def test_a_pipe_of_which_both_ends_are_kept_is_none():
+    net = Network(check="all")
+    run(net, Echo, enough=0)
+    net.host("server").modules.os.pipe()
+    net.run()
+
+
+def pair_of_channels(net, channel):
+    """A pair of AF_UNIX between channels of the server, of which one closes."""
+    server = net.host("server")
+    one, other = server.modules.socket.socketpair()
+    with server:
+        channel(one)
+        closing = Echo(other)
+    net.at("1s").call(closing.close)
+    net.run()
+
+
+def test_a_connection_of_af_unix_that_is_over_and_left_open_is_a_leak():
+    with pytest.raises(PropertyViolated, match=r"no-leak: server: .* is over, nobody watches it"):
+        pair_of_channels(Network(), Deserter)
+    pair_of_channels(Network(check="-no-leak"), Deserter)
+
+
+def test_a_connection_of_af_unix_that_is_closed_at_its_end_is_none():
+    pair_of_channels(Network(check="all"), Echo)
+
+
 def test_a_connection_that_nobody_watches_is_no_leak_while_its_peer_is_there():
     net = Network(check="all")
     kept = []
     run(net, kept.append, half_closes=False)
     assert kept[0].recv(10) == b"hello"
+
+
+class Newsreader(dispatcher):
+    """Sends line after line, whatever becomes of the connection meanwhile."""
+
+    def handle_read(self):
+        if self.recv(65_536):
+            for _ in range(3):
+                self.send(b"news\r\n")
+
+    def handle_close(self):
+        self.close()
+        self.send(b"never mind")
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_whoever_goes_on_sending_while_the_connection_is_reset_uses_nothing(nth):
+    net = Network(check="all")
+    net.on("server", "send", nth=nth).reset()
+    run(net, Newsreader)
+
+
+def test_whoever_answers_at_the_end_of_a_connection_uses_nothing():
+    run(Network(check="all"), Newsreader, enough=6)
+
+
+def test_a_heartbeat_that_goes_on_after_the_end_uses_nothing():
+    class Beats(Echo):
+        def handle_read(self):
+            self.recv(100)
+            self.call_later("1s", self.send, b"beat")
+            self.close()
+
+    run(Network(check="all"), Beats)
+
+
+def test_nothing_is_not_sent_after_close_either():
+    class Silent(Echo):
+        def handle_read(self):
+            self.recv(100)
+            self.close()
+            self.send(b"")
+
+    run(Network(check="all"), Silent)
 
 
 def test_a_listener_that_an_error_of_accept_closes_does_not_survive():
@@ -314,6 +431,19 @@ def test_a_network_made_again_looks_for_the_same():
 
 def test_every_property_that_has_a_switch_has_a_canary():
     assert {*CANARIES, "listener-survives"} == set(SWITCHED)
+
+
+def test_the_page_tells_of_each_property_its_default_its_canary_and_who_is_left_alone():
+    page = (ROOT / "docs/reference/properties.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    rows = [row for row in rows if row[0].strip("`") in PROPERTIES]
+    assert [row[0].strip("`") for row in rows] == [*PROPERTIES]
+    for name, default, *shown_by in rows:
+        switch = {True: ["on"], False: ["off"], None: ["always", "called"]}[PROPERTIES[name.strip("`")].is_on]
+        assert default.split(";")[0] in switch
+        for file, test in re.findall(r"`(\w+\.py)::(\w+)`", " ".join(shown_by)):
+            assert f"def {test}(" in (ROOT / "tests/unit" / file).read_text(encoding="utf-8")
+        assert all("::" in tests for tests in shown_by)
 
 
 # --- where it is said ----------------------------------------------------------------------------

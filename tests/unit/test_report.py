@@ -8,6 +8,7 @@ import pytest
 from simnet import Deadlock, Network, Script, UsageError, parse
 from simnet.fuzz.campaign import search
 from simnet.fuzz.shrink import Shrunk, minimize
+from simnet.properties import always
 from simnet.report.failure import failure_report, summary_line
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import one_recv_is_one_line
@@ -196,6 +197,19 @@ def test_a_deadlock_shows_the_socket_table_once():
     assert "sockets open at the end" not in text
 
 
+def test_a_broken_property_of_a_test_shows_the_socket_table_once():
+    def program(net):
+        always(net, lambda: net.now_ns < 2_000_000, "all is over in 2 ms")
+        one_recv_is_one_line(net)
+
+    text = failure_report(run(program))
+    assert text.startswith(
+        "simnet.errors.PropertyViolated: all is over in 2 ms: not true at t=0.002\nsockets at"
+    )
+    assert text.count("ESTABLISHED") == 1
+    assert "sockets open at the end" not in text
+
+
 def test_a_deviation_that_never_found_its_moment_is_named():
     text = failure_report(run(many_lines, "the 999th send of client:1 -> server:80 takes 1 byte"))
     assert "never happened: the 999th send of client:1 -> server:80 takes 1 byte" in text
@@ -230,6 +244,14 @@ def test_a_run_that_passed_has_no_report():
         ((), "no deviation"),
         (THREE[1:2], "1 fault"),
         (THREE, "2 faults + 1 reordering"),
+        (
+            (
+                "the 1st timer of a comes before what is ready",
+                "the 2nd next of a goes on with ready number 2",
+            ),
+            "2 reorderings",
+        ),
+        (("the 2nd step of a is held up for 5ms",), "1 fault"),
         ((*THREE, "at 1s partition a from b", "at 2s heal"), "2 faults + 1 reordering + 2 happenings"),
         (("at 1s crash a",), "1 happening"),
     ],

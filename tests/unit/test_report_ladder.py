@@ -3,6 +3,7 @@
 import pytest
 
 from simnet import Network, Script, parse
+from simnet.report.conversation import effect
 from simnet.report.ladder import excerpt, ladder
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import LineClient, LineServer, Sink, one_recv_is_one_line
@@ -56,6 +57,8 @@ def test_a_calm_conversation_is_told_step_by_step():
         ("the 1st accept of server:80 is told to try again", "(1) accept: EAGAIN"),
         ("the 1st accept of server:80 fails with EMFILE", "(1) accept: EMFILE"),
         ("the 1st turn of network starts with ready number 2", "(1) network: ready host 2 of 2 goes first"),
+        ("the 2nd step of server is held up for 5ms", "(1) server is held up for 5ms"),
+        ("the 1st step of client is held up for 1ms", "t=0.002 (1) client is held up for 1ms"),
         ("at 2500us partition client from server", "t=0.0025 (1) partition client from server"),
     ],
 )
@@ -151,3 +154,17 @@ def test_lanes_stand_above_each_other_whatever_is_in_them():
 def test_bytes_are_quoted_and_never_cut_within_an_escape(data, width, shown):
     assert excerpt(data, width) == shown
     assert len(shown) <= width
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("the 1st turn of server starts with ready number 2", "ready channel 2 of 3 goes first"),
+        ("the 1st turn of network starts with ready number 2", "ready host 2 of 3 goes first"),
+        ("the 1st next of server goes on with ready number 2", "ready channel 2 of 3 goes on"),
+        ("the 1st timer of server comes before what is ready", "comes before what is ready"),
+        ("the 1st step of server is held up for 5ms", "is held up for 5ms"),
+    ],
+)
+def test_what_is_decided_of_an_order_is_said_with_how_many_there_were(sentence, words):
+    assert effect(parse(sentence), 3) == words

@@ -60,6 +60,13 @@ def test_what_is_looked_for_is_written():
     assert 'net = Network(fence="off")\n' in as_test(Scenario(title="1", call="m:f", fence=Fence("off")))
 
 
+def test_long_prose_is_wrapped():
+    text = as_test(Scenario(title="a " * 60, why="word " * 40 + "x" * 120, call="m:f"))
+    comments = [line for line in text.splitlines() if line.startswith("    #")]
+    assert [len(line) for line in comments] == [85, 45, 85, 85, 45, 126]
+    assert " ".join(line[6:] for line in comments).split()[60:100] == ["word"] * 40
+
+
 def test_a_test_does_not_take_the_name_of_its_program():
     text = as_test(Scenario(title="talk", call="programs:test_talk"))
     assert "from programs import test_talk\n" in text

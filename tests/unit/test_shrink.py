@@ -169,6 +169,36 @@ def test_a_happening_that_matters_is_kept_and_moved_to_a_round_time():
     assert shrunk.script.sentences() == ["at 1234us partition client from server"]
 
 
+@pytest.mark.parametrize(
+    ("given", "least"),
+    [
+        ("at 1s pause server for 9s", "at 1s pause server for 2s"),
+        ("at 3s pause server for 20s", "at 3s pause server for 2s"),
+        ("at 1s clog server and client to other for 60s", "at 1s clog server to other for 1ms"),
+        (
+            "at 1s flap server and other from client 9 times for 9s",
+            "at 1s flap server from client 2 times for 1ms",
+        ),
+    ],
+)
+def test_a_happening_gets_shorter_and_rarer_and_befalls_fewer_hosts(given, least):
+    def program(net):
+        for name in ("server", "client", "other"):
+            net.host(name)
+        net.run()
+        for each in net.happened:
+            hosts = [name for group in each.groups for name in group]
+            is_guilty = {
+                "pause_for": each.amounts[-1:] > (1_000_000_000,),
+                "clog": "server" in hosts,
+                "flap": "server" in hosts and each.amounts[0] > 1,
+            }
+            assert not is_guilty[each.what]
+
+    shrunk, _ = shrink(program, script(given), "AssertionError in program")
+    assert shrunk.script.sentences() == [least]
+
+
 def test_a_program_that_fails_on_the_calm_network_needs_no_deviation():
     def program(net):
         one_recv_is_one_line(net)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,7 +27,10 @@ SCENARIOS = Path(__file__).parent / "kept"
 SURVIVAL, SURVIVAL_MIN = 10, 2_000
 """How many times the runs of the longest search the good twin has to survive, and at least how many runs."""
 
-HEAD = ("member", "bug", "found", "runs", "seconds", "deviations", "good twin", "Hypothesis", "examples")
+HEAD = (
+    *("member", "bug", "found", "runs", "shrinking", "seconds", "deviations", "good twin"),
+    *("Hypothesis", "examples"),
+)
 
 
 @click.command(help=__doc__)
@@ -87,19 +91,20 @@ def _measure(member: Member, searches: int, hypothesis: bool) -> list[str]:
         each = by_search(member, start)
         if each is not None:
             seconds.append(time.perf_counter() - began)
-            found.append((each.progress.runs, len(each.script)))
+            assert each.shrunk is not None
+            found.append((each.progress.runs, len(each.script), each.shrunk.runs))
     if not found:
-        return [*who, f"0 of {searches}", "-", f"> {SECONDS_MAX:.0f}", "-", "-", *by_drawing]
-    runs = [count for count, _ in found]
+        return [*who, f"0 of {searches}", "-", "-", f"> {SECONDS_MAX:.0f}", "-", "-", *by_drawing]
+    runs, lengths, shrinking = zip(*found, strict=True)
     survived = max(SURVIVAL * max(runs), SURVIVAL_MIN)
     failure = survives(member, survived, start=searches + 1)
     twin = f"{survived} runs" if failure is None else f"fails: {failure.case}"
     times = f"{median(seconds):.2f} (at most {max(seconds):.2f})"
-    most = str(max(length for _, length in found))
-    return [*who, f"{len(found)} of {searches}", _of(runs), times, most, twin, *by_drawing]
+    how_often = f"{len(found)} of {searches}"
+    return [*who, how_often, _of(runs), _of(shrinking), times, str(max(lengths)), twin, *by_drawing]
 
 
-def _of(numbers: list[int]) -> str:
+def _of(numbers: Sequence[int]) -> str:
     return f"{median(numbers)} (at most {max(numbers)})" if numbers else "-"
 
 

@@ -64,7 +64,7 @@ _RARE = "networks() draws it too seldom for 100 examples"
 MEMBERS = (
     Member("framing_by_recv", "one recv is taken for one command"),
     Member("crlf_cut", "CRLF is looked for in one recv"),
-    Member("delimiter_cut", "a delimiter is looked for in what is new", by_hypothesis=_RARE),
+    Member("delimiter_cut", "a delimiter is looked for in what is new"),
     Member("decoded_by_recv", "a character is taken to be within one recv"),
     Member("length_cut", "recv(4) is taken to return 4 bytes"),
     Member("short_send_ignored", "what send returns is ignored"),
@@ -75,6 +75,7 @@ MEMBERS = (
     Member("reused_descriptor", "a descriptor is kept as the name of a peer"),
     Member("listener_killed_by_emfile", "a failed accept closes the listener"),
     Member("half_close_loses_output", "the end of input is taken for the end"),
+    Member("time_left", "what is left of a time is taken to be something", by_hypothesis=_RARE),
     Member("timer_and_data", "a time-out closes what is read next", by_hypothesis=_RARE),
     Member("reply_mismatch", "a late reply is taken for the next one"),
     Member("order_placed_twice", "a lost receipt is taken for a lost order"),

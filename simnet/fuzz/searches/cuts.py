@@ -17,6 +17,7 @@ from itertools import chain
 
 from ...choices import Choices, Noted, Point
 from ...outcomes import EVERY, option_index, outcome_of
+from ...workload import Streams
 from .amounts import telling
 from .search import Case
 from .sweep import Branch, Listed, case_of, rounds
@@ -55,9 +56,13 @@ class RandomCuts(Choices):
         self._seed, self._kinds = seed, kinds
         self._random = random.Random(seed)
         self._one_in = 1 << self._random.randrange(4)
+        self._streams = Streams(seed)
 
     def again(self) -> RandomCuts:
         return RandomCuts(self._seed, self._kinds)
+
+    def workload(self, name: str, nth: int) -> random.Random:
+        return self._streams(name)
 
     def considers(self, op: str) -> bool:
         return op in ("segment", "send")

@@ -14,33 +14,41 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Any
 
-from ...choices import Choices, Point, Seeded
+from ...choices import Choices, Point, Scripted, Seeded
 from ...errors import UsageError
 from ...outcomes import EVERY, option_index
 from ...scenario.run import Outcome
-from ...script import Deviation
+from ...script import Script
 from ...trace import Kind
 from ...virtual import Network
+from ...workload import Value
 from .search import Case, Search
 
 _FRESH_ONE_IN = 4
-_FAIL, _DEVIATE, _NAME = int(Kind.FAIL), int(Kind.DEVIATE), int(Kind.NAME)
+_FAIL, _DEVIATE, _NAME, _DRAW = int(Kind.FAIL), int(Kind.DEVIATE), int(Kind.NAME), int(Kind.DRAW)
 
 
 class Branching(Choices):
-    """Repeats deviations, and is a storm as soon as the last of them has happened."""
+    """Repeats what was drawn, and deviations; is a storm as soon as the last of them has happened."""
 
-    def __init__(self, trunk: Sequence[Deviation], seed: int, only: Collection[tuple[str, str]]) -> None:
+    def __init__(self, trunk: Script, seed: int, only: Collection[tuple[str, str]]) -> None:
         self._given = trunk, seed, only
-        self._trunk = {(each.where, each.op, each.nth): each for each in trunk}
+        self._trunk = {(each.where, each.op, each.nth): each for each in trunk.deviations}
+        self._drawn = Scripted(trunk)
         self._storm = Seeded(seed, only)
 
     def again(self) -> Branching:
         return Branching(*self._given)
+
+    def workload(self, name: str, nth: int) -> Value | None:
+        return self._drawn.workload(name, nth)
+
+    def spares(self, op: str) -> bool:
+        return not self._trunk and self._storm.spares(op)
 
     def pick(self, label: Point, count: int) -> int:
         if not self._trunk:
@@ -65,7 +73,7 @@ class Novelty(Search):
     def __init__(self, seed: int = 0, only: Collection[tuple[str, str]] = EVERY) -> None:
         self._next, self._only = seed, only
         self._seed = seed
-        self._corpus: list[tuple[Deviation, ...]] = []
+        self._corpus: list[Script] = []
         self._new: list[int] = []  # the seeds of the corpus
         self._again: Iterator[int] = iter(())
         self._seen: set[object] = set()
@@ -82,7 +90,8 @@ class Novelty(Search):
         if not self._corpus or not draw.randrange(_FRESH_ONE_IN):
             return Case(f"seed {seed}", seed=seed, only=self._only)
         chosen = self._corpus[-1 - int(len(self._corpus) * draw.random() ** 2)]
-        trunk = chosen[: draw.randrange(1, len(chosen) + 1)]
+        begun = chosen.deviations[: draw.randrange(1, len(chosen.deviations) + 1)]
+        trunk = Script(begun, draws=chosen.draws)
         return Case(f"branch {seed}", choices=Branching(trunk, seed, self._only))
 
     def learn(self, outcome: Outcome) -> None:
@@ -90,10 +99,10 @@ class Novelty(Search):
         if found <= self._seen:
             return
         self._seen |= found
-        deviations = tuple(outcome.network.recording.deviations)
+        recorded = outcome.network.recording.script()
         self._new.append(self._seed)
-        if deviations:
-            self._corpus.append(deviations)
+        if recorded.deviations:
+            self._corpus.append(recorded)
 
     def state(self) -> list[Any]:
         """The last seed, and those of the runs that were new."""
@@ -113,7 +122,7 @@ def features(network: Network) -> set[object]:
     before: dict[int, tuple[int, int]] = {}
     found: set[object] = set()
     for _, kind, who, n, _ in network.trace.events:
-        if kind == _NAME:
+        if kind in (_NAME, _DRAW):
             continue
         earlier, last = before.get(who, (-1, -1))
         found.add((roles[who], earlier, last, kind, n if kind == _FAIL else 0))

@@ -22,6 +22,7 @@ from ...choices import Choices, Noting, Point
 from ...errors import UsageError
 from ...outcomes import ORDER
 from ...scenario.run import Outcome
+from ...workload import Streams
 from .search import Case, Search, whole_number
 
 DEPTH = 3
@@ -45,10 +46,14 @@ class Priorities(Choices):
             moment: -rank for rank, moment in enumerate(self._random.sample(range(moments), count), 1)
         }
         self._priorities: dict[object, float] = {}
+        self._streams = Streams(seed)
         self._moment = -1
 
     def again(self) -> Priorities:
         return Priorities(*self._given)
+
+    def workload(self, name: str, nth: int) -> random.Random:
+        return self._streams(name)
 
     def watches(self, where: str, alias: str) -> bool:
         return False  # of ends and listeners

@@ -15,6 +15,9 @@ class ByteQueue:
         self._skip = 0  # bytes of the first piece that are taken already
         self.size = sum(map(len, pieces))
 
+    def __len__(self) -> int:
+        return self.size
+
     def append(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self.size += len(piece)

@@ -115,6 +115,11 @@ class File(ABC):
         return False
 
     @property
+    def is_over(self) -> bool:
+        """Whether it is one end of something of which the other end is gone, so that nothing can come."""
+        return False
+
+    @property
     def is_blocked(self) -> bool:
         """Whether a program was told to wait for room to write."""
         return False

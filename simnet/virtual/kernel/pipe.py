@@ -111,6 +111,10 @@ class PipeEnd(File):
     def state_name(self) -> str:
         return "FIFO"
 
+    @property
+    def is_over(self) -> bool:
+        return self.other is None
+
     def readable_bytes(self) -> int:
         return len(self.ring)
 

@@ -195,6 +195,10 @@ class TcpEnd(DataEnd):
             self._release_port()
 
     @property
+    def is_over(self) -> bool:
+        return self.peer is not None and (self.fin_seen or self.state is CLOSED)
+
+    @property
     def lingers(self) -> bool:
         """Whether close() waits: SO_LINGER is set, and our FIN has not arrived (sk_stream_wait_close)."""
         return bool(self.linger_seconds) and self.orphan and self.state in FIN_UNDER_WAY

@@ -49,8 +49,7 @@ class DataEnd(ListeningEnd):
     def _send_slowly(self, data: Any, flags: int) -> int:
         if flags & _NOT_SIMULATED:
             raise NotImplementedError(f"send() with {flag_names(flags & _NOT_SIMULATED)} is not simulated")
-        with memoryview(data) as view:
-            size = view.nbytes
+        size = len(data) if data.__class__ is bytes else memoryview(data).nbytes
         if self.state not in CAN_SEND and not self.so_error:
             waits = self.state in (SYN_SENT, SYN_RECEIVED)
             raise self.failed("send", errno.EAGAIN if waits else errno.EPIPE)
@@ -68,13 +67,14 @@ class DataEnd(ListeningEnd):
             taken = self._choose_send(data, taken)
         if taken == self.credit:
             self.waiting = True
-        piece = bytes(memoryview(data).cast("B")[:taken])
+        piece = data[:taken] if data.__class__ is bytes else bytes(memoryview(data).cast("B")[:taken])
         self.free -= taken
         self.note(_SEND, taken, piece)
         if self.keepalive is not None:
             self.keepalive.sent()
         self.transmit(Urgent(piece) if flags & _OOB else piece)
-        self.refit()
+        if not self.watched:  # else nothing that has passed meanwhile would open the fast path
+            self.refit()
         return taken
 
     def _choose_send(self, data: Any, size: int) -> int:
@@ -119,8 +119,11 @@ class DataEnd(ListeningEnd):
 
     def _take(self, size: int) -> bytes:
         queue = self.queue
+        assert queue is not None
         if not isinstance(queue, ByteQueue):
-            assert queue is not None
+            if len(queue) <= size:
+                self.queue = None
+                return queue
             queue = self.queue = ByteQueue(queue)
         data = queue.take(size)
         if not queue.size:
@@ -153,13 +156,14 @@ class DataEnd(ListeningEnd):
         raise self.failed("recv", errno.EAGAIN)
 
     def _recv_queued(self, size: int, flags: int) -> bytes:
-        queue = self.queue if isinstance(self.queue, ByteQueue) else ByteQueue(self.queue or b"")
+        queue = self.queue
+        assert queue is not None
         if flags & _PEEK:
-            return queue.peek(size)
+            return queue.peek(size) if isinstance(queue, ByteQueue) else queue[:size]
         self.recvs += 1
         # What is left over of a connection that has ended on both sides cannot be reset any more.
         if self.watched and self.state is not CLOSED:
-            match self.net.choose("recv", self, self.recvs, min(size, queue.size), queue):
+            match self.net.choose("recv", self, self.recvs, min(size, len(queue)), queue):
                 case None:
                     pass
                 case ("again", _):

@@ -24,6 +24,7 @@ from . import addresses
 from .addresses import ANY, ANY6, WILDCARD, Inet, is_ipv6, is_loopback, is_multicast
 from .tcp_states import CALLED_CONNECT, CLOSED, GOT_SYN, LISTEN, SYN_RECEIVED, SYN_SENT
 from .tcp_urgent import UrgentEnd
+from .tcp_window import BARRED
 from .tcp_wire import RETRANSMIT, RST, SYN_ACK, UNREACHABLE, Syn
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ class OpeningEnd(UrgentEnd):
         self.path = self.net.path(self.host, target)
         self.so_error = 0
         self.calls = CONNECTING
-        self.free = self.room = 0
+        self.free = self.room = -BARRED
         self._first_retry_ns = self.net.now_ns
         self._change(CALLED_CONNECT)
         self.net.register_opener(self, target)  # anew: what is anchored on a name happens once

@@ -66,8 +66,9 @@ class SendingEnd(WindowEnd):
                 self._unsent.append(item)
             else:
                 self._launch(item, 0)
+        elif self.path is None or not self.path.bits_per_second:
+            self._transmit_data(item)
         else:
-            assert self.path is not None
             for piece in self.path.pieces(item):
                 self._transmit_data(piece)
 
@@ -119,29 +120,39 @@ class SendingEnd(WindowEnd):
 
     def _launch(self, item: Any, delay_ns: int) -> None:
         """Put a segment on the path, or into the queue for retransmission."""
-        path, net = self.path, self.net
-        assert path is not None
-        target = path.target if item.__class__ is Syn else self.peer
-        assert target is not None
-        is_prompt = path.source is path.target and path.is_open
-        if is_prompt and not delay_ns and self._in_order_ns <= net.now_ns:
-            target.arrive(item)
-            return
-        if path.jitter_ns:
-            self.jitters += 1
-            jitter = net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
-            delay_ns += jitter[1] if jitter else 0
-        if item.__class__ is bytes or item.__class__ is Urgent:
-            size = len(item)
+        path: Any = self.path
+        target: Any = path.target if item.__class__ is Syn else self.peer
+        now_ns = self.net.now_ns
+        if path.is_plain:
+            when_ns = now_ns + path.latency_ns
         else:
-            size = 0
-            self._asked_ns = net.now_ns
-        when_ns = path.arrival_ns(net.now_ns, size) if path.is_open else None
+            is_prompt = path.source is path.target and path.is_open
+            if is_prompt and not delay_ns and self._in_order_ns <= now_ns:
+                target.arrive(item)
+                return
+            when_ns = self._arrival_ns(path, item)
+        if self.state in OPENING:
+            self._asked_ns = now_ns
         if when_ns is None:
             self._lose(item)
             return
-        self._in_order_ns = max(self._in_order_ns, when_ns + delay_ns)
-        net.schedule.plan(self._in_order_ns, target, item)
+        when_ns += delay_ns
+        if when_ns > self._in_order_ns:
+            self._in_order_ns = when_ns
+        self.net.schedule.plan(self._in_order_ns, target, item)
+
+    def _arrival_ns(self, path: Path, item: Any) -> int | None:
+        """When a segment arrives on a path that decides or computes something; None if it gets lost."""
+        jitter_ns = 0
+        if path.jitter_ns:
+            self.jitters += 1
+            effect = self.net.choose("jitter", self, self.jitters, path.jitter_ns) if self.watched else None
+            jitter_ns = effect[1] if effect else 0
+        if not path.is_open:
+            return None
+        size = len(item) if item.__class__ is bytes or item.__class__ is Urgent else 0
+        when_ns = path.arrival_ns(self.net.now_ns, size)
+        return None if when_ns is None else when_ns + jitter_ns
 
     def _lose(self, item: Any) -> None:
         """A segment got lost: it, and whatever comes after it, waits for a retransmission."""

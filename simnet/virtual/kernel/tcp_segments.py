@@ -190,6 +190,8 @@ class SegmentEnd(SendingEnd):
             self._make_good()
         elif tcp_states.allows(self.state, GOT_ACK):
             self._change(GOT_ACK)
+            if self.orphan:
+                self.wake()  # whoever waits in close(), by SO_LINGER
 
     def _make_good(self) -> None:
         """For a shutdown() that came too early, as tcp_rcv_state_process does in SYN_RECEIVED."""

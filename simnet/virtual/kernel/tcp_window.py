@@ -141,7 +141,7 @@ class WindowEnd(SocketEnd):
         self._retransmitting = False
         self._attempts = 0
         self._first_retry_ns = 0  # since when TCP_USER_TIMEOUT counts; of a SYN, when it left (retrans_stamp)
-        self._asked_ns = 0  # when the last segment without data left
+        self._asked_ns = 0  # when the last SYN left, or its answer
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
         self.beyond = 0  # how many more segments than sends there were: the fast path makes one of each
@@ -211,10 +211,9 @@ class WindowEnd(SocketEnd):
         return self.capacity - self.credit + self._excess_bytes - self.owed
 
     def fill_window(self) -> None:
-        """The peer is known: so is how much fits between the two programs."""
+        """The peer is known: so is how much fits between the two programs, once the connection stands."""
         self.free += self.capacity
         self.room += self.receive_buffer
-        self.refit()
 
     def _meet(self, peer: SegmentEnd) -> None:
         """A SYN tells who the peer is."""
@@ -284,7 +283,8 @@ class WindowEnd(SocketEnd):
             self._fell(was, tcp_states.lingers(was, event))
         elif self.state is FIN_WAIT_2 and self.orphan:
             self._await_fin()
-        self.refit()
+        if was in SYNCHRONIZED or self.state in SYNCHRONIZED:  # else the fast path was barred, and stays so
+            self.refit()
 
     def abort(self, reason: int) -> None:
         """The connection is dead: nothing more leaves or arrives, and `reason` waits to be told."""
@@ -306,7 +306,7 @@ class WindowEnd(SocketEnd):
             if self.room >= _HALF_BARRED:
                 self.room -= BARRED
             return
-        free = self.credit
+        free = self.free + BARRED if self.free < 0 else self.free  # `credit`, without the call
         room = self.room + BARRED if self.room < _HALF_BARRED else self.room
         is_plain = self.least_readable == 1 and self.mark is None
         is_shut = self.send_shut or self.receive_shut

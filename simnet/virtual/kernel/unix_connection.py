@@ -19,7 +19,7 @@ from ...trace import Kind
 from ...transport import Address
 from .. import linux as std
 from . import unix_control
-from .file import DATA, File
+from .file import DATA, SPACE, File
 from .unix import PASSCRED, UnixEnd
 
 if TYPE_CHECKING:
@@ -58,6 +58,10 @@ class UnixConnectionEnd(UnixEnd):
     def state_name(self) -> str:
         return self.state.name
 
+    @property
+    def is_over(self) -> bool:
+        return self.peer is not None and self.peer.is_dead
+
     # --- listening -------------------------------------------------------------------------------
 
     def listen(self, backlog: int) -> None:
@@ -67,6 +71,7 @@ class UnixConnectionEnd(UnixEnd):
         if self.state is State.CLOSED:
             self.host.unix_labels.bound(self)
         self.backlog = min(backlog, BACKLOG_MAX)
+        self.tell_waiting(SPACE)
         self.state = State.LISTEN
         self.peer_credentials = unix_control.OWN_CREDENTIALS
         self.note(_LISTEN, self.backlog)
@@ -82,6 +87,7 @@ class UnixConnectionEnd(UnixEnd):
         self._touched += 1
         child = self.pending.popleft()
         child.listener = None
+        self.tell_waiting(SPACE)
         if self.wants_credentials:
             child.setsockopt(*PASSCRED, 1)  # unix_sock_inherit_flags
         child.note(_ACCEPT, 0)
@@ -101,6 +107,8 @@ class UnixConnectionEnd(UnixEnd):
         if not listener.is_listening or listener.receive_shut:
             raise self.failed("connect", errno.ECONNREFUSED)
         if len(listener.pending) > listener.backlog:
+            if not self.is_nonblocking:
+                self.wait_for(listener)
             raise self.failed("connect", errno.EAGAIN)
         if self.state is not State.CLOSED:
             raise self.failed("connect", errno.EISCONN if self.state is State.ESTABLISHED else errno.EINVAL)

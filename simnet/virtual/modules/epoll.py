@@ -125,7 +125,7 @@ class Epoll:
         host = self._machine
         try:
             deadline_ns = None if wait_ms is None else host.network.now_ns + wait_ms * MILLISECOND_NS
-            host.wait("epoll.poll", is_over, deadline_ns)
+            host.wait("epoll.poll", is_over, deadline_ns, (file,))
         finally:
             file.is_awaited = False
         host.step("epoll.poll", len(found))

@@ -130,7 +130,7 @@ def _read(host: Host, file: File, size: int) -> bytes:
             answers.append(b"")
         return bool(answers)
 
-    host.wait("read", is_answered, None)
+    host.wait("read", is_answered, None, (file,))
     return answers[0]
 
 
@@ -149,7 +149,7 @@ def _write(host: Host, file: File, view: memoryview) -> int:
             return written
         if file.is_nonblocking or written == len(view):
             return written
-        host.wait("write", lambda: file.poll_mask() & (OUT | ERR | HUP), None)
+        host.wait("write", lambda: file.poll_mask() & (OUT | ERR | HUP), None, (file,))
 
 
 def _openings(host: Host) -> Sequence[Callable[..., Any]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import select as std
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -109,7 +109,8 @@ class Poll:
         def is_woken() -> bool:
             return any(self._mask(fd, events) & ~NVAL for fd, events in asked)
 
-        wait(self._host, "poll", is_woken, None if wait_ms is None else wait_ms * MILLISECOND_NS)
+        wait_ns = None if wait_ms is None else wait_ms * MILLISECOND_NS
+        wait(self._host, "poll", is_woken, wait_ns, [fd for fd, _ in asked])
 
     def _mask(self, fd: int, events: int) -> int:
         file = self._host.descriptors.get(fd)
@@ -119,12 +120,15 @@ class Poll:
 Poll.__module__, Poll.__name__ = "select", "poll"
 
 
-def wait(host: Host, call: str, is_woken: Callable[[], bool], wait_ns: int | None) -> None:
+def wait(
+    host: Host, call: str, is_woken: Callable[[], bool], wait_ns: int | None, fds: Iterable[int]
+) -> None:
     """Let time pass until something is ready or `wait_ns` is over.
 
     Nobody is woken by a descriptor that was closed meanwhile; it is found at the end (NOTES in select(2)).
     """
-    host.wait(call, is_woken, None if wait_ns is None else host.network.now_ns + wait_ns)
+    files = dict.fromkeys(file for fd in fds if (file := host.descriptors.get(fd)) is not None)
+    host.wait(call, is_woken, None if wait_ns is None else host.network.now_ns + wait_ns, files)
 
 
 def _members(source: Any) -> Iterator[tuple[Any, int]]:
@@ -188,7 +192,7 @@ def module_for(host: Host) -> ModuleType:
 
         if not is_woken():
             if wait_ns != 0:
-                wait(host, "select", is_woken, wait_ns)
+                wait(host, "select", is_woken, wait_ns, [fd for members, _ in asked for _, fd in members])
             else:
                 host.network.patience.looked_in_vain("select")
         else:

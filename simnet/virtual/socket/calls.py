@@ -121,7 +121,7 @@ class VirtualSocket(DataSocket):
             outcome = _attempt(end.connect, address)
             return outcome != errno.EAGAIN
 
-        self._host.wait("connect", is_settled, None)
+        self._host.wait("connect", is_settled, None, (end,))
         return outcome
 
     def shutdown(self, how: int, /) -> None:

@@ -134,8 +134,13 @@ class DataSocket(DescriptorHolder):
     # --- receiving -------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        if not (size.__class__ is int and 0 < size < 0x8000_0000):
-            size = c_size(size)
+        if not (flags or self._timeout) and size.__class__ is int and 0 < size < 0x8000_0000:
+            try:  # nothing special: what a dispatcher does
+                return self._end.recv(size, 0)
+            except BlockingIOError:
+                pass
+            return self._patiently("recv", IN, 0, partial(self._end.recv, size, 0), b"")  # type: ignore[no-any-return]
+        size = c_size(size)
         if size <= 0:
             c_int(flags)
             if size < 0:
@@ -235,7 +240,7 @@ class DataSocket(DescriptorHolder):
             def has_more(known: int = known) -> bool:
                 return end.readable_bytes() > known or end.stops_reader()
 
-            self._host.wait(call, has_more, None)
+            self._host.wait(call, has_more, None, (end,))
             if end.stops_reader() and end.readable_bytes() <= known:
                 return received
 

@@ -70,10 +70,11 @@ class DescriptorHolder:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
-        # At the end of the interpreter nobody sees it, and rooms that were never entered are shut.
-        if getattr(self, "_fd", -1) >= 0 and not sys.is_finalizing():
+        # At the end of the interpreter nobody sees it, rooms that were never entered are shut, and the
+        # names of this module may be gone: what is asked for is kept here.
+        if getattr(self, "_fd", -1) >= 0 and not is_finalizing():
             with suppress(OSError):  # somebody else may have closed it
                 self._real_close(waits=False)
 
@@ -199,12 +200,13 @@ class DescriptorHolder:
                 return True
             return False
 
-        if not self._host.wait(call, is_answered, self._host.deadline_ns(self._timeout or None)):
+        deadline_ns = self._host.deadline_ns(self._timeout or None)
+        if not self._host.wait(call, is_answered, deadline_ns, (end,), wanted):
             raise TimeoutError("timed out")
         return answers[0]
 
     def _wait(self, call: str, events: int, deadline_ns: int | None) -> None:
         """Let time pass until the end has one of `events`; TimeoutError if that takes too long."""
         end, wanted = self._end, events | ERR | HUP
-        if not self._host.wait(call, lambda: end.poll_mask() & wanted, deadline_ns):
+        if not self._host.wait(call, lambda: end.poll_mask() & wanted, deadline_ns, (end,), wanted):
             raise TimeoutError("timed out")

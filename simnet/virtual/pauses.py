@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 
-class Standstill:
+class Pausable:
     """That part of a host."""
 
     network: Network
@@ -66,7 +66,7 @@ class Standstill:
         self.current_hold = None
         self._unpark()
 
-    def forget_standstill(self) -> None:
+    def end_pauses(self) -> None:
         """Nobody is left who could go on."""
         self.parked = self.current_pause = self.current_hold = None
 
@@ -92,7 +92,7 @@ class Hold:
 
     __slots__ = ("_host",)
 
-    def __init__(self, host: Standstill) -> None:
+    def __init__(self, host: Pausable) -> None:
         self._host = host
 
     def arrive(self, item: object) -> None:

@@ -1,0 +1,82 @@
+"""How a process ends as by SIGKILL: no line of its code is run any more, no ``finally`` and no ``except``.
+
+A greenlet that is dropped, or thrown an exception into, runs the handlers on its stack.  A process that lost
+its machine must not: what its ``finally`` would do, it did not do.  Yet its frames have to be taken down, for
+they hold sockets, and by these the whole network, in memory.
+
+So `Killed` is raised where the process stands, and the interpreter is given a trace function that raises it
+anew at each line that is about to be run, and at each call: handlers begin, and get no further.  A trace
+function in Python would be put down after its first error, one in C is not; CPython calls it as
+``function(object, frame, what, argument)`` (PyEval_SetTrace, docs.python.org/3/c-api/init.html), so that
+PyObject_DelItem, which has the same shape and calls ``object.__delitem__(frame)``, is one.
+
+`Killed` is a GeneratorExit, so that generators and coroutines which are dropped on the way close in silence.
+
+Not prevented is what C code does when an exception passes: a lock or a file of this computer is released by
+its ``with``.  And code behind the call in which a process ends its own host is run to the end of its line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+OWN = __name__.partition(".")[0]
+
+
+class Killed(GeneratorExit):
+    """Takes down the frames of a process; no code of a program ever sees it."""
+
+
+class _Refusal:
+    """Refuses every line but those of simnet, which keeps its own books while frames are taken down."""
+
+    def __delitem__(self, frame: FrameType) -> None:
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] != OWN:
+            raise Killed
+
+
+_set_trace = ctypes.pythonapi.PyEval_SetTrace
+_set_trace.argtypes, _set_trace.restype = (ctypes.c_void_p, ctypes.py_object), None
+_set_handled = ctypes.pythonapi.PyErr_SetHandledException
+_set_handled.argtypes, _set_handled.restype = (ctypes.c_void_p,), None
+_refuse = ctypes.cast(ctypes.pythonapi.PyObject_DelItem, ctypes.c_void_p)
+_refusal = _Refusal()
+
+
+_before: list[tuple[Any, Any]] = []
+
+
+def refuse_lines() -> None:
+    """From now on the current thread runs no line that is not simnet's, until `accept_lines`."""
+    hook = sys.unraisablehook
+    _before.append((sys.gettrace(), hook))
+    sys.unraisablehook = _without_the_killed(hook)
+    sys.settrace(
+        None
+    )  # else, where lines are traced already, 3.12 and later do not look at frames that stand
+    _set_trace(_refuse, _refusal)
+
+
+def accept_lines() -> None:
+    """The thread runs as before: debuggers and coverage get their trace function back.
+
+    First goes what a handler that was refused has left behind as the exception being handled: it holds the
+    frames, and the destructors that they lead to must not run either.
+    """
+    _set_handled(None)
+    trace, sys.unraisablehook = _before.pop()
+    sys.settrace(trace)
+
+
+def _without_the_killed(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """An unraisable hook that says nothing of destructors which were refused."""
+
+    def tell(unraisable: Any) -> None:
+        if not (isinstance(unraisable.exc_type, type) and issubclass(unraisable.exc_type, Killed)):
+            hook(unraisable)
+
+    return tell

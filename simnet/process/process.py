@@ -1,0 +1,316 @@
+"""A process: a function that runs on a host until it has to wait, and goes on when what it waits for comes.
+
+To the network it is a `Turner` like a loop: it is runnable or not, its turn is a switch into its greenlet,
+and its earliest deadline is that of the call it waits in.
+
+Owns the life of a process, and waiting.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit, error, getcurrent, greenlet
+
+from ..errors import UsageError
+from ..trace import Kind
+from ..transport import IN, PRI, enter_context
+from ..units import duration_ns
+from .ending import Killed, accept_lines, refuse_lines
+from .kept import release
+from .standing import place_of
+
+if TYPE_CHECKING:
+    from ..virtual.host import Host
+    from ..virtual.kernel.file import File
+
+_HAPPEN = int(Kind.HAPPEN)
+ANY = -1
+"""Every event that a file can have."""
+
+_process: ContextVar[Process | None] = ContextVar("simnet_process", default=None)
+running = _process.get
+"""The process whose code is running; None outside of processes."""
+
+
+class _NoPoller:
+    """What a loop's poller is to the network; a process has none."""
+
+    __slots__ = ()
+
+    def settle(self) -> bool:
+        return False
+
+    def hold(self, stands_still: bool) -> None:
+        """Nobody hands anything over to a process."""
+
+
+class Process:
+    """Blocking code on a host; made by `Host.spawn`.
+
+    Attributes:
+        name: its own, on its host.
+        label: the host's and its own: ``client/fetch``.
+        daemon: whether it may wait for ever: a run ends without it.
+        call: what it waits in, such as ``recv``; empty while it does not wait.
+    """
+
+    poller: Any = _NoPoller()
+    is_default = asks = False
+
+    def __init__(self, host: Host, name: str, daemon: bool, function: Callable[[], object]) -> None:
+        self.host, self.name, self.daemon = host, name, daemon
+        self.label = f"{host.name}/{name}"
+        self.map: dict[int, Any] = {}
+        self.call = ""
+        self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
+        self.queued = False  # it is runnable, and need not be woken
+        self.is_alive = True
+        self._was_killed = False
+        self._function: Callable[[], object] = function
+        self._greenlet: greenlet | None = None  # from its first turn to its end
+        self._deadline_ns: int | None = None
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._joining: list[Process] = []
+        self._context = copy_context()
+        self._context.run(enter_context, host)
+        self._context.run(_process.set, self)
+        self._wake = host.network.waker(host, self)
+        self._note("begins")
+
+    def __repr__(self) -> str:
+        return f"<Process {self.label} {self.state}>"
+
+    # --- what became of it -----------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """In words: ready, waits in recv, ended, failed, was killed."""
+        if self.is_alive:
+            return f"waits in {self.call}" if self.call else "ready"
+        return "was killed" if self._was_killed else "failed" if self._exception is not None else "ended"
+
+    @property
+    def result(self) -> Any:
+        """What its function returned.
+
+        Raises:
+            UsageError: it has not ended, or was killed.
+            Whatever its function let out.
+        """
+        if self._exception is not None:
+            raise self._exception
+        if self.is_alive or self._was_killed:
+            raise UsageError(f"process {self.label} has no result: it {self._in_words}")
+        return self._result
+
+    @property
+    def _in_words(self) -> str:
+        return f"is {self.state}" if self.state == "ready" else self.state
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What its function let out; None if it did not fail."""
+        return self._exception
+
+    def join(self, timeout: str | float | None = None) -> bool:
+        """Wait until it has ended, at most so long; whether it has.
+
+        In a process that process waits; outside, the network runs meanwhile.  Whoever joins a process
+        collects its exception.
+
+        Raises:
+            Deadlock: nothing can happen any more, and there is no time-out.
+            Whatever its function let out.
+        """
+        network = self.host.network
+        deadline_ns = None if timeout is None else network.now_ns + duration_ns(timeout)
+        waiting: Process | None = network.process
+        if waiting is self:
+            raise UsageError(f"process {self.label} cannot join itself")
+        if waiting is not None:
+            self._joining.append(waiting)
+            try:
+                waiting.wait("join", self._is_over, deadline_ns)
+            finally:
+                self._joining = [other for other in self._joining if other is not waiting]
+        else:
+            network.wait("join", self._is_over, deadline_ns)
+        if self._exception is not None:
+            raise self._exception
+        return not self.is_alive
+
+    def _is_over(self) -> bool:
+        return not self.is_alive
+
+    # --- ending it -------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """End it as SIGKILL does: no ``finally`` of it is run.
+
+        Its descriptors are those of its host, and stay open.  The process itself may call this; the line that
+        does is its last one.
+        """
+        if self.is_alive:
+            self.close()
+            self.host.network.forget(self)
+
+    def close(self) -> None:
+        """What its host does when it ends its programs."""
+        if not self.is_alive or self._was_killed:
+            return
+        self._was_killed = True
+        network = self.host.network
+        if network.process is self:
+            refuse_lines()
+        elif not self._greenlet:
+            self._end()
+        else:
+            outer: Process | None = network.process
+            self._switch()
+            network.process = outer
+
+    def _end(self) -> None:
+        self.is_alive = False
+        if self.host.processes.pop(self, None) is not None:
+            self.host.network.daemons -= self.daemon
+            release(self.host.network)
+        self._note("was killed" if self._was_killed else "ends" if self._exception is None else "fails")
+        for other in self._joining:
+            other.wake()
+
+    def _note(self, what: str) -> None:
+        network = self.host.network
+        if network.log is not None:
+            network.log((network.now_ns, _HAPPEN, self.host.number, 0, f"{self.label} {what}"))
+
+    # --- its turn --------------------------------------------------------------------------------
+
+    def turn(self, timeout: float | None) -> bool:
+        """Let it go on until it waits or ends; for the network, which counts this as a pass."""
+        if self._greenlet is None:
+            self._greenlet = greenlet(self._main)
+            self._greenlet.gr_context = self._context
+        self._switch()
+        if not self.is_alive and self._exception is not None and not self._joining:
+            raise self._exception
+        return True
+
+    def _switch(self) -> None:
+        network, mine, hub = self.host.network, self._greenlet, getcurrent()
+        assert mine is not None
+        network.process = self
+        try:
+            if mine.parent is not hub:
+                mine.parent = hub
+            mine.switch()
+        except (error, ValueError) as failure:  # what greenlet says of another thread's
+            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
+        finally:
+            network.process = None
+        if not self.is_alive:
+            self._greenlet = None  # which would keep its last exception, and by that its frames
+
+    def _main(self) -> None:
+        """What the greenlet runs."""
+        try:
+            self._result = self._function()
+        except (Killed, GreenletExit):
+            pass
+        except SystemExit as exit:
+            self._exception = exit if exit.code else None
+        except BaseException as exception:
+            self._exception = exception
+        if self._was_killed:
+            accept_lines()
+            self._exception = None
+        del self._function
+        self._end()
+
+    def next_deadline_ns(self) -> int | None:
+        """When its wait is over, whatever has come."""
+        return self._deadline_ns
+
+    def describe(self, fd: int) -> str | None:
+        """Descriptors are the host's."""
+        return None
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def wait(
+        self,
+        call: str,
+        condition: Callable[[], object],
+        deadline_ns: int | None,
+        files: Iterable[File] = (),
+        events: int = ANY,
+    ) -> bool:
+        """Stand still until `condition` is true, or until the deadline; whether it is true.
+
+        The condition is asked at first, and whenever the process was woken: by one of `files` that may have
+        one of `events`, or by a call of `wake`.  While it waits its files are not closed, as in a kernel.
+        """
+        if condition():
+            return True
+        self.events, self.call, self._deadline_ns = events, call, deadline_ns
+        watched = [(file, file.references) for file in files]
+        for file, references in watched:
+            file.watchers = (*file.watchers, self)
+            file.references += references > 0
+        try:
+            while deadline_ns is None or self.host.network.now_ns < deadline_ns:
+                self._stand_still()
+                if condition():
+                    return True
+            return False
+        finally:
+            self.call, self._deadline_ns, self.queued = "", None, True
+            for file, references in watched:
+                file.watchers = tuple(other for other in file.watchers if other is not self)
+                if references > 0:
+                    file.drop()
+
+    def give_way(self) -> None:
+        """Let others run that can, at this moment."""
+        self.call = "sleep"
+        self._wake()
+        self._stand_still()
+        self.call = ""
+
+    def _stand_still(self) -> None:
+        asyncio: Any = sys.modules.get("_asyncio")
+        loop = None if asyncio is None else asyncio._get_running_loop()
+        if loop is not None:
+            asyncio._set_running_loop(None)  # which is the thread's, and it is another process's turn
+        self.queued = False
+        network = self.host.network
+        assert network.process is self, f"{self.label} waits while it does not run"
+        getcurrent().parent.switch()
+        if loop is not None:
+            asyncio._set_running_loop(loop)
+        if self._was_killed:
+            refuse_lines()
+            raise Killed
+
+    def wake(self, key: int = 0) -> None:
+        """What it waits for may have come."""
+        if self.is_alive and not self.queued and (not key or key & self.events):
+            self.queued = True
+            self._wake()
+
+    def readable(self) -> None:
+        """Data has come to a file that it waits for."""
+        self.wake(IN | PRI)
+
+    def gone(self) -> None:
+        """A file is closed; not one that it waits for."""
+
+    def standing(self) -> str:
+        """A line for reports: who it is, what it waits in, and where."""
+        still = ", and its host stands still" if self.host.is_paused else ""
+        place = "" if self._greenlet is None or not self.call else place_of(self._greenlet.gr_frame)
+        return f"{self.label} {self._in_words}{f' at {place}' if place else ''}{still}"
