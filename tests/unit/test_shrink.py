@@ -121,7 +121,7 @@ def one_recv_is_one_line_of_three(net):
 def test_an_operation_more_is_left_out_and_what_comes_after_it_is_counted_anew():
     """Two sends that are tried again make the 1st send the 3rd, and each is needed then."""
     again = [f"the {nth} send of client:1 -> server:7000 is told to try again" for nth in ("1st", "2nd")]
-    last = "send of client:1 -> server:7000 is reset"
+    last = "send of client:1 -> server:7000 finds no room for 1ms"
     given = script(*again, "the 3rd send of client:1 -> server:7000 takes 61 bytes", f"the 4th {last}")
     shrunk, _ = shrink(crlf_cut.bad, given, wanted="AssertionError in run")
     assert shrunk.script.sentences() == [

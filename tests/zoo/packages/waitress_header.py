@@ -67,7 +67,7 @@ def run(net, version):
     with waitress.on(machine):
         serve(waitress, machine, lambda: clients[0] if clients else come())
     (client,) = clients
-    status = client.received.partition(b"\r\n")[0]
+    status = client.received.partition(b"\r")[0]  # of which a reset may leave a part
     assert b"HTTP/1.0 200 OK".startswith(status), status
 
 
