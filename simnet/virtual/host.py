@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import cached_property, partial
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -156,6 +157,16 @@ class Host(Pausable, Questions, Transport):
         return UnixLabels(self)
 
     @cached_property
+    def entropy(self) -> Random:
+        """Where its processes get what `os.urandom` gives.  It depends on the host's name alone."""
+        return Random(f"entropy of {self.name}")
+
+    @cached_property
+    def random(self) -> Random:
+        """What the functions of `random` draw from in its processes."""
+        return Random(f"random of {self.name}")
+
+    @cached_property
     def modules(self) -> Modules:
         """The machine in the shape that existing code expects."""
         return Modules(self)
@@ -196,15 +207,17 @@ class Host(Pausable, Questions, Transport):
         Raises:
             UsageError: no program runs on this host just now, or another process of it has that name.
         """
-        from ..process import Process
+        from ..process import Process, interposition, keep
 
         if not self.runs:
             raise UsageError(f"host {self.name} is down: no program runs on it")
         if not callable(function):
             raise UsageError(f"a process runs a function, not {function!r}")
+        interposition.put_up_for(self)
         process = Process(self, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
         self.processes[process] = process
         self.network.daemons += daemon
+        keep(self.network)
         process.wake()
         return process
 
