@@ -231,6 +231,9 @@ class Process:
         del self._function
         self._end()
 
+    def next_timer(self) -> str | None:
+        return None
+
     def next_deadline_ns(self) -> int | None:
         """When its wait is over, whatever has come."""
         return self._deadline_ns
