@@ -24,12 +24,12 @@ from typing import Any
 import attrs
 
 from .errors import UsageError
-from .outcomes import EVERY, ORDER, OUTCOMES, option, option_index
+from .outcomes import CALLS, EVERY, ORDER, OUTCOMES, option, option_index
 from .script import Deviation, Happening, Script
 from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
-_OF_THEIR_OWN = _ORDERED | {"jitter", "step"}  # not drawn as the others are
+_OF_THEIR_OWN = _ORDERED | {"jitter", "step", *CALLS}  # not drawn as the others are
 
 
 @attrs.define
@@ -222,12 +222,18 @@ class Seeded(Choices):
         self._shuffled = set() if character.getrandbits(1) else {each[0] for each in ORDER if each in only}
         self._steady = ("jitter", "late") not in only
         self._known = {
-            op: [o for o in outcomes if character.getrandbits(1) and (op, o.name) in only]
+            op: [o for o in outcomes if not o.seldom and character.getrandbits(1) and (op, o.name) in only]
             for op, outcomes in OUTCOMES.items()
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
         self._countdown = {op: self._spacing(op) for op in self._known}  # to the next pick that is not spared
+        seldom = random.Random(f"seldom {seed}")
+        for op, known in self._known.items():
+            known += [
+                o for o in OUTCOMES[op] if o.seldom and not seldom.getrandbits(3) and (op, o.name) in only
+            ]
+        self._rest = random.Random(f"rest {seed}")
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
         self._is_held_up = not self._holds.getrandbits(2) and ("step", "held") in only
@@ -281,7 +287,7 @@ class Seeded(Choices):
             return self._holds.randrange(1, count)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
-        if self.spares(op):
+        if op in CALLS or self.spares(op):
             return 0
         self._countdown[op] = self._spacing(op)
         possible = [o for o in self._known[op] if len(o.amounts(label.size))]

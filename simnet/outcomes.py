@@ -24,12 +24,14 @@ class Outcome:
     """One kind of thing that may happen at an operation, from mild to severe in its amount.
 
     `amounts` maps the size of the operation (bytes, ready channels, nanoseconds) to the amounts that
-    are possible then; an outcome without an amount has the one amount 0.
+    are possible then; an outcome without an amount has the one amount 0.  One storm in eight knows an
+    outcome that is `seldom`, and it is drawn beside the others: storms without it are what they were.
     """
 
     name: str
     words: Words = attrs.field(converter=Words)
     amounts: Callable[[int], Sequence[int]]
+    seldom: bool = False
 
 
 def _once(size: int) -> Sequence[int]:
@@ -38,6 +40,10 @@ def _once(size: int) -> Sequence[int]:
 
 def _part_of(size: int) -> Sequence[int]:
     return range(size - 1, 0, -1)
+
+
+def _first_of(size: int) -> Sequence[int]:
+    return range(size, 0, -1)
 
 
 def _up_to(size: int) -> Sequence[int]:
@@ -67,12 +73,30 @@ _HOLDS_NS = DELAYS_NS[:6]  # what a machine that is busy does to a process; for 
 
 _SIZE_MAX = 1 << 60
 
+CALLS: dict[str, tuple[int, ...]] = {
+    "socket": (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+    "bind": (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES),
+    "listen": (errno.EADDRINUSE,),
+    "setsockopt": (errno.ENOPROTOOPT, errno.EPERM, errno.ENOMEM, errno.ENOBUFS),
+    "getsockopt": (errno.ENOPROTOOPT, errno.ENOBUFS),
+    "getsockname": (errno.ENOBUFS,),
+    "getpeername": (errno.ENOTCONN, errno.ENOBUFS),
+    "shutdown": (errno.ENOTCONN,),
+}
+"""Calls of sockets that a script or a rule may let fail, with the errnos that their man pages have.
+
+close() is not among them: on Linux it fails for no socket that is open.
+"""
+
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "connect": (
         Outcome("loses", "loses {count} SYN", _one_of(1, 2, 3)),
         Outcome("refused", "is refused", _once),
         Outcome("unreachable", "finds no route to the host", _once),
         Outcome("hangs", "is never answered", _once),
+        Outcome(
+            "fails", "fails with {errno}", _one_of(errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EPERM), True
+        ),
     ),
     "accept": (
         Outcome("again", "is told to try again", _once),
@@ -86,6 +110,7 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "send": (
         Outcome("takes", "takes {bytes}", _part_of),
         Outcome("again", "is told to try again", _once),
+        Outcome("blocks", "finds no room for {duration}", _delays, True),
         Outcome("fails", "fails with {errno}", _one_of(errno.ENOBUFS, errno.ENOMEM)),
         Outcome("reset", "is reset", _once),
     ),
@@ -99,23 +124,33 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
         Outcome("cut", "is cut after {bytes}", _part_of),
         Outcome("crumbles", "comes in crumbs", _if_several),
         Outcome("lost", "is lost", _once),
+        Outcome("burst", "is lost {count} times", _one_of(2, 3, 5, 8), True),
         Outcome("reset", "is reset", _once),
+        Outcome("ended", "is followed by a FIN after {bytes}", _first_of, True),
+        Outcome("torn", "is followed by a RST after {bytes}", _first_of, True),
         Outcome("last", "is the last that arrives", _once),
         Outcome("flipped", "has bit {count} flipped", _bits),
     ),
     "jitter": (Outcome("late", "adds {duration}", _up_to),),
-    "life": (Outcome("reset", "ends by a reset after {duration}", _delays),),
+    "life": (
+        Outcome("reset", "ends by a reset after {duration}", _delays),
+        Outcome("ended", "ends by a FIN after {duration}", _delays, True),
+    ),
     "datagram": (
         Outcome("late", "comes {duration} late", _delays),
         Outcome("twice", "comes twice", _once),
         Outcome("lost", "is lost", _once),
+        Outcome("burst", "is lost with the {count} that follow", _one_of(1, 3, 7), True),
         Outcome("refused", "is refused", _once),
+        Outcome("fails", "fails with {errno}", _one_of(errno.ENOBUFS, errno.EPERM, errno.ENETUNREACH), True),
+        Outcome("truncated", "is truncated to {bytes}", _part_of, True),
         Outcome("flipped", "has bit {count} flipped", _bits),
     ),
     "lookup": (
         Outcome("again", "is told to try again", _once),
         Outcome("fails", "finds no such name", _once),
     ),
+    **{call: (Outcome("fails", "fails with {errno}", _one_of(*reasons)),) for call, reasons in CALLS.items()},
     "turn": (Outcome("first", "starts with ready number {count}", lambda size: range(2, size + 1)),),
     "next": (Outcome("first", "goes on with ready number {count}", lambda size: range(2, size + 1)),),
     "timer": (Outcome("first", "comes before what is ready", _once),),
@@ -135,6 +170,7 @@ jitter     an end, a socket of UDP   the link's jitter, ns
 life       a connection's opener     0; asked once, when the connection stands
 datagram   a socket of UDP           bytes in the datagram it sends
 lookup     a host                    0
+socket ..  a host                    0; each of `CALLS`
 turn       a host, the network       how many channels (or hosts) are ready at once
 next       a host                    how many of those that are ready at once are left, from 2 on
 timer      a host                    how many channels are ready in the pass in which timers are due
@@ -146,6 +182,7 @@ PLACES = dict.fromkeys(OUTCOMES, "end") | {
     "accept": "listener",
     "datagram": "socket",
     "lookup": "host",
+    **dict.fromkeys(CALLS, "host"),
     "turn": "host",
     "next": "host",
     "timer": "host",
@@ -165,11 +202,13 @@ GENTLE = ORDER | {
     ("accept", "again"),
     ("send", "takes"),
     ("send", "again"),
+    ("send", "blocks"),
     ("recv", "again"),
     ("segment", "late"),
     ("segment", "cut"),
     ("segment", "crumbles"),
     ("segment", "lost"),
+    ("segment", "burst"),
     ("jitter", "late"),
     (BEFALLS, "clog"),
     (BEFALLS, "delay_for"),
@@ -186,8 +225,11 @@ A program that fails in gentle weather is wrong; one that fails when a connectio
 every right to.
 """
 
-CORRUPTION = frozenset({("segment", "flipped"), ("datagram", "flipped")})
-"""What checksums hide from programs, nearly always: nobody meets it who does not ask for it."""
+CORRUPTION = frozenset({("segment", "flipped"), ("datagram", "flipped"), ("datagram", "truncated")})
+"""What checksums hide from programs, nearly always: nobody meets it who does not ask for it.
+
+A datagram is cut short by proxies that take no more than 512 bytes of it (RFC 5625, section 4.4).
+"""
 
 _BEFALLING = GENTLE | {
     (BEFALLS, "partition_for"),
@@ -199,13 +241,18 @@ _BEFALLING = GENTLE | {
     (BEFALLS, "limit_for"),
 }
 
-HARSH = (
-    _BEFALLING | {(op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes}
-) - CORRUPTION
+_ALL = frozenset((op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes)
+_ASKED_FOR = CORRUPTION | {(call, "fails") for call in CALLS}  # most programs cannot even begin, by right
+
+HARSH = (_ALL | _BEFALLING) - _ASKED_FOR
 """Whatever may happen, rare as it is: connections that die without a word, kernels without memory, and
 name servers that do not know."""
 
 EVERY = HARSH - {
+    ("segment", "ended"),
+    ("life", "ended"),
+    ("connect", "fails"),
+    ("datagram", "fails"),
     ("send", "fails"),
     ("recv", "fails"),
     ("segment", "last"),
@@ -215,6 +262,8 @@ EVERY = HARSH - {
     (BEFALLS, "limit_for"),
 }
 """Every kind of deviation that a program meets sooner or later, as (operation, outcome).
+
+An early FIN is not in it: a program to which the end of a stream says that it is whole cannot tell, by right.
 
 A way that is cut for a minute at most delays what TCP has to deliver, and loses datagrams.  A program that
 is killed and runs again is worth as much to its peers as a reset and a refusal.  After a crash nobody tells

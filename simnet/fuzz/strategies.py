@@ -66,6 +66,15 @@ _KINDS = (
     ("next", "first"),
     ("segment", "flipped"),
     ("datagram", "flipped"),
+    ("segment", "ended"),
+    ("segment", "torn"),
+    ("segment", "burst"),
+    ("life", "ended"),
+    ("send", "blocks"),
+    ("connect", "fails"),
+    ("datagram", "burst"),
+    ("datagram", "fails"),
+    ("datagram", "truncated"),
 )
 _ALIASES = {"listener": "listener", "socket": "udp", "host": "host"}
 _SELDOM = ("connect", "life", "accept", "lookup")  # a window that is far into a run finds none of them

@@ -110,6 +110,7 @@ class Host(Pausable, Questions, Transport):
         self.paths: dict[str, Path] = {}
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
         self.accepts: dict[str, int] = {}  # by listener; counted on through a restart
+        self.calls: dict[str, int] = {}  # of those that may fail, by name
         self.descriptors = Descriptors()
         self.sockets_max: int | None = None
         self.inodes = count(1)
@@ -317,6 +318,7 @@ class Host(Pausable, Questions, Transport):
     def socket(self, family: int = std.AF_INET, type: int = std.SOCK_STREAM, proto: int = 0) -> VirtualSocket:
         if not self.runs:
             raise UsageError(f"host {self.name} is down: no program runs on it")
+        self.begin_call("socket")
         return VirtualSocket(self, make_end(self, family, type, proto), proto=proto)
 
     def poller(

@@ -9,6 +9,7 @@ up that of `pauses`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ class Questions:
     steps: int
     watches_steps: bool
     accepts: dict[str, int]
+    calls: dict[str, int]
 
     turns = nexts = timer_turns = lookups = 0
     """How often it was asked."""
@@ -76,6 +78,13 @@ class Questions:
     def timers_first(self, ready: int) -> bool:
         self.timer_turns += 1
         return self.network.choose("timer", self, self.timer_turns, ready) is not None
+
+    def begin_call(self, call: str) -> None:
+        """A program makes one of `simnet.outcomes.CALLS`; raise OSError if it is to fail."""
+        self.calls[call] = nth = self.calls.get(call, 0) + 1
+        effect = self.network.choose(call, self, nth, 0)
+        if effect is not None:
+            raise OSError(effect[1], os.strerror(effect[1]))
 
     def choose_lookup(self) -> tuple[str, int] | None:
         """What becomes of a look-up that asks the name server."""

@@ -13,7 +13,17 @@ from simnet import Deviation, Happening, Network, Rule, Script, UsageError, pars
 from simnet.choices import Calm, Choices, Point, Recording, Scripted, Seeded
 from simnet.fuzz.strategies import scripts
 from simnet.happenings import HAPPENINGS
-from simnet.outcomes import CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, option, option_index, options
+from simnet.outcomes import (
+    CORRUPTION,
+    DELAYS_NS,
+    EVERY,
+    GENTLE,
+    HARSH,
+    OUTCOMES,
+    option,
+    option_index,
+    options,
+)
 from simnet.script import Item
 from simnet.words import ordinal
 
@@ -99,10 +109,11 @@ def test_an_amount_that_is_out_of_range_is_not_possible_or_wrapped(op: str, size
             assert wrapped == exact
 
 
-def test_a_send_of_three_bytes_can_take_two_or_one_or_none_or_be_reset() -> None:
+def test_a_send_of_three_bytes_can_take_two_or_one_or_none_or_wait_or_be_reset() -> None:
     """From mild to severe."""
     assert [option("send", 3, index) for index in range(1, options("send", 3))] == [
-        ("takes", 2), ("takes", 1), ("again", 0), ("fails", 105), ("fails", 12), ("reset", 0),
+        ("takes", 2), ("takes", 1), ("again", 0), *(("blocks", delay_ns) for delay_ns in DELAYS_NS),
+        ("fails", 105), ("fails", 12), ("reset", 0),
     ]  # fmt: skip
 
 
@@ -124,13 +135,16 @@ def test_gentle_weather_is_a_part_of_all_weather() -> None:
             "accept reset",
         ),
         *("send reset", "recv reset", "segment reset", "life reset"),
+        "segment torn",
         *("datagram late", "datagram twice", "datagram lost", "datagram refused"),
+        "datagram burst",
         *("happening partition_for", "happening block_for", "happening isolate_for", "happening flap"),
         "happening kill_for",
     }
     assert {f"{op} {outcome}" for op, outcome in HARSH - EVERY} == {
         *("send fails", "recv fails", "segment last", "lookup again", "lookup fails"),
         *("happening crash_for", "happening limit_for"),
+        *("connect fails", "datagram fails", "segment ended", "life ended"),
     }
 
 

@@ -279,6 +279,8 @@ class Datagrams:
         ("comes 500ms late", [b"one", b"three", b"two"]),
         ("comes 60s late", [b"one", b"three"]),
         ("has bit 0 flipped", [b"one", b"uwo", b"three"]),
+        ("is truncated to 2 bytes", [b"one", b"tw", b"three"]),
+        ("is lost with the 1 that follow", [b"one"]),
     ],
 )
 def test_what_a_network_does_to_a_datagram(what: str, expected: list[bytes]) -> None:
@@ -297,6 +299,21 @@ def test_a_datagram_that_is_refused_is_an_error_of_the_next_call() -> None:
     assert world.send(b"one") == []
     with pytest.raises(ConnectionRefusedError):
         world.client.recv(100)
+    assert world.send(b"two") == [b"two"]
+
+
+def test_a_burst_of_losses_ends() -> None:
+    world = Datagrams("the 2nd datagram of client:1000/udp is lost with the 3 that follow")
+    assert world.send(*(b"%d" % n for n in range(1, 8))) == [b"1", b"6", b"7"]
+
+
+@pytest.mark.parametrize("reason", [errno.ENOBUFS, errno.EPERM, errno.ENETUNREACH])
+def test_a_datagram_that_cannot_be_sent_is_an_error_of_its_call(reason: int) -> None:
+    world = Datagrams()
+    world.net.on("client", "datagram", nth=1).fail(reason)
+    with pytest.raises(OSError) as caught:
+        world.client.send(b"one")
+    assert caught.value.errno == reason
     assert world.send(b"two") == [b"two"]
 
 

@@ -97,7 +97,9 @@ class On:
         return self._decide("again")
 
     def fail(self, reason: int = 0) -> Fault:
-        """send, recv, accept: fails with this errno; recv is the end of the connection.
+        """send, accept, connect, datagram, and `simnet.outcomes.CALLS`: fails with this errno.
+
+        recv: the same, and it is the end of the connection.
 
         lookup: there is no such name (EAI_NONAME), and no errno is given.
         """
@@ -154,6 +156,42 @@ class On:
     def no_route(self) -> Fault:
         """connect: answered by ICMP, and fails with EHOSTUNREACH."""
         return self._decide("unreachable")
+
+    def burst(self, count: int) -> Fault:
+        """segment: it is lost `count` times in a row, 2, 3, 5 or 8.
+
+        datagram: it is lost, and so are the `count` that follow, 1, 3 or 7.
+        """
+        return self._decide("burst", count)
+
+    def tear(self, count: int) -> Fault:
+        """segment: its first `count` bytes, 1 or more, arrive, and a RST right behind; both ends learn it."""
+        return self._decide("torn", _positive(count))
+
+    def end(self, count: int) -> Fault:
+        """segment: its first `count` bytes, 1 or more, arrive, and a FIN behind them.
+
+        A middlebox has closed: the other end gets a FIN too, and what either sends then is answered by RST.
+        """
+        return self._decide("ended", _positive(count))
+
+    def end_after(self, delay: str | float) -> Fault:
+        """life: as `end`, so long after the connection was established.
+
+        Delays are rounded as those of `late`.
+        """
+        return self._decide("ended", self._delay(delay, "ended"))
+
+    def block(self, delay: str | float) -> Fault:
+        """send: EAGAIN, and there is no room for so long: what a full buffer before a slow reader looks like.
+
+        Delays are rounded as those of `late`.
+        """
+        return self._decide("blocks", self._delay(delay, "blocks"))
+
+    def truncate(self, count: int) -> Fault:
+        """datagram: only its first `count` bytes, 1 or more, arrive."""
+        return self._decide("truncated", _positive(count))
 
     def hang(self) -> Fault:
         """connect: never answered; it fails with ETIMEDOUT, after 131 s unless TCP_SYNCNT says otherwise."""

@@ -137,6 +137,11 @@ class TcpEnd(DataEnd):
 
     # --- ending ----------------------------------------------------------------------------------
 
+    def end_early(self) -> None:
+        from .tcp_middlebox import part  # which few connections meet
+
+        part(self)
+
     def shutdown(self, how: int) -> None:
         """As inet_shutdown: a call that fails has effects all the same."""
         if how not in (std.SHUT_RD, std.SHUT_WR, std.SHUT_RDWR):

@@ -18,7 +18,7 @@ from .control import check_socket_level
 from .sock import Message, flag_names
 from .tcp_listener import ListeningEnd
 from .tcp_states import CAN_SEND, CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT
-from .tcp_wire import Urgent
+from .tcp_wire import ROOM, Urgent
 
 # As plain integers: arithmetic on enumerations of flags costs microseconds.
 _OOB, _PEEK, _TRUNC, _ERRQUEUE = map(int, (std.MSG_OOB, std.MSG_PEEK, std.MSG_TRUNC, std.MSG_ERRQUEUE))
@@ -57,7 +57,7 @@ class DataEnd(ListeningEnd):
             raise self.failed("send", self.take_error() or errno.EPIPE)
         if not size:
             return 0
-        taken = min(size, self.credit)
+        taken = min(size, self.credit) if self.net.now_ns >= self._no_room_until_ns else 0
         if not taken:
             self.waiting = True
             raise self.failed("send", errno.EAGAIN)
@@ -84,6 +84,11 @@ class DataEnd(ListeningEnd):
             case ("takes", count):
                 return int(count)
             case ("again", _):
+                raise self.failed("send", errno.EAGAIN)
+            case ("blocks", time_ns):
+                self.waiting = True
+                self._no_room_until_ns = self.net.now_ns + time_ns
+                self._later(time_ns, self, ROOM)
                 raise self.failed("send", errno.EAGAIN)
             case ("fails", reason):
                 raise self.failed("send", reason)

@@ -251,6 +251,10 @@ class OpeningEnd(UrgentEnd):
                 self._later(2 * self.path.latency_ns, self, UNREACHABLE)
             case ("hangs", _):
                 self._lose_syn(syn, self._retries_max() + 1)
+            case ("fails", reason):
+                self._disconnect()
+                self.so_error = 0
+                raise self.failed("connect", reason)
             case _:
                 raise AssertionError(effect)
 

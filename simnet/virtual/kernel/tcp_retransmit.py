@@ -92,7 +92,15 @@ class SendingEnd(WindowEnd):
                 self._launch_apart([data[at : at + step] for at in range(0, len(data), step)])
             case ("lost", _):
                 self._lose(data)
+            case ("burst", times):
+                self._lose_often(data, times)
             case ("reset", _):
+                self.cut_off()
+            case ("ended", size):
+                self._launch(data[:size], 0)
+                self.end_early()
+            case ("torn", size):
+                self._launch(data[:size], 0)
                 self.cut_off()
             case ("last", _):
                 self._launch(data, 0)
@@ -155,6 +163,18 @@ class SendingEnd(WindowEnd):
         self.refit()
         if not self._retransmitting:
             self._plan_retransmission()
+
+    def _lose_often(self, data: bytes, times: int) -> None:
+        """A segment is lost, and so is whatever repeats it, so many times in all."""
+        assert self.path is not None
+        self._unsent.append(data)
+        self.refit()
+        self._attempts, self._retransmitting = times, True
+        self._first_retry_ns = self.net.now_ns
+        wait_ns = sum(
+            min(RTO_FIRST_NS << retry, RTO_MAX_NS) + 2 * self.path.latency_ns for retry in range(times)
+        )
+        self.net.schedule.plan(self.net.now_ns + wait_ns, self, RETRANSMIT)
 
     def send_once(self, item: Any) -> None:
         """Send a segment that is not sent again if it gets lost."""
@@ -359,6 +379,10 @@ class SendingEnd(WindowEnd):
     @abstractmethod
     def cut_off(self) -> None:
         """The connection is reset from outside: both ends learn it by a RST."""
+
+    @abstractmethod
+    def end_early(self) -> None:
+        """A middlebox ends the connection: both ends learn it by a FIN."""
 
 
 OPENING = frozenset({SYN_SENT, SYN_RECEIVED})

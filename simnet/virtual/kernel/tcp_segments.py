@@ -34,12 +34,14 @@ from .tcp_wire import (
     ACK,
     ANSWER,
     CUT_OFF,
+    END_EARLY,
     FIN,
     FIN_TIMEOUT,
     KEEPALIVE,
     PROBE,
     REFILL,
     RETRANSMIT,
+    ROOM,
     RST,
     SYN_ACK,
     UNREACHABLE,
@@ -177,7 +179,7 @@ class SegmentEnd(SendingEnd):
         if self.watched:
             effect = self.net.choose("life", self, 1, 0)
             if effect is not None:
-                self._later(effect[1], self, CUT_OFF)
+                self._later(effect[1], self, CUT_OFF if effect[0] == "reset" else END_EARLY)
 
     def _on_ack(self) -> None:
         if self.state is SYN_RECEIVED:
@@ -231,9 +233,16 @@ class SegmentEnd(SendingEnd):
     def _on_window(self) -> None:
         self._give_room(self.owed)
         self.owed = 0
+        if self.net.now_ns < self._no_room_until_ns:
+            return
         if self.waiting and 3 * self.credit >= self.capacity:
             self.waiting = False
             self.wake(SPACE)
+
+    def _on_room(self) -> None:
+        """The time is over for which a script had left no room."""
+        if self.state is not CLOSED and self.net.now_ns >= self._no_room_until_ns:
+            self._on_window()
 
     def _on_probe(self) -> None:
         """The peer asks whether this end is still there."""
@@ -274,6 +283,22 @@ class SegmentEnd(SendingEnd):
         if self.state is not CLOSED:
             self.cut_off()
 
+    def _on_end_early(self) -> None:
+        if self.state in SYNCHRONIZED:
+            self.end_early()
+
+    def meet_middlebox(self, box: SegmentEnd) -> None:
+        """`box` is the peer from now on: what was sent is there, and nothing is sent again."""
+        self.peer = box
+        self._unsent.clear()
+        self._attempts = 0
+        self.owed = 0
+        self._give_room(self.capacity - self.credit + self._excess_bytes)
+        self.refit()
+        if self.waiting:
+            self.waiting = False
+            self.wake(SPACE)
+
     def fall_silent(self) -> None:
         """From now on nothing gets through between the two ends, and neither is told: a half-open connection.
 
@@ -303,5 +328,7 @@ _ON: dict[Any, Any] = {
     KEEPALIVE: SegmentEnd._on_keepalive,
     WINDOW_TIMEOUT: SegmentEnd._on_window_timeout,
     CUT_OFF: SegmentEnd._on_cut_off,
+    END_EARLY: SegmentEnd._on_end_early,
+    ROOM: SegmentEnd._on_room,
     FIN_TIMEOUT: lambda end: end._on_fin_timeout(),
 }

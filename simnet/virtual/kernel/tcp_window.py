@@ -68,6 +68,7 @@ class WindowEnd(SocketEnd):
         "_excess_bytes",
         "_first_retry_ns",
         "_in_order_ns",
+        "_no_room_until_ns",
         "_overflow",
         "_overflow_since_ns",
         "_retransmitting",
@@ -135,6 +136,7 @@ class WindowEnd(SocketEnd):
         self._excess_bytes = 0  # sent, though the buffers have become smaller than that since
         self.owed = 0  # what the peer has read since this sender was told EAGAIN
         self.waiting = False  # has no room left, and waits for a window update
+        self._no_room_until_ns = 0  # what a script says of the room, whatever there is
         self._unsent: deque[Any] = deque()  # lost, or behind something lost
         self._retransmitting = False
         self._attempts = 0

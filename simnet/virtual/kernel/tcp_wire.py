@@ -37,11 +37,13 @@ class Timer(IntEnum):
     KEEPALIVE = 13
     WINDOW_TIMEOUT = 14  # TCP_USER_TIMEOUT, where the peer's window is closed
     FIN_TIMEOUT = 15  # of an end that its program has closed
-    CUT_OFF = 16  # what a script has planned for a connection
+    CUT_OFF = 16  # what a script has planned for a connection: a reset
+    END_EARLY = 17  # and a FIN
+    ROOM = 18  # for who was told that there is none
 
 
 SYN_ACK, ACK, FIN, RST, WINDOW, PROBE, ANSWER, UNREACHABLE = Segment
-RETRANSMIT, REFILL, KEEPALIVE, WINDOW_TIMEOUT, FIN_TIMEOUT, CUT_OFF = Timer
+RETRANSMIT, REFILL, KEEPALIVE, WINDOW_TIMEOUT, FIN_TIMEOUT, CUT_OFF, END_EARLY, ROOM = Timer
 
 
 @attrs.define(eq=False)

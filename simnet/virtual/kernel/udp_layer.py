@@ -30,13 +30,14 @@ Packet: TypeAlias = "Datagram | PortUnreachable"
 class UdpLayer:
     """What a host has of UDP besides its sockets."""
 
-    __slots__ = ("_members", "_sent", "host", "ports")
+    __slots__ = ("_bursts", "_members", "_sent", "host", "ports")
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.ports = UdpPorts(host)
         self._members: dict[tuple[int, str], int] = {}  # by interface and group: how many sockets joined
         self._sent: dict[str, int] = {}  # datagrams by socket; counted on through a restart
+        self._bursts: dict[str, int] = {}  # by socket: up to which one all are lost
 
     def lose_power(self) -> None:
         """The host crashed: nobody holds a port any more, nobody is a member of a group."""
@@ -78,9 +79,18 @@ class UdpLayer:
         if path.jitter_ns:
             effect = network.choose("jitter", end, sent, path.jitter_ns)
             delay_ns = effect[1] if effect else 0
+        if self._bursts.get(end.label, 0) >= sent:
+            return
         match network.choose("datagram", end, sent, len(data), data):
             case None:
                 pass
+            case ("burst", following):
+                self._bursts[end.label] = sent + following
+                return
+            case ("fails", reason):
+                raise end.failed("send", reason)
+            case ("truncated", size):
+                datagram.data = data = data[:size]
             case ("late", more_ns):
                 delay_ns += more_ns
             case ("twice", _):

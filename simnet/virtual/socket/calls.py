@@ -34,18 +34,29 @@ class VirtualSocket(DataSocket):
 
     def bind(self, address: Address, /) -> None:
         end = self._end
-        end.bind(end.given("bind", address))
+        given = end.given("bind", address)
+        self._begin("bind")
+        end.bind(given)
 
     def getsockname(self) -> Address:
+        self._begin("getsockname")
         return self._end.getsockname()
 
     def getpeername(self) -> Address:
+        self._begin("getpeername")
         return self._end.getpeername()
+
+    def _begin(self, call: str) -> None:
+        """A call that a script may let fail; a socket that is closed says so itself."""
+        if self._fd >= 0:
+            self._host.begin_call(call)
 
     # --- connections -----------------------------------------------------------------------------
 
     def listen(self, backlog: int = 128, /) -> None:
-        self._end.listen(max(c_int(backlog), 0))
+        backlog = max(c_int(backlog), 0)
+        self._begin("listen")
+        self._end.listen(backlog)
 
     def _accept(self) -> tuple[int, Address]:
         end = None
@@ -114,7 +125,9 @@ class VirtualSocket(DataSocket):
         return outcome
 
     def shutdown(self, how: int, /) -> None:
-        self._end.shutdown(c_int(how))
+        how = c_int(how)
+        self._begin("shutdown")
+        self._end.shutdown(how)
 
     # --- file objects ----------------------------------------------------------------------------
 
@@ -128,6 +141,7 @@ class VirtualSocket(DataSocket):
         level, option, buflen = c_int(level), c_int(option), c_int(buflen)
         if not 0 <= buflen <= 1024:
             raise OSError("getsockopt buflen out of range")
+        self._begin("getsockopt")
         value = self._end.getsockopt(level, option)
         if not buflen:
             return value if isinstance(value, int) else struct.unpack("i", value[:4])[0]
@@ -148,6 +162,7 @@ class VirtualSocket(DataSocket):
             raise self._open("setsockopt").failed("setsockopt", errno.EINVAL)
         elif optlen < 4:
             value = b""
+        self._begin("setsockopt")
         self._end.setsockopt(level, option, value)
 
     def __getattr__(self, name: str) -> NoReturn:
