@@ -19,7 +19,8 @@ from ..errors import UsageError
 from ..trace import Kind
 from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
-from .ending import Killed, accept_lines, refuse_lines
+from .coroutines import abandon
+from .ending import Killed, accept_lines, beneath_programs, refuse_lines
 from .kept import release
 from .standing import place_of
 
@@ -69,13 +70,15 @@ class Process:
         self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
         self.queued = False  # it is runnable, and need not be woken
         self.is_alive = True
-        self._was_killed = False
+        self.was_killed = False  # from then on, what its frames drop closes nothing
         self._function: Callable[[], object] = function
         self._greenlet: greenlet | None = None  # from its first turn to its end
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
+        self.signals: dict[int, Any] = {}  # its handlers
         self._joining: list[Process] = []
+        self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
         self._context = copy_context()
         self._context.run(enter_context, host)
         self._context.run(_process.set, self)
@@ -92,7 +95,7 @@ class Process:
         """In words: ready, waits in recv, ended, failed, was killed."""
         if self.is_alive:
             return f"waits in {self.call}" if self.call else "ready"
-        return "was killed" if self._was_killed else "failed" if self._exception is not None else "ended"
+        return "was killed" if self.was_killed else "failed" if self._exception is not None else "ended"
 
     @property
     def result(self) -> Any:
@@ -104,7 +107,7 @@ class Process:
         """
         if self._exception is not None:
             raise self._exception
-        if self.is_alive or self._was_killed:
+        if self.is_alive or self.was_killed:
             raise UsageError(f"process {self.label} has no result: it {self._in_words}")
         return self._result
 
@@ -161,9 +164,10 @@ class Process:
 
     def close(self) -> None:
         """What its host does when it ends its programs."""
-        if not self.is_alive or self._was_killed:
+        if not self.is_alive or self.was_killed:
             return
-        self._was_killed = True
+        self.was_killed = True
+        self.signals.clear()
         network = self.host.network
         if network.process is self:
             refuse_lines()
@@ -179,7 +183,7 @@ class Process:
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)
-        self._note("was killed" if self._was_killed else "ends" if self._exception is None else "fails")
+        self._note("was killed" if self.was_killed else "ends" if self._exception is None else "fails")
         for other in self._joining:
             other.wake()
 
@@ -215,6 +219,7 @@ class Process:
         if not self.is_alive:
             self._greenlet = None  # which would keep its last exception, and by that its frames
 
+    @beneath_programs
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
@@ -225,10 +230,10 @@ class Process:
             self._exception = exit if exit.code else None
         except BaseException as exception:
             self._exception = exception
-        if self._was_killed:
-            accept_lines()
-            self._exception = None
         del self._function
+        if self.was_killed:
+            self._exception = None
+            accept_lines(self._take_down)
         self._end()
 
     def next_deadline_ns(self) -> int | None:
@@ -292,7 +297,11 @@ class Process:
         getcurrent().parent.switch()
         if loop is not None:
             asyncio._set_running_loop(loop)
-        if self._was_killed:
+        if self.was_killed:
+            if loop is not None:
+                asyncio._set_running_loop(None)
+                self._take_down = abandon(loop)
+                del loop
             refuse_lines()
             raise Killed
 

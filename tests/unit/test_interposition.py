@@ -354,9 +354,18 @@ def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
     async def several() -> None:
         await asyncio.gather(wait(), asyncio.create_task(wait()))
 
-    client.spawn(lambda: asyncio.run(several()))
+    async def serve() -> None:
+        accepted: list[object] = []
+        async with await asyncio.start_server(lambda *streams: accepted.extend(streams), "", 7):
+            _, writer = await asyncio.open_connection("127.0.0.1", 7)
+            kept.append(weakref.ref(writer))
+            await several()
+
+    kept: list[weakref.ref] = []
+    client.spawn(lambda: asyncio.run(serve()))
     network.run(until=1)
     client.crash()
+    assert kept[0]() is None, "destructors have had their time"
     gc.collect()
     network.run(until=200)
     assert said == []

@@ -20,6 +20,8 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..process import running
+
 if TYPE_CHECKING:
     from ...virtual.host import Host
 
@@ -51,6 +53,9 @@ _DRAWS = (
     "expovariate vonmisesvariate gammavariate gauss betavariate binomialvariate paretovariate weibullvariate "
     "getstate setstate getrandbits randbytes seed"
 )
+
+
+_WAKEUP = -1
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -118,17 +123,24 @@ def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
 def _signal(host: Host, original: Any, signalnum: int, handler: Any, /) -> Any:
     """Handlers are kept; no signal comes to a process."""
     before = _getsignal(host, original, signalnum)
-    host.kept.setdefault(__name__, {})[signalnum] = handler
+    _signals()[signalnum] = handler
     return before
 
 
 def _getsignal(host: Host, original: Any, signalnum: int, /) -> Any:
     default = signal.default_int_handler if signalnum == signal.SIGINT else signal.SIG_DFL
-    return host.kept.get(__name__, {}).get(signalnum, default)
+    return _signals().get(signalnum, default)
 
 
 def _set_wakeup_fd(host: Host, original: Any, fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     """No signal comes, and none wakes anybody."""
-    before = host.kept.get(f"{__name__}.fd", -1)
-    host.kept[f"{__name__}.fd"] = fd
+    before = _signals().get(_WAKEUP, -1)
+    _signals()[_WAKEUP] = fd
     return int(before)
+
+
+def _signals() -> dict[int, Any]:
+    """The handlers of the process that asks."""
+    process = running()
+    assert process is not None
+    return process.signals

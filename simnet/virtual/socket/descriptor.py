@@ -73,7 +73,8 @@ class DescriptorHolder:
     def __del__(self) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
         # At the end of the interpreter nobody sees it, and rooms that were never entered are shut.
-        if getattr(self, "_fd", -1) >= 0 and not sys.is_finalizing():
+        # What a process drops that is killed, it has not closed.
+        if getattr(self, "_fd", -1) >= 0 and not sys.is_finalizing() and not self._host.is_ending:
             with suppress(OSError):  # somebody else may have closed it
                 self._real_close(waits=False)
 
