@@ -380,7 +380,8 @@ class Host(Pausable, Transport):
     def step(self, call: str, found: int) -> None:
         """A program has found out by itself how many are ready: it may be held up before it does anything
         about it.  What is found within a pass is the business of its loop."""
-        if not found or self.network.is_passing or not self.goes_on():
+        network = self.network
+        if not found or (network.is_passing and network.process is None) or not self.goes_on():
             return
         self.steps += 1
         time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
