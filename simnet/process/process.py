@@ -32,6 +32,9 @@ _HAPPEN = int(Kind.HAPPEN)
 ANY = -1
 """Every event that a file can have."""
 
+READS_AT_ONCE, READ_NS = 1_000, 10_000
+"""After so many readings of a clock at one moment, so much time passes with each."""
+
 _process: ContextVar[Process | None] = ContextVar("simnet_process", default=None)
 running = _process.get
 """The process whose code is running; None outside of processes."""
@@ -76,6 +79,7 @@ class Process:
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
+        self._reads, self._read_ns = 0, -1  # of clocks, at a moment
         self.signals: dict[int, Any] = {}  # its handlers
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
@@ -285,6 +289,16 @@ class Process:
         self._wake()
         self._stand_still()
         self.call = ""
+
+    def read_clock(self) -> None:
+        """Before it reads a clock: who does nothing else, again and again, gets to the time that it wants."""
+        now_ns = self.host.network.now_ns
+        if self._read_ns != now_ns:
+            self._read_ns, self._reads = now_ns, 0
+        self._reads += 1
+        if self._reads > READS_AT_ONCE:
+            self.wait("time", bool, now_ns + READ_NS)
+            self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:
         asyncio: Any = sys.modules.get("_asyncio")

@@ -215,6 +215,16 @@ def test_the_wall_clock_is_the_hosts_however_it_is_read(network, client):
     )
 
 
+def test_who_only_reads_the_clock_gets_to_its_deadline(network, client):
+    def spin() -> int:
+        reads = 0
+        while time.monotonic() < 0.001:
+            reads += 1
+        return reads
+
+    assert run(network, client, spin) == 1_000 + 99  # at once, and one every 10 µs
+
+
 def draws() -> object:
     return (
         os.urandom(8),

@@ -34,12 +34,10 @@ _OF_THE_HOST: dict[ModuleType, str] = {
         "if_nametoindex"
     ),
     select: "select poll epoll",
-    time: (
-        "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns "
-        "get_clock_info gmtime localtime ctime asctime strftime mktime sleep"
-    ),
+    time: "get_clock_info gmtime localtime ctime asctime strftime mktime sleep",
     os: "pipe pipe2 getpid",
 }
+_CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
 _OF_DESCRIPTORS: dict[ModuleType, str] = {
     os: (
         "read write readv writev close dup dup2 fstat get_blocking set_blocking get_inheritable "
@@ -69,6 +67,8 @@ def stand_ins() -> dict[Any, Inside]:
         for name in names.split():
             if hasattr(module, name):
                 found[getattr(module, name)] = partial(_of_a_descriptor, module.__name__, name)
+    for name in _CLOCKS.split():
+        found[getattr(time, name)] = partial(_clock, name)
     for name in _OF_PATHS.split():
         found[getattr(os, name)] = partial(_of_a_path, name)
     for name in _DRAWS.split():
@@ -90,6 +90,13 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
 
 def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
+
+
+def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
+    process = running()
+    assert process is not None
+    process.read_clock()
+    return getattr(host.modules.time, name)(*args)
 
 
 def _of_a_descriptor(
