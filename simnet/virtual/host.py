@@ -232,6 +232,12 @@ class Host(Pausable, Questions, Transport):
             raise UsageError(f"host {self.name} has a process called {name} already")
         return name
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether just now the frames of a process that was killed are taken down."""
+        process = self.network.process
+        return process is not None and process.was_killed
+
     def has(self, turner: Turner) -> bool:
         """Whether a loop or a process still runs here."""
         return turner in self.loops or turner in self.processes
