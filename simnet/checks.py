@@ -61,10 +61,10 @@ _TABLE = (
     ),
     Property(
         "no-use-after-close",
-        "After close() no handler is called, and none goes on to send or receive.",
-        "Looked for when `send` or `recv` meets a socket that the program has closed, and where "
-        "`simnet.asynchat` goes on with what has come.",
-        is_on=False,
+        "After close() no handler is called, and none goes on to send.",
+        "Looked for when a program that has closed a living connection sends by it in the same moment, and "
+        "where `simnet.asynchat` goes on with what has come.",
+        is_on=True,
     ),
     Property(
         "one-close",

@@ -310,6 +310,8 @@ class Loop:
     def _go_on(self) -> bool:
         """Go on with a pass that was held up: poll is not asked again."""
         ready, self._in_hand = self._in_hand, ()
+        if self._touched:
+            self._wake()  # somebody has meanwhile, and is asked in the next pass
         return self._step_through(ready, self._steps_before, asked=1)
 
     def _arm(self, timeout: float | None) -> float | None:

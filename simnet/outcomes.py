@@ -228,6 +228,7 @@ def options(op: str, size: int) -> int:
     return 1 + sum(len(outcome.amounts(size)) for outcome in OUTCOMES[op])
 
 
+@lru_cache(maxsize=4096)
 def option(op: str, size: int, index: int) -> tuple[str, int]:
     """What option `index` (not 0) means: the outcome's name and its amount."""
     rest = index - 1
@@ -239,6 +240,7 @@ def option(op: str, size: int, index: int) -> tuple[str, int]:
     raise AssertionError(f"{op} of size {size} has no option {index}")
 
 
+@lru_cache(maxsize=4096)
 def option_index(op: str, size: int, name: str, amount: int, wrap: bool = False) -> int:
     """The option that does `name` with `amount`; 0 where that is not possible at this size.
 

@@ -185,12 +185,15 @@ class Passes:
             ready.way.tell(self._channel_at, part)
 
     def _go_on(self, ready: _InHand) -> bool:
-        """Go on with a pass that was held up: nobody is asked, and select finds nothing new."""
+        """Go on with a pass that was held up: nobody is asked, and select finds nothing new.
+
+        What has woken the machine meanwhile is seen in the next one.
+        """
         self._in_hand = None
         try:
             self._step_through(ready, asked=1)
         finally:
-            self._news(ready.is_new)
+            self._news(True)
         return ready.is_new
 
     def _own(self) -> dict[int, Any]:

@@ -162,7 +162,7 @@ class Strings(Domain[_bytes]):
 
     def at_random(self, stream: random.Random) -> _bytes:
         length = self._lengths.at_random(stream)
-        among = self._among[: stream.choice((2, len(self._among)))]
+        among = self._among[:2] if not stream.randrange(4) else self._among
         return stream.randbytes(length).translate(_bytes(among[n % len(among)] for n in range(256)))
 
     def simpler(self, value: _bytes) -> Simpler[_bytes]:

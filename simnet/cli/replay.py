@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import click
@@ -88,7 +90,8 @@ def _report(scenario: Scenario, outcome: Outcome) -> str:
     program = program_of(scenario)
 
     def attempt(script: Script) -> Outcome:
-        return execute(program, make_network(scenario, script=script), scenario.arguments)
+        with redirect_stdout(StringIO()):  # what the program prints was shown when it ran
+            return execute(program, make_network(scenario, script=script), scenario.arguments)
 
     return failure_report(outcome, nearest=nearest_passing(outcome, outcome.network.script(), attempt))
 

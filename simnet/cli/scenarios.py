@@ -59,7 +59,8 @@ def _run_one(path: str, record: bool) -> int:
     except UsageError as error:
         return line("wrong", "red", f"{path}: {error}", 2)
     if not verdict.as_expected:
-        return line("NOT", "red", str(verdict), 1)
+        hint = f"\n  were its faults moved by an edit? simnet replay {path}" if len(scenario.script) else ""
+        return line("NOT", "red", f"{verdict}{hint}", 1)
     if record:
         save_record(path, record_of(verdict.outcome, carried_in(scenario, program_of(scenario))))
     return line("ok", "green", f"{path}: {scenario.title} ({scenario.expect.outcome})", 0)

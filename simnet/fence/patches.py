@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -50,6 +50,15 @@ class Check:
 _KINDS = (BuiltinFunctionType, FunctionType, Check)
 
 
+class Layer(Protocol):
+    """What somebody else changes the same names by, on top of checks: down while these go up or down."""
+
+    is_up: bool
+
+    def put_up(self) -> None: ...
+    def take_down(self) -> None: ...
+
+
 @attrs.frozen(eq=False)
 class _Name:
     """A name in a module: what it means, and what it means while checks are up."""
@@ -73,6 +82,7 @@ class Checks:
 
     def __init__(self, went: Callable[[Way], None]) -> None:
         self.are_up = False
+        self.above: Layer | None = None
         self._went = went
         self._owned: dict[str, _Name] = {}
         self._taken: list[_Name] = []
@@ -82,13 +92,20 @@ class Checks:
     def put_up(self) -> None:
         """Let the names lead through checks; again, for modules that have come since."""
         if not self.are_up or len(sys.modules) != len(self._modules):
+            above = self.above if self.above is not None and self.above.is_up else None
+            if above is not None:
+                above.take_down()
             self._look()
             self.are_up = True
             for name in (*self._owned.values(), *self._taken):
                 name.change(name.original, name.check)
+            if above is not None:
+                above.put_up()
 
     def take_down(self) -> None:
         """Let the names mean again what they meant before; again, for what a test has put back since."""
+        if self.above is not None:
+            self.above.take_down()
         if self.are_up:
             self._look()  # what was imported meanwhile may have taken a check
         self.are_up = False

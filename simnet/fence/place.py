@@ -14,6 +14,9 @@ import attrs
 from .allowed import CALLERS, STANDARD, is_tool
 from .ways import Way
 
+_STAND_IN = "simnet.process.interposed.names"
+"""Where calls of a program pass by that are interposed in processes."""
+
 
 @attrs.frozen
 class Place:
@@ -43,6 +46,9 @@ def place_of(way: Way, allow: Collection[str], frame: FrameType | None) -> Place
         if _may(CALLERS, module, way) or (allow and matches(allow, packages(module))):
             return None
         top = module.partition(".")[0]
+        if module == _STAND_IN:
+            frame = frame.f_back
+            continue
         if top in STANDARD:
             called = called if path else _called(way, module, frame.f_code.co_qualname)
         elif is_tool(top):

@@ -163,9 +163,7 @@ class _Search:
         """The run of `candidate` if it ends as wanted."""
         if candidate in self._rejected:
             return None
-        if self.runs >= self._runs_max or self.seconds >= self._seconds_max:
-            raise _Exhausted
-        self.runs += 1
+        self._take_run()
         outcome = self._attempt(candidate)
         if outcome.fingerprint == self._wanted:
             return outcome
@@ -174,8 +172,13 @@ class _Search:
 
     def again(self, candidate: Script) -> Outcome:
         """A run that is wanted for its own sake, whatever it comes to."""
-        self.runs += 1
+        self._take_run()
         return self._attempt(candidate)
+
+    def _take_run(self) -> None:
+        if self.runs >= self._runs_max or self.seconds >= self._seconds_max:
+            raise _Exhausted
+        self.runs += 1
 
     def _prefer_recorded(self) -> None:
         recorded = self.outcome.network.script()

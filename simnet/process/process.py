@@ -20,6 +20,7 @@ from ..trace import Kind
 from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
 from .ending import Killed, accept_lines, refuse_lines
+from .kept import release
 from .standing import place_of
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class Process:
         self.is_alive = False
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
+            release(self.host.network)
         self._note("was killed" if self._was_killed else "ends" if self._exception is None else "fails")
         for other in self._joining:
             other.wake()

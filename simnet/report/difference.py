@@ -80,12 +80,14 @@ class Step:
         """In at most `room` columns, what the step of the other run has not."""
         theirs = other.acts if other is not None else ()
         acts = [act for act in self.acts if act not in theirs] or [*self.acts]
-        acts.sort(key=lambda act: act.data is None)  # the bytes tell most
         data = next((act.data for act in theirs if act.data is not None and act not in self.acts), None)
         left = room - len(self._place) - len(", ".join(act.text for act in acts))
+        if left < _BYTES_MIN:
+            acts.sort(key=lambda act: act.data is None)  # the bytes tell most, and are not to be cut off
+            left = _BYTES_MIN
         said: list[str] = []
         for act in acts:
-            shown = act.bytes_beside(data, left if said else max(left, _BYTES_MIN))
+            shown = act.bytes_beside(data, left)
             left -= len(shown)
             said.append(act.text + shown)
         return clip(self._place + ", ".join(said), room)

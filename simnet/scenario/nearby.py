@@ -5,6 +5,9 @@ on is elsewhere now: a connection was opened earlier, a message sent before, a h
 apart, its program is run again with the anchors moved: first to the operations that carry what theirs
 carried, one after the other; then to the nearest ones, all in the same way, and each in its own.
 
+A scenario that passes guards a correction, and tests nothing once its faults find no moment, or another one.
+There the bytes alone say where they belong, and a run is right that passes and carries the same at each.
+
 No seed is drawn and the order is fixed, so two searches that are not stopped by the clock find the same.
 Only a run that fails with the recorded error at the recorded place, and meets all of its faults, is found.
 
@@ -46,7 +49,7 @@ class Near:
     """What a search found.
 
     Attributes:
-        scenario: the scenario with its anchors moved, and its failure back; None if it was not found.
+        scenario: the scenario with its anchors moved, and as it should be again; None if it was not found.
         moves: which items became which.
         runs: how many runs were made.
         needs_no_faults: the program fails like that without any deviation, so there is nothing to look for.
@@ -69,8 +72,8 @@ def look_near(
     """Look for the failure of a scenario with its anchors moved.
 
     Args:
-        scenario: expects a failure.  What its record says of its place, and of what its operations carried,
-            is gone by.
+        scenario: expects a failure, or passes and has a record of what its operations carried.  What the
+            record says of that, and of the place of a failure, is gone by.
         program: called with a network, and with nothing else.
         make: makes the network of a scenario: ``make(scenario, choices=...)``.
         runs_max, seconds_max: when to give up.
@@ -140,7 +143,10 @@ class _Search:
             network, supplier = attentive(scenario.script, partial(self._make, scenario))
             outcome = execute(self._program, network)
             met = {str(each) for each in network.unmet()} <= {*scenario.expect.unmet}
-            is_wanted = met and self._fails_alike(outcome)
+            if scenario.expect.outcome == "passes":
+                is_wanted = met and outcome.passed and self._carries_alike(scenario, supplier.operations)
+            else:
+                is_wanted = met and self._fails_alike(outcome)
             self._tried[key] = _Run(is_wanted, supplier.operations, tuple(network.hosts))
         return self._tried[key]
 
@@ -149,8 +155,14 @@ class _Search:
             return False
         return self._failure is None or fingerprint(outcome.error) == self._failure
 
+    def _carries_alike(self, scenario: Scenario, operations: Sequence[Operation]) -> bool:
+        pairs = zip(scenario.script.deviations, self._carried, strict=True)
+        return all(was is None or is_met_alike(deviation, was, operations) for deviation, was in pairs)
+
     def needs_no_faults(self) -> bool:
         """Whether the program fails in this way even if nothing deviates."""
+        if self._scenario.expect.outcome == "passes":
+            return False
         script = self._scenario.script
         calm = attrs.evolve(script, deviations=())
         return len(calm) < len(script) and self._run(attrs.evolve(self._scenario, script=calm)).is_wanted
@@ -164,6 +176,8 @@ class _Search:
             if is_found:
                 return followed
             bases += [followed, base]
+        if self._scenario.expect.outcome == "passes":
+            return None
         for base in bases:
             for candidate in self._neighbours(base):
                 if self._run(candidate).is_wanted:

@@ -40,12 +40,15 @@ class Reproduction:
 
     @property
     def is_moved(self) -> bool:
-        return self.near is not None and self.near.scenario is not None
+        return self.near is not None and bool(self.near.moves)
 
     @property
     def is_back(self) -> bool:
-        """Whether it ends as expected, on the recorded run or with the failure that another run is after."""
-        return self.verdict.as_expected and not (self.parted and self.scenario.expect.outcome == "passes")
+        """Whether it ends as expected: on the recorded run, or with the failure that is looked for, or with
+        faults that meet what they met then."""
+        is_found = self.near is not None and self.near.scenario is not None
+        is_looked_for = self.scenario.expect.outcome == "fails"
+        return self.verdict.as_expected and (not self.parted or is_looked_for or is_found)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -63,13 +66,19 @@ class Reproduction:
             yield from self.verdict.problems
         if self.near is not None and self.near.needs_no_faults:
             yield "it fails like that without any of its deviations: they are not what it takes"
-        elif self.near is not None and not self.is_moved:
-            yield f"nor does it fail so with its anchors moved ({_counted(self.near.runs, 'run')})"
+        elif self.near is not None and self.near.scenario is None:
+            yield self._in_vain(self.near)
+
+    def _in_vain(self, near: Near) -> str:
+        if self.scenario.expect.outcome == "passes":
+            return "what its faults met when it was recorded is nowhere near"
+        return f"nor does it fail so with its anchors moved ({_counted(near.runs, 'run')})"
 
     def _moves(self) -> Iterator[str]:
         assert self.near is not None
         moves = self.near.moves
-        yield f"{self.scenario.name}: fails, as expected, with {_counted(len(moves), 'anchor')} moved"
+        outcome = self.scenario.expect.outcome
+        yield f"{self.scenario.name}: {outcome}, as expected, with {_counted(len(moves), 'anchor')} moved"
         for old, new in moves:
             yield f"  was     {old}"
             yield f"  is now  {new}"
@@ -92,7 +101,7 @@ def reproduce(
     """
     verdict = judge(scenario, execute(program, make(scenario)))
     parted = parting(scenario, verdict.outcome)
-    if _is_back(verdict) or not _may_look(scenario, parted):
+    if (_is_back(verdict) and scenario.expect.outcome == "fails") or not _may_look(scenario, parted):
         return Reproduction(verdict, parted)
     near = look_near(scenario, program, make=make)
     if near.scenario is None:
@@ -115,7 +124,9 @@ def _may_look(scenario: Scenario, parted: str) -> bool:
 
     A run that does not leave its record is what it was: nothing has moved.
     """
-    if scenario.expect.outcome == "passes" or not len(scenario.script):
+    if scenario.expect.outcome == "passes":
+        return bool(parted) and scenario.record is not None and bool(scenario.record.carried)
+    if not len(scenario.script):
         return False
     is_known = _failure(scenario) is not None or scenario.expect.error is not None
     return is_known and (scenario.record is None or bool(parted))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -156,6 +157,16 @@ class Host(Pausable, Transport):
         return UnixLabels(self)
 
     @cached_property
+    def entropy(self) -> Random:
+        """Where its processes get what `os.urandom` gives.  It depends on the host's name alone."""
+        return Random(f"entropy of {self.name}")
+
+    @cached_property
+    def random(self) -> Random:
+        """What the functions of `random` draw from in its processes."""
+        return Random(f"random of {self.name}")
+
+    @cached_property
     def modules(self) -> Modules:
         """The machine in the shape that existing code expects."""
         return Modules(self)
@@ -196,15 +207,17 @@ class Host(Pausable, Transport):
         Raises:
             UsageError: no program runs on this host just now, or another process of it has that name.
         """
-        from ..process import Process
+        from ..process import Process, interposition, keep
 
         if not self.runs:
             raise UsageError(f"host {self.name} is down: no program runs on it")
         if not callable(function):
             raise UsageError(f"a process runs a function, not {function!r}")
+        interposition.put_up_for(self)
         process = Process(self, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
         self.processes[process] = process
         self.network.daemons += daemon
+        keep(self.network)
         process.wake()
         return process
 
@@ -361,7 +374,8 @@ class Host(Pausable, Transport):
     def step(self, call: str, found: int) -> None:
         """A program has found out by itself how many are ready: it may be held up before it does anything
         about it.  What is found within a pass is the business of its loop."""
-        if not found or self.network.is_passing or not self.goes_on():
+        network = self.network
+        if not found or (network.is_passing and network.process is None) or not self.goes_on():
             return
         self.steps += 1
         time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0

@@ -137,8 +137,7 @@ class VirtualPoller(Poller):
         self._aside: set[Registration] = set()  # the same, to look one up
         self.is_news = True
         self.on_ready = on_ready
-        self._hand = hand
-        self.hand = hand if host.parked is None else None
+        self.hand = self._hand = hand
 
     def hold(self, stands_still: bool) -> None:
         """While its host stands still, nothing is handed over at once."""

@@ -92,13 +92,25 @@ class Witness:
 
     def calls_closed(self, host: Host, channel: Any, handler: str) -> None:
         """A handler is about to be called of a channel that is closed."""
-        self._broken("no-use-after-close", host, f"{handler} of {type(channel).__name__}, after close()")
+        left_ns = getattr(getattr(channel.socket, "_end", None), "left_ns", None)
+        if left_ns == self._network.now_ns:
+            self._broken("no-use-after-close", host, f"{handler} of {type(channel).__name__}, after close()")
 
     # --- sockets ---------------------------------------------------------------------------------
 
-    def used_closed(self, file: Any, call: str) -> None:
-        """A program calls `send` or `recv` of a socket that it has closed."""
-        self._broken("no-use-after-close", file.host, f"{call}() of {file.label}, after close()")
+    def leaves(self, file: Any) -> int | None:
+        """A program is about to close a socket: when, if its connection is alive, and so by its own decision.
+
+        Who closes because the peer has gone may well be in the middle of an answer to it.
+        """
+        is_alive = isinstance(file, TcpEnd) and file.state is State.ESTABLISHED and not file.so_error
+        return self._network.now_ns if is_alive else None
+
+    def used_closed(self, file: Any, left_ns: int, size: int) -> None:
+        """A program sends by a socket that it has left: in the same handler, if in the same moment."""
+        if left_ns == self._network.now_ns:
+            found = f"{file.label} was closed, and then {size} bytes were to be sent"
+            self._broken("no-use-after-close", file.host, found)
 
     def accept_failed(self, listener: File, reason: int | None) -> None:
         """accept() has failed; that nobody waits there is no failure."""

@@ -308,6 +308,44 @@ def test_a_program_that_fails_without_any_deviation_has_no_anchors_to_look_for(t
     assert "it fails like that without any of its deviations" in str(found)
 
 
+def guard(tmp_path):
+    """The scenario of the mended program, recorded anew: it passes."""
+    mended = {"assert not halves": "assert True or halves"}
+    scenario = after(recorded(tmp_path, CUT), tmp_path, mended)
+    scenario = attrs.evolve(scenario, expect=Expect("passes"), record=None)
+    outcome = execute(program_of(scenario), make_network(scenario))
+    record = record_of(outcome, carried_in(scenario, program_of(scenario)))
+    return attrs.evolve(scenario, record=record), mended
+
+
+def later(scenario, tmp_path, edits):
+    file = edited(tmp_path, "later", edits)
+    return attrs.evolve(scenario, call=f"{file}::talk")
+
+
+def test_the_faults_of_a_scenario_that_passes_are_found_by_their_bytes(tmp_path):
+    scenario, mended = guard(tmp_path)
+    found = again(later(scenario, tmp_path, {**mended, CONNECT: EARLIER}))
+    assert found.is_back
+    assert found.scenario.script.sentences() == [CUT.replace("client:1", "client:2")]
+    assert ": passes, as expected, with 1 anchor moved\n" in str(found)
+
+
+def test_a_scenario_that_passes_is_told_if_its_faults_meet_other_bytes(tmp_path):
+    scenario, mended = guard(tmp_path)
+    found = again(later(scenario, tmp_path, {**mended, r'b"two': r'b"quite another'}))
+    assert not found.is_back
+    assert "diverged at event" in str(found)
+
+
+def test_a_scenario_that_passes_and_meets_what_it_met_is_back(tmp_path):
+    scenario, mended = guard(tmp_path)
+    found = again(later(scenario, tmp_path, {**mended, r'b"first': r'b"furst'}))
+    assert found.is_back
+    assert found.near.moves == ()
+    assert ": passes, as expected\nthe run parted from its record at event " in str(found)
+
+
 def test_two_searches_make_the_same_runs(tmp_path):
     scenario = after(recorded(tmp_path, CUT), tmp_path, {CONNECT: EARLIER})
     scenario = attrs.evolve(scenario, record=attrs.evolve(scenario.record, carried={}))

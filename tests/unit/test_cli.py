@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from simnet.cli import main
 from simnet.fence import Fence, default
 from simnet.scenario import Expect, HostSpec, Scenario, load, save
+from simnet.script import Deviation, Script
 
 ROOT = Path(__file__).parent.parent.parent
 ANSWER = "examples.stories:answer"
@@ -178,6 +179,19 @@ def test_a_replay_of_a_failure_reports_it(tmp_path):
     assert result.exit_code == 0
     assert result.output.startswith("OSError: [Errno 98] Address already in use")
     assert f"{path}: fails, as expected" in result.output
+
+
+def test_a_replay_shows_where_the_nearest_passing_run_goes_another_way_and_prints_once(tmp_path):
+    (tmp_path / "prints.py").write_text(
+        "from tests.unit.planted_bugs import one_recv_is_one_line\n"
+        "def program(net):\n    print('here I am')\n    one_recv_is_one_line(net)\n"
+    )
+    faults = Script([Deviation("client:1 -> server:80", "segment", 1, "cut", 4)])
+    path = keep(tmp_path, call=f"{tmp_path / 'prints.py'}::program", script=faults, expect=Expect("fails"))
+    output = simnet("replay", path).output
+    assert "the nearest passing run is the same until t=0.002" in output
+    assert "  with 1 " in output
+    assert output.count("here I am") == 1
 
 
 def test_a_replay_that_leaves_its_record_says_where(tmp_path):

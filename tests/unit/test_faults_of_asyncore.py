@@ -258,6 +258,7 @@ def test_the_default_writable_keeps_the_loop_busy(stage):
 # --- the end -------------------------------------------------------------------------------------
 
 
+@pytest.mark.simnet(check="-no-use-after-close")
 def test_a_command_behind_the_one_that_closed_is_dispatched(stage):
     class Server:
         terminator = b"\r\n"

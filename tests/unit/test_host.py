@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket as std
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -74,6 +76,19 @@ def test_a_dropped_socket_closes_its_descriptor() -> None:
     world.pass_time(1)
     accepted.setblocking(False)
     assert accepted.recv(1) == b""
+
+
+def test_a_socket_that_is_left_at_the_end_of_the_interpreter_says_nothing() -> None:
+    """By then the names of modules are gone, those of the standard ones too."""
+    program = """
+from simnet import Network
+net = Network()
+client = net.host("client").socket()
+def use():
+    return client
+"""
+    made = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert made.stderr == ""
 
 
 def test_a_host_is_made_once_and_has_an_address_of_its_own() -> None:

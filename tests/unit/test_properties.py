@@ -1,6 +1,7 @@
 """Each property that a run is watched for: a canary that breaks it, a program that keeps it, its switch."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,50 @@ def test_a_connection_that_nobody_watches_is_no_leak_while_its_peer_is_there():
     assert kept[0].recv(10) == b"hello"
 
 
+class Newsreader(dispatcher):
+    """Sends line after line, whatever becomes of the connection meanwhile."""
+
+    def handle_read(self):
+        if self.recv(65_536):
+            for _ in range(3):
+                self.send(b"news\r\n")
+
+    def handle_close(self):
+        self.close()
+        self.send(b"never mind")
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_whoever_goes_on_sending_while_the_connection_is_reset_uses_nothing(nth):
+    net = Network(check="all")
+    net.on("server", "send", nth=nth).reset()
+    run(net, Newsreader)
+
+
+def test_whoever_answers_at_the_end_of_a_connection_uses_nothing():
+    run(Network(check="all"), Newsreader, enough=6)
+
+
+def test_a_heartbeat_that_goes_on_after_the_end_uses_nothing():
+    class Beats(Echo):
+        def handle_read(self):
+            self.recv(100)
+            self.call_later("1s", self.send, b"beat")
+            self.close()
+
+    run(Network(check="all"), Beats)
+
+
+def test_nothing_is_not_sent_after_close_either():
+    class Silent(Echo):
+        def handle_read(self):
+            self.recv(100)
+            self.close()
+            self.send(b"")
+
+    run(Network(check="all"), Silent)
+
+
 def test_a_listener_that_an_error_of_accept_closes_does_not_survive():
     net = Network()
     net.on("server", "accept", nth=1).fail(errno.EMFILE)
@@ -386,6 +431,19 @@ def test_a_network_made_again_looks_for_the_same():
 
 def test_every_property_that_has_a_switch_has_a_canary():
     assert {*CANARIES, "listener-survives"} == set(SWITCHED)
+
+
+def test_the_page_tells_of_each_property_its_default_its_canary_and_who_is_left_alone():
+    page = (ROOT / "docs/reference/properties.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    rows = [row for row in rows if row[0].strip("`") in PROPERTIES]
+    assert [row[0].strip("`") for row in rows] == [*PROPERTIES]
+    for name, default, *shown_by in rows:
+        switch = {True: ["on"], False: ["off"], None: ["always", "called"]}[PROPERTIES[name.strip("`")].is_on]
+        assert default.split(";")[0] in switch
+        for file, test in re.findall(r"`(\w+\.py)::(\w+)`", " ".join(shown_by)):
+            assert f"def {test}(" in (ROOT / "tests/unit" / file).read_text(encoding="utf-8")
+        assert all("::" in tests for tests in shown_by)
 
 
 # --- where it is said ----------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from simnet.scenario import load
+
 pytest_plugins = ["pytester"]
 
 LINE_SERVER = '''
@@ -100,6 +102,8 @@ def test_a_failure_under_given_is_reported_as_one_fault_and_can_be_replayed(proj
             "*- simnet -*",
             "simnet: failed with 1 fault (minimal*",
             "  1 * client:1 -> server:7 * segment #1 * is cut after 1 of *",
+            "the nearest passing run is the same until *",
+            "  with 1 * without 1",
             "passes without it",
             "reproduce:*",
             "keep it: *",
@@ -108,6 +112,25 @@ def test_a_failure_under_given_is_reported_as_one_fault_and_can_be_replayed(proj
     again = run(project, *replay_of(result))
     again.assert_outcomes(failed=1)
     again.stdout.no_fnmatch_line("*diverged*")
+
+
+def test_what_hypothesis_drew_and_shrank_besides_the_network_is_kept(project):
+    """Any three bytes fail in weather that cuts; Hypothesis's simplest are zeros."""
+    project.makepyfile(
+        test_given="""
+        from hypothesis import given, strategies as st
+        from simnet.fuzz import GENTLE, networks
+        from lines import ask
+
+        @given(net=networks(GENTLE), line=st.binary(max_size=40))
+        def test_lines(net, line):
+            assert len(line) < 3 or ask(net, line.hex().encode()) == line.hex().upper().encode() + b"\\r\\n"
+        """
+    )
+    result = run(project, "test_given.py")
+    result.assert_outcomes(failed=1)
+    _, replay = replay_of(result)
+    assert load(project.path / replay.partition("=")[2]).arguments == {"line": bytes(3)}
 
 
 def test_a_method_under_given_is_replayed_with_its_latency(project):
@@ -158,7 +181,10 @@ def test_a_replay_of_a_mended_program_says_where_it_left_the_record(project):
     project.makepyfile(lines=LINE_SERVER.replace("data.strip()", "data.strip() + b'!'"))
     again = run(project, *replay_of(result))
     again.assert_outcomes(failed=1)
-    again.stdout.fnmatch_lines(["*Diverged:*diverged at event*"])
+    again.stdout.fnmatch_lines(["*fails, as expected*", "*parted from its record at event*"])
+    strictly = run(project, *replay_of(result), "--simnet-strict")
+    strictly.assert_outcomes(failed=1)
+    strictly.stdout.fnmatch_lines(["*Diverged:*diverged at event*"])
 
 
 def test_reports_cross_from_the_workers_of_xdist(project):

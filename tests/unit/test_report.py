@@ -8,6 +8,7 @@ import pytest
 from simnet import Deadlock, Network, Script, UsageError, parse
 from simnet.fuzz.campaign import search
 from simnet.fuzz.shrink import Shrunk, minimize
+from simnet.properties import always
 from simnet.report.failure import failure_report, summary_line
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import one_recv_is_one_line
@@ -193,6 +194,19 @@ def test_a_deadlock_shows_the_socket_table_once():
     assert isinstance(outcome.error, Deadlock)
     text = failure_report(outcome)
     assert text.count("LISTEN") == 1
+    assert "sockets open at the end" not in text
+
+
+def test_a_broken_property_of_a_test_shows_the_socket_table_once():
+    def program(net):
+        always(net, lambda: net.now_ns < 2_000_000, "all is over in 2 ms")
+        one_recv_is_one_line(net)
+
+    text = failure_report(run(program))
+    assert text.startswith(
+        "simnet.errors.PropertyViolated: all is over in 2 ms: not true at t=0.002\nsockets at"
+    )
+    assert text.count("ESTABLISHED") == 1
     assert "sockets open at the end" not in text
 
 

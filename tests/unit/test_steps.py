@@ -14,7 +14,7 @@ from simnet import Deadlock, Network, Script, asyncore, dispatcher, parse
 from simnet.fuzz.campaign import search
 from simnet.fuzz.searches import mixed
 from simnet.loop import ExitNow, loop
-from simnet.outcomes import EVERY, GENTLE
+from simnet.outcomes import BEFALLS, EVERY, GENTLE
 from simnet.transport import HUP, IN, RDHUP
 from simnet.virtual.faults import On
 
@@ -26,23 +26,17 @@ def scripted(*sentences: str, latency: str = "1ms") -> World:
 
 
 class Reader(dispatcher):
-    """Notes what it reads, and when."""
+    """Notes what it reads, and when.  Nobody asks it whether it wants to: its class says so once."""
 
-    def __init__(self, sock: Any, told: list[Any], name: str = "") -> None:
-        super().__init__(sock)
-        self.told, self.name, self.asked = told, name, 0
+    def __init__(self, sock: Any, told: list[Any], name: str = "", map: dict[int, Any] | None = None) -> None:
+        super().__init__(sock, map)
+        self.told, self.name, self.asked, self.calls = told, name, 0, 0
 
     def now_ms(self) -> float:
         return self._transport.clock.monotonic_ns() / 1_000_000
 
-    def readable(self) -> bool:
-        self.asked += 1
-        return True
-
-    def writable(self) -> bool:
-        return False
-
     def handle_read(self) -> None:
+        self.calls += 1
         data = self.recv(100)
         if data:
             self.told.append((self.name + data.decode(), self.now_ms()))
@@ -52,7 +46,18 @@ class Reader(dispatcher):
         self.close()
 
 
-def reader(*sentences: str) -> tuple[World, Any, list[Any], Reader]:
+class Asked(Reader):
+    """Is asked in every pass, and how often that is."""
+
+    def readable(self) -> bool:
+        self.asked += 1
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+
+def reader(*sentences: str, kind: type[Reader] = Reader) -> tuple[World, Any, list[Any], Reader]:
     """A world, the peer of a channel that reads on the server, what that is told, and the channel.
 
     The connection stands at 3 ms, and what the peer sends then is there at 4 ms.
@@ -62,13 +67,14 @@ def reader(*sentences: str) -> tuple[World, Any, list[Any], Reader]:
     assert world.net.now_ns == ms(3)
     told: list[Any] = []
     with world.server:
-        channel = Reader(accepted, told)
+        channel = kind(accepted, told)
     return world, opener, told, channel
 
 
 # --- what goes on meanwhile ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", [Reader, Asked])
 @pytest.mark.parametrize(
     ("sentences", "expected"),
     [
@@ -79,9 +85,9 @@ def reader(*sentences: str) -> tuple[World, Any, list[Any], Reader]:
     ],
 )
 def test_data_that_comes_while_the_host_is_held_up_is_read_with_the_data_before(
-    sentences: tuple[str, ...], expected: list[Any]
+    sentences: tuple[str, ...], expected: list[Any], kind: type[Reader]
 ) -> None:
-    world, peer, told, _ = reader(*sentences)
+    world, peer, told, _ = reader(*sentences, kind=kind)
     peer.send(b"a")
     world.net.at("7ms").call(peer.send, b"b")
     world.net.run(until=1)
@@ -127,7 +133,7 @@ def test_a_timer_that_falls_due_meanwhile_is_called_after_the_handlers() -> None
 def test_nobody_is_asked_again_in_a_pass_that_was_held_up() -> None:
     asked = []
     for sentences in ((), ("the 1st step of server is held up for 20ms",)):
-        world, peer, told, channel = reader(*sentences)
+        world, peer, told, channel = reader(*sentences, kind=Asked)
         peer.send(b"a")
         world.net.run(until=1)
         assert [text for text, _ in told] == ["a"]
@@ -144,6 +150,22 @@ def test_what_is_ready_on_another_host_is_not_held_up() -> None:
     world.net.at("9ms").call(channel.socket.send, b"b")  # as a thread would
     world.net.run(until=1)
     assert (answers, told) == ([("b", 10)], [("a", 504)])
+
+
+def test_who_leaves_it_alone_a_few_times_is_told_as_often_where_the_host_is_held_up() -> None:
+    """A pass that was held up is one pass: after some in vain a channel would not cause another."""
+    for sentences in ((), ("every step on server is held up for 1ms",)):
+        world, peer, told, channel = reader(*sentences)
+
+        def read_at_the_fourth_time(channel: Reader = channel) -> None:
+            channel.calls += 1
+            if channel.calls == 4:
+                channel.told.append(channel.recv(10))
+
+        channel.handle_read = read_at_the_fourth_time  # type: ignore[method-assign]
+        peer.send(b"a")
+        world.net.run(until=1)
+        assert (told, channel.calls) == ([b"a"], 4)
 
 
 # --- between two handlers ------------------------------------------------------------------------
@@ -200,7 +222,7 @@ def test_a_channel_that_was_closed_by_the_one_before_is_not_told() -> None:
     assert [str(each) for each in world.net.unmet()] == ["the 2nd step of server is held up for 5ms"]
 
 
-def test_a_descriptor_that_is_used_again_meanwhile_is_not_taken_for_its_former_owner() -> None:
+def test_a_number_that_the_handler_before_has_used_again_is_not_taken_for_its_former_owner() -> None:
     """The event in hand is of a socket that is closed; a new one has its number, and nothing to read."""
     world, peers, told, (first, second) = two_readers("the 2nd step of server is held up for 5ms")
     listener, opener = world.listener(82), world.dial(82)
@@ -218,7 +240,7 @@ def test_a_descriptor_that_is_used_again_meanwhile_is_not_taken_for_its_former_o
     world.net.at("9ms").call(peers[1].send, b"x")
     world.net.run(until=1)
     assert [text for text, _ in told] == ["Ax"]
-    assert made[0].socket.fileno() == number
+    assert (made[0].socket.fileno(), made[0].calls) == (number, 0)
     assert opener is not None
 
 
@@ -285,29 +307,45 @@ def test_who_is_held_up_is_not_paused() -> None:
     assert not world.server.is_paused
 
 
-def test_a_loop_that_is_made_while_its_host_is_held_up_waits_as_the_others_do() -> None:
+@pytest.mark.parametrize("own_map", [None, {}], ids=["default", "own"])
+def test_a_loop_that_is_made_while_its_host_is_held_up_waits_as_the_others_do(
+    own_map: dict[int, Any] | None,
+) -> None:
     world, peer, told, _ = reader("the 1st step of server is held up for 20ms")
     opener, accepted = world.pair(81)
     peer.send(b"a")
     world.net.run(until="9ms")
     assert told == []
     with world.server:
-        sock = accepted
-        other: dict[int, Any] = {}
-        channel = Reader.__new__(Reader)
-        dispatcher.__init__(channel, sock, other)
-        channel.told, channel.name, channel.asked = told, "other ", 0
+        Reader(accepted, told, "other ", own_map)
     opener.send(b"b")
     world.net.run(until=1)
     assert sorted(told) == [("a", 27), ("other b", 27)]
 
 
+def test_the_first_loop_of_a_host_that_stands_still_is_handed_nothing() -> None:
+    world = scripted()
+    opener, accepted = world.pair()
+    world.net.pause("server")
+    told: list[Any] = []
+    with world.server:
+        Reader(accepted, told)
+    world.net.run(until="5ms")
+    opener.send(b"a")
+    world.net.run(until="10ms")
+    assert told == []
+    world.net.resume("server")
+    world.net.run(until=1)
+    assert told == [("a", 10)]
+
+
 # --- rules, records and replays ------------------------------------------------------------------
 
 
-def test_a_rule_that_comes_later_counts_the_steps_before() -> None:
+@pytest.mark.parametrize("kind", [Reader, Asked])
+def test_a_rule_that_comes_later_counts_the_steps_before(kind: type[Reader]) -> None:
     """Its record is replayed without the rule: a step has the same number on either network."""
-    world, peer, told, _ = reader()
+    world, peer, told, _ = reader(kind=kind)
     peer.send(b"a")
     world.net.run(until="10ms")
     with world.net.on("server", "step").hold_up("4ms"):
@@ -317,7 +355,7 @@ def test_a_rule_that_comes_later_counts_the_steps_before() -> None:
     assert told == [("a", 4), ("b", 16)]  # rounded up to 5 ms
     script = world.net.script()
     assert script.sentences() == ["the 2nd step of server is held up for 5ms"]
-    again, other, told, _ = reader(*script.sentences())
+    again, other, told, _ = reader(*script.sentences(), kind=kind)
     other.send(b"a")
     again.net.run(until="10ms")
     other.send(b"b")
@@ -470,6 +508,28 @@ def finder(select: Any, call: str, sock: Any) -> Any:
     return lambda seconds: made.poll(seconds * (1000 if call == "poll" else 1))
 
 
+@pytest.mark.parametrize("call", ["select", "poll", "epoll"])
+def test_a_process_is_held_up_after_it_has_found_something_and_others_on_its_host_with_it(call: str) -> None:
+    world = scripted("the 1st step of server is held up for 20ms")
+    opener, accepted = world.pair()
+    told: list[Any] = []
+
+    def program() -> None:
+        assert finder(world.server.modules.select, call, accepted)(1)
+        told.append((accepted.recv(10), world.net.now))
+
+    def other() -> None:
+        world.server.modules.time.sleep(0.01)
+        told.append(("slept", world.net.now))
+
+    world.server.spawn(program)
+    world.server.spawn(other)
+    opener.send(b"a")  # there at 4 ms
+    world.net.at("5ms").call(opener.send, b"b")
+    world.net.run()
+    assert sorted(told, key=repr) == [("slept", 0.024), (b"ab", 0.024)]
+
+
 def test_a_program_that_finds_nothing_is_not_held_up() -> None:
     world = scripted("the 1st step of server is held up for 20ms")
     _, accepted = world.pair()
@@ -548,7 +608,8 @@ def _try_to_send(sock: Any, data: bytes) -> None:
     [(trusts_fionread, "bytes were there"), (waits_for_what_is_left, "timeout must be non-negative")],
 )
 def test_the_default_search_finds_what_only_a_held_up_host_shows(program: Any, error: str) -> None:
-    assert search(program, by=mixed(only=EVERY - {("step", "held")}), runs_max=400) is None
+    others = EVERY - {("step", "held"), (BEFALLS, "pause_for")}
+    assert search(program, by=mixed(only=others), runs_max=400) is None
     found = search(program, runs_max=400)
     assert found is not None
     assert error in str(found.outcome.error)

@@ -13,6 +13,9 @@ import errno
 import os
 import time as std
 from collections.abc import Callable
+from time import asctime as _asctime
+from time import gmtime as _gmtime
+from time import strftime as _strftime
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -99,19 +102,19 @@ def _calendar(time_ns: Callable[[], int]) -> dict[str, Any]:
     """What takes the present moment where it is given none."""
 
     def gmtime(seconds: float | None = None, /) -> std.struct_time:
-        return std.gmtime(time_ns() // SECOND_NS if seconds is None else seconds)
+        return _gmtime(time_ns() // SECOND_NS if seconds is None else seconds)
 
     def localtime(seconds: float | None = None, /) -> std.struct_time:
         return std.struct_time((*gmtime(seconds), "UTC", 0))
 
     def ctime(seconds: float | None = None, /) -> str:
-        return std.asctime(gmtime(seconds))
+        return _asctime(gmtime(seconds))
 
     def asctime(tuple: Any = None, /) -> str:
-        return std.asctime(gmtime() if tuple is None else tuple)
+        return _asctime(gmtime() if tuple is None else tuple)
 
     def strftime(format: str, tuple: Any = None, /) -> str:
-        return std.strftime(format, localtime() if tuple is None else tuple)
+        return _strftime(format, localtime() if tuple is None else tuple)
 
     def mktime(tuple: Any, /) -> float:
         return float(calendar.timegm(tuple))

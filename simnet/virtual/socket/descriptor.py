@@ -70,10 +70,11 @@ class DescriptorHolder:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def __del__(self) -> None:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
-        # At the end of the interpreter nobody sees it, and rooms that were never entered are shut.
-        if getattr(self, "_fd", -1) >= 0 and not sys.is_finalizing():
+        # At the end of the interpreter nobody sees it, rooms that were never entered are shut, and the
+        # names of this module may be gone: what is asked for is kept here.
+        if getattr(self, "_fd", -1) >= 0 and not is_finalizing():
             with suppress(OSError):  # somebody else may have closed it
                 self._real_close(waits=False)
 

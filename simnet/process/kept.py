@@ -1,0 +1,56 @@
+"""Networks whose processes stand still: who frees them in the end.
+
+What the frames of a greenlet hold is hidden from the garbage collector, and by its sockets that is the whole
+network.  So a test that ends with a server waiting for clients leaves a network behind for ever.  And if such
+a greenlet were dropped, its ``finally`` would run at any moment, in another test.
+
+So as many networks as `KEPT_MAX` with living processes are kept; when there is one more, the processes of the
+oldest are killed, and the rest when the interpreter ends.
+
+Owns that number, and the order.
+"""
+
+from __future__ import annotations
+
+import atexit
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..virtual.engine import Engine
+
+KEPT_MAX = 256
+"""Networks with living processes."""
+
+_kept: dict[Engine, None] = {}
+
+
+def keep(network: Engine) -> None:
+    """A process begins on a network."""
+    if network not in _kept:
+        _kept[network] = None
+        if len(_kept) > KEPT_MAX:
+            oldest = next(network for network in _kept if not network.is_passing)
+            _kill(oldest)
+
+
+def release(network: Engine) -> None:
+    """A process of a network has ended: if it was the last, nothing is hidden from the garbage collector."""
+    if not any(host.processes for host in network.hosts.values()):
+        _kept.pop(network, None)
+
+
+def _kill(network: Engine) -> None:
+    for host in network.hosts.values():
+        for process in list(host.processes):
+            with suppress(UsageError):  # its thread is gone, and took the greenlet along
+                process.kill()
+    _kept.pop(network, None)
+
+
+@atexit.register
+def _kill_all() -> None:
+    for network in list(_kept):
+        _kill(network)
