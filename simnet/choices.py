@@ -30,6 +30,7 @@ from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
 _OF_THEIR_OWN = _ORDERED | {"jitter", "step", *CALLS}  # not drawn as the others are
+_BITS = (1 << 64) - 1
 
 
 @attrs.define
@@ -227,18 +228,23 @@ class Seeded(Choices):
             if op not in _OF_THEIR_OWN
         }
         self._spacing_bits = {op: character.randrange(1, 7) for op in self._known}
+        self._add_what_is_seldom()
         self._countdown = {op: self._spacing(op) for op in self._known}  # to the next pick that is not spared
-        seldom = random.Random(f"seldom {seed}")
-        for op, known in self._known.items():
-            known += [
-                o for o in OUTCOMES[op] if o.seldom and not seldom.getrandbits(3) and (op, o.name) in only
-            ]
-        self._rest = random.Random(f"rest {seed}")
         self._holds = random.Random(f"holds {seed}")
         # One storm in four: what is held up meets much at once, and so hides what comes piece by piece.
         self._is_held_up = not self._holds.getrandbits(2) and ("step", "held") in only
         self._hold_bits = self._holds.randrange(1, 7)
         self._steps_left = self._steps_between()
+
+    def _add_what_is_seldom(self) -> None:
+        """Each with one chance in eight, from bits that nothing else is drawn from."""
+        bits = _scrambled(self.seed)
+        for op, known in self._known.items():
+            for outcome in OUTCOMES[op]:
+                if outcome.seldom:
+                    if not bits & 7 and (op, outcome.name) in self.only:
+                        known.append(outcome)
+                    bits >>= 3
 
     # To make a stream takes longer than a message, and where one at a time is ready nobody draws from these.
 
@@ -296,6 +302,14 @@ class Seeded(Choices):
         outcome = self._faults.choice(possible)
         amount = self._faults.choice(outcome.amounts(label.size))
         return option_index(op, label.size, outcome.name, amount)
+
+
+def _scrambled(seed: int) -> int:
+    """64 bits of a number (splitmix64: Steele, Lea and Flood, OOPSLA 2014): a stream would cost far more."""
+    bits = (seed + 1) * 0x9E3779B97F4A7C15 & _BITS
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & _BITS
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & _BITS
+    return bits ^ bits >> 31
 
 
 class Recording(Choices):

@@ -60,7 +60,7 @@ def test_every_python_makes_the_same_run(python, name, seed):
 # Recorded once: whoever changes what a run does, or how its digest is made, sees it here.
 KNOWN = {
     0: "7194b66be8d59b8e1aa7f485cfc12f7b",
-    1: "88416f69f970fbeb587ebd9ba4dedb56",
+    1: "41584151dd314c6fae6d1ddd22793e08",
     5: "96bf3bb667cbcecbe523c2036120777b",
 }
 
