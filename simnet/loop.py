@@ -91,6 +91,7 @@ class Loop:
         self._looks = 0  # at a map that cannot tell
         self._timers = Timers(transport.clock)
         self.next_deadline_ns = self._timers.next_deadline_ns
+        self.next_timer = self._timers.next_timer
         transport.adopt(self)
 
     # --- channels --------------------------------------------------------------------------------

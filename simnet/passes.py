@@ -66,6 +66,7 @@ class Passes:
         self._in_hand: _InHand | None = None
         self._timers = Timers(transport.clock)
         self.next_deadline_ns = self._timers.next_deadline_ns
+        self.next_timer = self._timers.next_timer
         self.map: dict[int, Any] = map if map is not None else self._own_map()
         transport.adopt(self)
 

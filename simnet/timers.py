@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -44,6 +45,13 @@ class Timer:
             callback(*args)
 
 
+def name_of(callback: Any) -> str:
+    """What a function is called, where it is defined: ``Poller.again``."""
+    while isinstance(callback, partial):
+        callback = callback.func
+    return getattr(callback, "__qualname__", type(callback).__qualname__)
+
+
 class Timers:
     """The timers of one loop."""
 
@@ -76,6 +84,10 @@ class Timers:
         while heap and heap[0][2].is_cancelled:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
+
+    def next_timer(self) -> str | None:
+        """What the earliest timer calls, for reports; None if there is none."""
+        return None if self.next_deadline_ns() is None else name_of(self.heap[0][2].callback)
 
     def fire(self) -> bool:
         """Call what is due now; True if anything was.

@@ -147,6 +147,9 @@ class Turner(Protocol):
     def next_deadline_ns(self) -> int | None:
         """When the earliest timer is due on the machine's monotonic clock, or None."""
 
+    def next_timer(self) -> str | None:
+        """What the earliest timer calls, for reports; None if there is no timer."""
+
     def close(self) -> None:
         """End for ever: no handler, no timer and no call is made any more."""
 

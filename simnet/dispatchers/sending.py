@@ -100,10 +100,12 @@ class dispatcher_with_send(KeepsOutput):
             self.out_buffer = self._out_buffer + data
             self.initiate_send()
             return size
+        self._out_buffer = bytes(data)  # most goes at once, and the loop need not know of it
         sent = 0
         try:
-            sent = dispatcher.send(self, data)  # most goes at once, and the loop need not know of it
+            sent = dispatcher.send(self, data)
         finally:
-            if sent < size:
-                self.out_buffer = bytes(data[sent:])
+            self._out_buffer = left = self._out_buffer[sent:]  # a handle_close has perhaps thrown it away
+            if left:
+                self.touch()
         return size

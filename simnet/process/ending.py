@@ -21,22 +21,48 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
-OWN = __name__.partition(".")[0]
+from ..fence.allowed import OWN, is_of_program
 
 
 class Killed(GeneratorExit):
     """Takes down the frames of a process; no code of a program ever sees it."""
 
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_beneath: set[CodeType] = set()
+
+
+def beneath_programs(function: _Function) -> _Function:
+    """What this function of simnet calls is a program, or what a program leaves behind."""
+    _beneath.add(function.__code__)
+    return function
+
+
 class _Refusal:
-    """Refuses every line but those of simnet, which keeps its own books while frames are taken down."""
+    """Refuses every line but those of simnet, which keeps its own books while frames are taken down, and of
+    what simnet calls for that."""
 
     def __delitem__(self, frame: FrameType) -> None:
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] != OWN:
+        if not _is_own(frame) and not _works_for_simnet(frame.f_back):
             raise Killed
+
+
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == OWN
+
+
+def _works_for_simnet(frame: FrameType | None) -> bool:
+    """Whether the first caller that is not of a library is simnet."""
+    while frame is not None:
+        if _is_own(frame):
+            return frame.f_code not in _beneath
+        if is_of_program(str(frame.f_globals.get("__name__", ""))):
+            return False
+        frame = frame.f_back
+    return False
 
 
 _set_trace = ctypes.pythonapi.PyEval_SetTrace
@@ -61,13 +87,19 @@ def refuse_lines() -> None:
     _set_trace(_refuse, _refusal)
 
 
-def accept_lines() -> None:
+@beneath_programs
+def accept_lines(before: Callable[[], None] | None = None) -> None:
     """The thread runs as before: debuggers and coverage get their trace function back.
+
+    Args:
+        before: called while lines are still refused, when the frames are gone.
 
     First goes what a handler that was refused has left behind as the exception being handled: it holds the
     frames, and the destructors that they lead to must not run either.
     """
     _set_handled(None)
+    if before is not None:
+        before()
     trace, sys.unraisablehook = _before.pop()
     sys.settrace(trace)
 

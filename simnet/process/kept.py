@@ -32,8 +32,9 @@ def keep(network: Engine) -> None:
     if network not in _kept:
         _kept[network] = None
         if len(_kept) > KEPT_MAX:
-            oldest = next(network for network in _kept if not network.is_passing)
-            _kill(oldest)
+            at_rest = [each for each in _kept if not each.is_passing]
+            for oldest in at_rest[: len(_kept) - KEPT_MAX]:
+                _kill(oldest)
 
 
 def release(network: Engine) -> None:

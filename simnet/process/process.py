@@ -19,7 +19,8 @@ from ..errors import UsageError
 from ..trace import Kind
 from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
-from .ending import Killed, accept_lines, refuse_lines
+from .coroutines import abandon
+from .ending import Killed, accept_lines, beneath_programs, refuse_lines
 from .kept import release
 from .standing import place_of
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _HAPPEN = int(Kind.HAPPEN)
 ANY = -1
 """Every event that a file can have."""
+
+READS_AT_ONCE, READ_NS = 1_000, 10_000
+"""After so many readings of a clock at one moment, so much time passes with each."""
 
 _process: ContextVar[Process | None] = ContextVar("simnet_process", default=None)
 running = _process.get
@@ -69,13 +73,16 @@ class Process:
         self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
         self.queued = False  # it is runnable, and need not be woken
         self.is_alive = True
-        self._was_killed = False
+        self.was_killed = False  # from then on, what its frames drop closes nothing
         self._function: Callable[[], object] = function
         self._greenlet: greenlet | None = None  # from its first turn to its end
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
+        self._reads, self._read_ns = 0, -1  # of clocks, at a moment
+        self.signals: dict[int, Any] = {}  # its handlers
         self._joining: list[Process] = []
+        self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
         self._context = copy_context()
         self._context.run(enter_context, host)
         self._context.run(_process.set, self)
@@ -92,7 +99,7 @@ class Process:
         """In words: ready, waits in recv, ended, failed, was killed."""
         if self.is_alive:
             return f"waits in {self.call}" if self.call else "ready"
-        return "was killed" if self._was_killed else "failed" if self._exception is not None else "ended"
+        return "was killed" if self.was_killed else "failed" if self._exception is not None else "ended"
 
     @property
     def result(self) -> Any:
@@ -104,7 +111,7 @@ class Process:
         """
         if self._exception is not None:
             raise self._exception
-        if self.is_alive or self._was_killed:
+        if self.is_alive or self.was_killed:
             raise UsageError(f"process {self.label} has no result: it {self._in_words}")
         return self._result
 
@@ -161,9 +168,10 @@ class Process:
 
     def close(self) -> None:
         """What its host does when it ends its programs."""
-        if not self.is_alive or self._was_killed:
+        if not self.is_alive or self.was_killed:
             return
-        self._was_killed = True
+        self.was_killed = True
+        self.signals.clear()
         network = self.host.network
         if network.process is self:
             refuse_lines()
@@ -179,7 +187,7 @@ class Process:
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)
-        self._note("was killed" if self._was_killed else "ends" if self._exception is None else "fails")
+        self._note("was killed" if self.was_killed else "ends" if self._exception is None else "fails")
         for other in self._joining:
             other.wake()
 
@@ -215,6 +223,7 @@ class Process:
         if not self.is_alive:
             self._greenlet = None  # which would keep its last exception, and by that its frames
 
+    @beneath_programs
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
@@ -225,11 +234,14 @@ class Process:
             self._exception = exit if exit.code else None
         except BaseException as exception:
             self._exception = exception
-        if self._was_killed:
-            accept_lines()
-            self._exception = None
         del self._function
+        if self.was_killed:
+            self._exception = None
+            accept_lines(self._take_down)
         self._end()
+
+    def next_timer(self) -> str | None:
+        return None
 
     def next_deadline_ns(self) -> int | None:
         """When its wait is over, whatever has come."""
@@ -281,6 +293,16 @@ class Process:
         self._stand_still()
         self.call = ""
 
+    def read_clock(self) -> None:
+        """Before it reads a clock: who does nothing else, again and again, gets to the time that it wants."""
+        now_ns = self.host.network.now_ns
+        if self._read_ns != now_ns:
+            self._read_ns, self._reads = now_ns, 0
+        self._reads += 1
+        if self._reads > READS_AT_ONCE:
+            self.wait("time", bool, now_ns + READ_NS)
+            self._read_ns = self.host.network.now_ns  # it goes on with that
+
     def _stand_still(self) -> None:
         asyncio: Any = sys.modules.get("_asyncio")
         loop = None if asyncio is None else asyncio._get_running_loop()
@@ -292,7 +314,11 @@ class Process:
         getcurrent().parent.switch()
         if loop is not None:
             asyncio._set_running_loop(loop)
-        if self._was_killed:
+        if self.was_killed:
+            if loop is not None:
+                asyncio._set_running_loop(None)
+                self._take_down = abandon(loop)
+                del loop
             refuse_lines()
             raise Killed
 

@@ -87,6 +87,13 @@ def look_near(
     return Near(found, tuple((old, new) for old, new in pairs if old != new), search.runs, needs_none)
 
 
+def needs_no_faults(
+    scenario: Scenario, program: Callable[[Network], object], make: MakeNetwork = make_network
+) -> bool:
+    """Whether a program fails as its scenario expects even if nothing deviates: one run of it."""
+    return _Search(scenario, program, make, RUNS_MAX, SECONDS_MAX).needs_no_faults()
+
+
 def carried_in(
     scenario: Scenario, program: Callable[[Network], object], make: MakeNetwork = make_network
 ) -> Mapping[str, Carried]:

@@ -14,7 +14,7 @@ import attrs
 
 from ..virtual import Network
 from .model import Scenario
-from .nearby import MakeNetwork, Near, look_near
+from .nearby import MakeNetwork, Near, look_near, needs_no_faults
 from .replay import parting
 from .run import Verdict, execute, judge, make_network
 
@@ -48,7 +48,8 @@ class Reproduction:
         faults that meet what they met then."""
         is_found = self.near is not None and self.near.scenario is not None
         is_looked_for = self.scenario.expect.outcome == "fails"
-        return self.verdict.as_expected and (not self.parted or is_looked_for or is_found)
+        is_vain = self.near is not None and self.near.needs_no_faults
+        return self.verdict.as_expected and not is_vain and (not self.parted or is_looked_for or is_found)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -101,7 +102,11 @@ def reproduce(
     """
     verdict = judge(scenario, execute(program, make(scenario)))
     parted = parting(scenario, verdict.outcome)
-    if (_is_back(verdict) and scenario.expect.outcome == "fails") or not _may_look(scenario, parted):
+    if scenario.expect.outcome == "fails" and _is_back(verdict):
+        # Another run, which may have another reason to fail.
+        needs_none = bool(parted) and needs_no_faults(scenario, program, make)
+        return Reproduction(verdict, parted, Near(None, (), 1, needs_none) if needs_none else None)
+    if not _may_look(scenario, parted):
         return Reproduction(verdict, parted)
     near = look_near(scenario, program, make=make)
     if near.scenario is None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import Checks
 from ..errors import Deadlock, Livelock, UsageError
 from ..fence import Fence, watch
+from ..timers import name_of
 from ..trace import Trace
 from ..transport import Turner, enter_context, leave_context
 from ..units import SECOND_NS, duration_ns, seconds
@@ -42,8 +43,9 @@ PASSES_MAX = 100_000
 IDLE_MAX = 10_000
 """Moments at which nothing happens but that daemons wake up, before whoever else waits waits for ever."""
 
-MOMENTS_MAX = 10_000_000
-"""Moments of virtual time in one call of `run`, before it is said that the program has no end."""
+MOMENTS_MAX = 200_000
+"""Moments of virtual time in one call of `run` that has no time limit, before it is said that the program
+has no end.  A second's work or two: a search has to get past a run that would never come back."""
 
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
 _COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
@@ -252,11 +254,8 @@ class Engine(ABC):
                 self._turn_loops(held)
             if instants % _TIDY_EVERY == 0:
                 self._tidy(instants)
-                if self.moments_max is not None and instants >= self.moments_max:
-                    raise Livelock(
-                        f"no end: {instants:,} moments have passed until t={seconds(self.now_ns)}, and there "
-                        f"is always one more; see Network.moments_max, and run(until=...)\n{self.netstat()}"
-                    )
+                if limit_ns is None and self.moments_max is not None and instants >= self.moments_max:
+                    raise Livelock(self._no_end(instants))
             yield instants
             if self.daemons and limit_ns is None:
                 idle = idle + 1 if only_daemons_wake(self) else 0
@@ -265,6 +264,17 @@ class Engine(ABC):
             if not self._advance(limit_ns):
                 return
             instants += 1
+
+    def _no_end(self, instants: int) -> str:
+        """What is said of a run that goes on and on: what it waits for, most likely what it does not stop."""
+        loops = [(host, loop) for host in self.hosts.values() for loop in host.loops]
+        timers = [f"{host.name}: {name}" for host, loop in loops if (name := loop.next_timer())]
+        due = f"due next are {', '.join(timers)}\n" if timers else ""
+        return (
+            f"no end: {instants:,} moments have passed until t={seconds(self.now_ns)}, and there is always "
+            f"one more\n{due}a run that is to be longer has run(until=time), or Network.moments_max\n"
+            f"{self.standstill()}"
+        )
 
     def _advance(self, limit_ns: int | None) -> bool:
         """Go to the next moment at which something is planned, and let all of it arrive."""
@@ -383,7 +393,7 @@ class Engine(ABC):
 
 
 def _describe(condition: Callable[[], object]) -> str:
-    name = getattr(condition, "__qualname__", repr(type(condition)))
+    name = name_of(condition)
     code = getattr(condition, "__code__", None)
     place = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
     return f"{name}{place}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import cached_property, partial
 from itertools import count
@@ -31,6 +31,7 @@ from .modules import Modules
 from .names.destinations import source_for
 from .pauses import Pausable
 from .poller import OrderedPoller, VirtualPoller
+from .questions import Questions
 from .socket import VirtualSocket
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class HostWakeup:
         """The same."""
 
 
-class Host(Pausable, Transport):
+class Host(Pausable, Questions, Transport):
     """One machine of a `Network`; made by `Network.host`.
 
     As a context manager it becomes the current transport, so that handlers made inside live on it.
@@ -107,10 +108,9 @@ class Host(Pausable, Transport):
         self.kept: dict[str, Any] = {}
         self.ports = Ports()
         self.paths: dict[str, Path] = {}
-        self.turns = self.nexts = self.timer_turns = self.lookups = 0
         self.connections: dict[tuple[str, int], int] = {}  # how many were opened, by target
+        self.accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.calls: dict[str, int] = {}  # of those that may fail, by name
-        self._accepts: dict[str, int] = {}  # by listener; counted on through a restart
         self.descriptors = Descriptors()
         self.sockets_max: int | None = None
         self.inodes = count(1)
@@ -232,6 +232,12 @@ class Host(Pausable, Transport):
             raise UsageError(f"host {self.name} has a process called {name} already")
         return name
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether just now the frames of a process that was killed are taken down."""
+        process = self.network.process
+        return process is not None and process.was_killed
+
     def has(self, turner: Turner) -> bool:
         """Whether a loop or a process still runs here."""
         return turner in self.loops or turner in self.processes
@@ -346,69 +352,6 @@ class Host(Pausable, Transport):
 
     def drive(self, loop: Turner, timeout: float | None) -> bool:
         return self.network.drive(self, loop, timeout)
-
-    def choose_first(self, ready: int, events: Sequence[tuple[int, int]] = ()) -> int:
-        """Which of several ready channels goes first."""
-        self.turns += 1
-        effect = self.network.choose("turn", self, self.turns, ready, events)
-        return effect[1] - 1 if effect else 0
-
-    def order(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """In which order several ready channels are told.
-
-        A turn says which goes first, and then the others follow as they are ready, those before it last; of
-        them it is asked again which is next.
-        """
-        first = self.choose_first(len(events), events)
-        if first:
-            events = events[first:] + events[:first]
-        before, last = self.nexts, len(events) - 2
-        if last > 0:
-            self.nexts += last
-            if not self.network.is_calm:
-                for place in range(1, last + 1):
-                    left = events[place:]
-                    effect = self.network.choose("next", self, before + place, len(left), left)
-                    if effect:
-                        events[place:] = left[effect[1] - 1 :] + left[: effect[1] - 1]
-        return events
-
-    def step(self, call: str, found: int) -> None:
-        """A program has found out by itself how many are ready: it may be held up before it does anything
-        about it.  What is found within a pass is the business of its loop."""
-        network = self.network
-        if not found or (network.is_passing and network.process is None) or not self.goes_on():
-            return
-        self.steps += 1
-        time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
-        if time_ns:
-            self.hold_up(None, time_ns)
-            self.wait(call, self.goes_on, None)
-
-    def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
-        effect = self.network.choose("step", self, nth, left, data)
-        return effect[1] if effect else 0
-
-    def timers_first(self, ready: int) -> bool:
-        self.timer_turns += 1
-        return self.network.choose("timer", self, self.timer_turns, ready) is not None
-
-    def begin_call(self, call: str) -> None:
-        """A program makes one of `simnet.outcomes.CALLS`; raise OSError if it is to fail."""
-        self.calls[call] = nth = self.calls.get(call, 0) + 1  # whoever watches: a rule may come later
-        effect = self.network.choose(call, self, nth, 0)
-        if effect is not None:
-            raise OSError(effect[1], os.strerror(effect[1]))
-
-    def choose_lookup(self) -> tuple[str, int] | None:
-        """What becomes of a look-up that asks the name server."""
-        self.lookups += 1
-        return self.network.choose("lookup", self, self.lookups, 0)
-
-    def count_accept(self, listener: str) -> int:
-        """One more accept that a script may name; listeners made again on a port count on."""
-        nth = self._accepts[listener] = self._accepts.get(listener, 0) + 1
-        return nth
 
     # --- descriptors -----------------------------------------------------------------------------
 

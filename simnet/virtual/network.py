@@ -61,8 +61,9 @@ class Network(Happenings, Topology):
 
     Attributes:
         names: what hosts learn when they look names up; tests edit it.
-        moments_max: so many moments of virtual time may pass in one call of `run`, or while one call waits,
-            before it is a Livelock: a program that tries again for ever has no end.  None is no bound.
+        moments_max: so many moments of virtual time may pass in one call of `run` that has no time limit, or
+            while one call waits without one, before it is a Livelock: a program that tries again for ever has
+            no end.  None is no bound.
         fence: what is made of a program that goes past its host.
         cleared_up_ns: when the bad weather was over; see `clear_up`.  None is not yet.
     """

@@ -308,6 +308,15 @@ def test_a_program_that_fails_without_any_deviation_has_no_anchors_to_look_for(t
     assert "it fails like that without any of its deviations" in str(found)
 
 
+def test_another_run_that_fails_without_any_deviation_is_not_the_failure(tmp_path):
+    """Its fault meets what it met; but now every run ends like that."""
+    always = {"assert not halves": "assert halves == 0", r'b"first': r'b"furst'}
+    found = again(after(recorded(tmp_path, CUT), tmp_path, always))
+    assert found.verdict.as_expected
+    assert not found.is_back
+    assert "it fails like that without any of its deviations" in str(found)
+
+
 def guard(tmp_path):
     """The scenario of the mended program, recorded anew: it passes."""
     mended = {"assert not halves": "assert True or halves"}

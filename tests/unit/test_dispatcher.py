@@ -873,6 +873,24 @@ def test_sends_queue_behind_what_waits_in_order(stage):
     assert served.received == b"".join(parts)
 
 
+@pytest.mark.parametrize("kept", [b"", b"login"])
+def test_what_handle_close_makes_of_the_out_buffer_stays_so_when_a_send_meets_a_reset(stage, kept):
+    class Again(Sender):
+        def handle_close(self):
+            self.close()
+            self.out_buffer = kept
+
+    client, served = connected(stage, Again)
+    if on_a_virtual(stage):
+        stage.network.on("client", "send").reset()
+    else:
+        reset(served)  # of which the client's kernel knows at once, and nobody has told the client
+    with stage.client:
+        assert client.send(b"command") == 7
+    assert client.socket.fileno() == -1
+    assert client.out_buffer == kept
+
+
 def test_an_out_buffer_that_is_assigned_is_sent(stage):
     client, served = connected(stage, Sender)
     client.out_buffer = b"hello"

@@ -78,6 +78,14 @@ def test_a_dropped_socket_closes_its_descriptor() -> None:
     assert accepted.recv(1) == b""
 
 
+def test_a_socket_of_a_program_that_was_killed_can_be_closed() -> None:
+    host = Network().host("a")
+    sock = host.socket()
+    host.kill()
+    sock.close()  # its number is nobody's now
+    assert sock.fileno() == -1
+
+
 def test_a_socket_that_is_left_at_the_end_of_the_interpreter_says_nothing() -> None:
     """By then the names of modules are gone, those of the standard ones too."""
     program = """

@@ -215,6 +215,16 @@ def test_the_wall_clock_is_the_hosts_however_it_is_read(network, client):
     )
 
 
+def test_who_only_reads_the_clock_gets_to_its_deadline(network, client):
+    def spin() -> int:
+        reads = 0
+        while time.monotonic() < 0.001:
+            reads += 1
+        return reads
+
+    assert run(network, client, spin) == 1_000 + 99  # at once, and one every 10 µs
+
+
 def draws() -> object:
     return (
         os.urandom(8),
@@ -354,9 +364,18 @@ def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
     async def several() -> None:
         await asyncio.gather(wait(), asyncio.create_task(wait()))
 
-    client.spawn(lambda: asyncio.run(several()))
+    async def serve() -> None:
+        accepted: list[object] = []
+        async with await asyncio.start_server(lambda *streams: accepted.extend(streams), "", 7):
+            _, writer = await asyncio.open_connection("127.0.0.1", 7)
+            kept.append(weakref.ref(writer))
+            await several()
+
+    kept: list[weakref.ref] = []
+    client.spawn(lambda: asyncio.run(serve()))
     network.run(until=1)
     client.crash()
+    assert kept[0]() is None, "destructors have had their time"
     gc.collect()
     network.run(until=200)
     assert said == []

@@ -256,3 +256,52 @@ def test_code_that_polls_for_what_can_never_come_is_stopped(
         selector.register(pair.far, std_selectors.EVENT_READ)
         with pytest.raises(Livelock, match="has found nothing 1,000 times, and nothing is planned"):
             _look(selector, 1_001)
+
+
+# --- an invented EAGAIN --------------------------------------------------------------------------
+
+
+def test_who_is_told_to_read_again_sees_an_edge(pair: Pair) -> None:
+    """EAGAIN is taken for the end of what is there by whoever is told of each event once; so more is told."""
+    select = pair.server.modules.select
+    pair.near.setblocking(False)
+    pair.net.on("server", "recv", nth=1).again()
+    with select.epoll() as epoll:
+        epoll.register(pair.near, select.EPOLLIN | select.EPOLLET)
+        pair.far.send(b"hello")
+        assert epoll.poll(1) == [(pair.near.fileno(), select.EPOLLIN)]
+        with pytest.raises(BlockingIOError):
+            pair.near.recv(100)
+        assert epoll.poll(1) == [(pair.near.fileno(), select.EPOLLIN)]
+        assert pair.near.recv(100) == b"hello"
+        assert epoll.poll(1) == []
+
+
+def test_who_is_told_to_send_again_sees_an_edge(pair: Pair) -> None:
+    select = pair.server.modules.select
+    pair.near.setblocking(False)
+    pair.net.on("server", "send", nth=1).again()
+    with select.epoll() as epoll:
+        epoll.register(pair.near, select.EPOLLOUT | select.EPOLLET)
+        assert epoll.poll(1) == [(pair.near.fileno(), select.EPOLLOUT)]
+        with pytest.raises(BlockingIOError):
+            pair.near.send(b"hello")
+        assert epoll.poll(1) == [(pair.near.fileno(), select.EPOLLOUT)]
+        assert pair.near.send(b"hello") == 5
+
+
+def test_who_is_told_to_accept_again_sees_an_edge() -> None:
+    net = Network()
+    server, client = net.host("server"), net.host("client")
+    listener = server.modules.socket.create_server(("", 7))
+    listener.setblocking(False)
+    net.on("server", "accept", nth=1).again()
+    select = server.modules.select
+    with select.epoll() as epoll:
+        epoll.register(listener, select.EPOLLIN | select.EPOLLET)
+        client.modules.socket.create_connection(("server", 7))
+        assert epoll.poll(1) == [(listener.fileno(), select.EPOLLIN)]
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        assert epoll.poll(1) == [(listener.fileno(), select.EPOLLIN)]
+        listener.accept()[0].close()

@@ -267,11 +267,13 @@ def test_a_program_without_an_end_is_told() -> None:
         loop_for(host).call_later("1h", again)
 
     again()
-    with pytest.raises(Livelock, match=r"no end: 1,\d+ moments have passed until t=.*moments_max"):
+    told = r"no end: 1,\d+ moments have passed until t=.*\n.*are a: .*<locals>.again\n.*moments_max"
+    with pytest.raises(Livelock, match=told):
         net.run()
-    net.run(until=net.now + 3600 * 500)
-    net.moments_max = None
     net.run(until=net.now + 3600 * 5000)
+    net.moments_max = 2 * net.moments_max
+    with pytest.raises(Livelock, match=r"no end: 2,\d+ moments"):
+        net.run(until=lambda: False)
 
 
 # --- what befalls a network ----------------------------------------------------------------------

@@ -200,14 +200,21 @@ def test_a_depth_of_nothing_makes_no_sense():
 # --- cuts ----------------------------------------------------------------------------------------
 
 
+class SinkOf(Sink):
+    """Keeps what the channels of a test read."""
+
+    def __init__(self, address, channel):
+        super().__init__(address)
+        self.channel = channel
+
+    def handle_accept(self):
+        pair = self.accept()
+        if pair is not None:
+            self.channel(pair[0], self)
+
+
 def stream(net, data=b"abcdef", channel=SinkChannel):
     """A client sends bytes with one call, and nothing comes back."""
-
-    class CuttingSink(Sink):
-        def handle_accept(self):
-            pair = self.accept()
-            if pair is not None:
-                channel(pair[0], self)
 
     class Sender(dispatcher):
         def writable(self):
@@ -219,7 +226,7 @@ def stream(net, data=b"abcdef", channel=SinkChannel):
                 self.close()
 
     with net.host("server"):
-        sink = CuttingSink(("", 9))
+        sink = SinkOf(("", 9), channel)
     with net.host("client"):
         sender = Sender()
         sender.left = data
@@ -261,6 +268,53 @@ def test_the_one_bad_cut_in_a_thousand_is_found():
     # Told in full, a cut of one segment of 1001 bytes has 1000 places.
     assert found.progress.runs <= 1001
     assert [each.amount for each in found.script.deviations] == [777]
+
+
+class DotAtTheStart(SinkChannel):
+    """Is wrong where a read begins with the one dot of the stream."""
+
+    def handle_read(self):
+        before = len(self.sink.received)
+        super().handle_read()
+        assert self.sink.received[before : before + 1] != b"."
+
+
+def in_segments(net, parts, channel=SinkChannel):
+    """A client that sends one part after the other, 5 ms apart, and the sink of its server."""
+    with net.host("server"):
+        sink = SinkOf(("", 9), channel)
+    with net.host("client"):
+        sender = dispatcher()
+        sender.create_socket()
+        sender.connect(("server", 9))
+        for number, part in enumerate(parts):
+            sender.call_later(0.01 + number * 0.005, sender.send, part)
+        sender.call_later(1, sender.close)
+    net.run()
+    assert sink.received == b"".join(parts)
+
+
+def test_all_segments_are_cut_at_once_before_each_is_cut_alone():
+    made = runs_of(
+        Cuts(GENTLE - {("segment", "late")}, random_max=0), lambda net: in_segments(net, [b"abcd"] * 3)
+    )
+    assert [len(script) for script in made[:4]] == [0, 3, 3, 3]  # of four bytes there are three cuts
+    at_once = [[each.amount for each in script.deviations] for script in made[1:4]]
+    assert at_once == [[1] * 3, [3] * 3, [2] * 3]
+    assert [len(script) for script in made[4:-1]] == [1] * 9
+    assert len(made) == 1 + 3 + 9 + 1  # crumbs
+
+
+def test_a_segment_that_has_fewer_places_is_cut_again_while_a_longer_one_is_not_through():
+    made = runs_of(Cuts(random_max=0), lambda net: in_segments(net, [b"ab", b"abcd"]))
+    assert [[each.amount for each in script.deviations] for script in made[1:4]] == [[1, 1], [1, 3], [1, 2]]
+
+
+def test_one_bad_cut_in_many_segments_is_found_in_as_many_runs_as_the_longest_has_bytes():
+    parts = [b"x" * 100] * 15 + [b"x" * 61 + b"." + b"x" * 38] + [b"x" * 100] * 4
+    found = search(lambda net: in_segments(net, parts, DotAtTheStart), by=Cuts())
+    assert found.progress.runs <= 100  # of 2000 bytes
+    assert [(each.nth, each.amount) for each in found.script.deviations] == [(16, 61)]
 
 
 # --- novelty -------------------------------------------------------------------------------------

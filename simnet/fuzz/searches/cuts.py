@@ -1,9 +1,11 @@
 """Cuts: every way in which a byte stream may come in pieces, from the simple to the wild.
 
-First every two-way cut of what each end sends in a calm run: within each segment after each byte, those first
-that people name, and between two segments, by the second coming a little later.  Then one end after the other
-byte by byte, as far as a segment crumbles, and all of them.  Then random cuts into several pieces, by short
-sends as well.  Everything arrives, in order: a program that fails has mistaken pieces for messages.
+First all segments of a calm run are cut at once, each of them at its next place from run to run: so a stream
+of many segments has been cut after each byte when its longest segment has.  Then every two-way cut of what
+each end sends alone: within each segment after each byte, those first that people name, and between two
+segments, by the second coming a little later.  Then one end after the other byte by byte, as far as a segment
+crumbles, and all of them.  Then random cuts into several pieces, by short sends as well.  Everything arrives,
+in order: a program that fails has mistaken pieces for messages.
 
 Owns these runs and who decides them.
 """
@@ -17,6 +19,7 @@ from itertools import chain
 
 from ...choices import Choices, Noted, Point
 from ...outcomes import EVERY, option_index, outcome_of
+from ...script import Deviation, Script
 from ...workload import Streams
 from .amounts import telling
 from .search import Case
@@ -77,7 +80,7 @@ class RandomCuts(Choices):
 
 
 class Cuts(Listed):
-    """Every two-way cut of the byte streams, then byte by byte, then random cuts.
+    """Cuts of all segments at once, every two-way cut, then byte by byte, then random cuts.
 
     Args:
         only: the kinds of deviation to try, as (operation, outcome): those of `CUTS` that are in it.
@@ -92,12 +95,15 @@ class Cuts(Listed):
 
     def _list(self, places: Sequence[Noted]) -> tuple[int, Iterator[Case]]:
         segments = [place for place in places if place.op == "segment"]
-        branches = [*self._between(segments), *self._within(segments)]
+        within = list(self._within(segments))
+        branches = [*self._between(segments), *within]
+        at_once = max((len(amounts) for _, _, amounts in within), default=0) if len(within) > 1 else 0
         crumbled = self._crumbled(segments)
         several = self._random_max if segments else 0
-        total = sum(len(amounts) for _, _, amounts in branches) + len(crumbled) + several
+        total = at_once + sum(len(amounts) for _, _, amounts in branches) + len(crumbled) + several
         drawn = (Case(f"cuts {seed}", choices=RandomCuts(seed, self._only)) for seed in range(several))
-        return total, chain(map(case_of, rounds(branches)), crumbled, drawn)
+        together = (_all_cut(within, rank) for rank in range(at_once))
+        return total, chain(together, map(case_of, rounds(branches)), crumbled, drawn)
 
     def _within(self, segments: Sequence[Noted]) -> Iterator[Branch]:
         if ("segment", "cut") in self._only:
@@ -120,3 +126,12 @@ class Cuts(Listed):
         ends = dict.fromkeys(place.where for place in segments if place.size > 1)
         each = [Case(f"{end} in crumbs", choices=Crumbling(end)) for end in ends]
         return each if len(each) < 2 else [*each, Case("everything in crumbs", choices=Crumbling())]
+
+
+def _all_cut(within: Sequence[Branch], rank: int) -> Case:
+    """Each segment is cut at its place number `rank`; one that has fewer, at one of these again."""
+    cuts = [
+        Deviation(place.where, place.op, place.nth, outcome, amounts[rank % len(amounts)])
+        for place, outcome, amounts in within
+    ]
+    return Case(f"all segments are cut, {rank + 1}", script=Script(cuts))

@@ -20,6 +20,8 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ..process import running
+
 if TYPE_CHECKING:
     from ...virtual.host import Host
 
@@ -32,12 +34,10 @@ _OF_THE_HOST: dict[ModuleType, str] = {
         "if_nametoindex"
     ),
     select: "select poll epoll",
-    time: (
-        "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns "
-        "get_clock_info gmtime localtime ctime asctime strftime mktime sleep"
-    ),
+    time: "get_clock_info gmtime localtime ctime asctime strftime mktime sleep",
     os: "pipe pipe2 getpid",
 }
+_CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
 _OF_DESCRIPTORS: dict[ModuleType, str] = {
     os: (
         "read write readv writev close dup dup2 fstat get_blocking set_blocking get_inheritable "
@@ -53,6 +53,9 @@ _DRAWS = (
 )
 
 
+_WAKEUP = -1
+
+
 def stand_ins() -> dict[Any, Inside]:
     """By function, what a process calls in its place."""
     found: dict[Any, Inside] = {}
@@ -64,6 +67,8 @@ def stand_ins() -> dict[Any, Inside]:
         for name in names.split():
             if hasattr(module, name):
                 found[getattr(module, name)] = partial(_of_a_descriptor, module.__name__, name)
+    for name in _CLOCKS.split():
+        found[getattr(time, name)] = partial(_clock, name)
     for name in _OF_PATHS.split():
         found[getattr(os, name)] = partial(_of_a_path, name)
     for name in _DRAWS.split():
@@ -85,6 +90,13 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
 
 def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
+
+
+def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
+    process = running()
+    assert process is not None
+    process.read_clock()
+    return getattr(host.modules.time, name)(*args)
 
 
 def _of_a_descriptor(
@@ -118,17 +130,24 @@ def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
 def _signal(host: Host, original: Any, signalnum: int, handler: Any, /) -> Any:
     """Handlers are kept; no signal comes to a process."""
     before = _getsignal(host, original, signalnum)
-    host.kept.setdefault(__name__, {})[signalnum] = handler
+    _signals()[signalnum] = handler
     return before
 
 
 def _getsignal(host: Host, original: Any, signalnum: int, /) -> Any:
     default = signal.default_int_handler if signalnum == signal.SIGINT else signal.SIG_DFL
-    return host.kept.get(__name__, {}).get(signalnum, default)
+    return _signals().get(signalnum, default)
 
 
 def _set_wakeup_fd(host: Host, original: Any, fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     """No signal comes, and none wakes anybody."""
-    before = host.kept.get(f"{__name__}.fd", -1)
-    host.kept[f"{__name__}.fd"] = fd
+    before = _signals().get(_WAKEUP, -1)
+    _signals()[_WAKEUP] = fd
     return int(before)
+
+
+def _signals() -> dict[int, Any]:
+    """The handlers of the process that asks."""
+    process = running()
+    assert process is not None
+    return process.signals

@@ -15,6 +15,7 @@ from ...trace import Kind
 from .. import linux as std
 from .buffers import ByteQueue
 from .control import check_socket_level
+from .file import DATA, SPACE
 from .sock import Message, flag_names
 from .tcp_listener import ListeningEnd
 from .tcp_states import CAN_SEND, CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT
@@ -84,6 +85,7 @@ class DataEnd(ListeningEnd):
             case ("takes", count):
                 return int(count)
             case ("again", _):
+                self.wake(SPACE)  # there is room, and no event to come would tell it (EPOLLET)
                 raise self.failed("send", errno.EAGAIN)
             case ("blocks", time_ns):
                 self.waiting = True
@@ -167,6 +169,9 @@ class DataEnd(ListeningEnd):
                 case None:
                     pass
                 case ("again", _):
+                    self.wake(
+                        DATA
+                    )  # there is something to read, and no event to come would tell it (EPOLLET)
                     raise self.failed("recv", errno.EAGAIN)
                 case ("fails", reason):
                     self.queue = None

@@ -140,8 +140,11 @@ class ListeningEnd(OpeningEnd):
                 case ("fails", errno.ECONNABORTED):
                     self.pending.popleft()._reject()
                     raise self.failed("accept", errno.ECONNABORTED)
+                case ("again", _):
+                    self.wake(DATA)  # somebody waits, and no event to come would tell it (EPOLLET)
+                    raise self.failed("accept", errno.EAGAIN)
                 case (_, reason):
-                    raise self.failed("accept", reason or errno.EAGAIN)
+                    raise self.failed("accept", reason)
         child = self.pending.popleft()
         child.listener = None
         child.note(_ACCEPT, child.remote[1])

@@ -68,7 +68,11 @@ class Epoll:
         self.close()
 
     def __del__(self) -> None:
-        if self._fd >= 0 and isinstance(self._descriptors.get(self._fd), EpollFile):
+        if (
+            self._fd >= 0
+            and not self._machine.is_ending
+            and isinstance(self._descriptors.get(self._fd), EpollFile)
+        ):
             self.close()
 
     @property

@@ -73,8 +73,9 @@ class DescriptorHolder:
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # As for a real socket: whoever drops the last reference closes the descriptor.
         # At the end of the interpreter nobody sees it, rooms that were never entered are shut, and the
-        # names of this module may be gone: what is asked for is kept here.
-        if getattr(self, "_fd", -1) >= 0 and not is_finalizing():
+        # names of this module may be gone: what is asked for is kept here.  What a process drops that is
+        # killed, it has not closed.
+        if getattr(self, "_fd", -1) >= 0 and not is_finalizing() and not self._host.is_ending:
             with suppress(OSError):  # somebody else may have closed it
                 self._real_close(waits=False)
 

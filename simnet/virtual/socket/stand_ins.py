@@ -26,7 +26,8 @@ class Closed:
 
     def __init__(self, end: SocketEnd) -> None:
         self.given = end.given
-        witness = end.host.witness
+        # Not if somebody else has closed the number: then `end` is whatever has it now, or nothing.
+        witness = end.host.witness if isinstance(end, SocketEnd) else None
         self.left_ns = witness.leaves(end) if witness is not None else None
 
     def send(self, data: Any, flags: int) -> NoReturn:

@@ -1,0 +1,43 @@
+"""What asyncio keeps of a process that is killed: tasks that are suspended, on no stack, and their loop.
+
+Nothing of them may run later, when the garbage collector finds them: no ``finally`` of a coroutine, and no
+destructor of a transport that would close its socket.  So coroutines are closed, and the collector runs,
+while every line is refused (`ending`).
+
+Not found are asynchronous generators that no task of the loop waits in.
+
+Owns the tasks of one loop.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .ending import beneath_programs
+
+
+def abandon(loop: Any) -> Callable[[], None]:
+    """Let go of a loop; returns what takes its tasks down, to be called while every line is refused."""
+    asyncio: Any = sys.modules["asyncio"]
+    tasks = asyncio.all_tasks(loop)
+    coroutines = [task.get_coro() for task in tasks]
+    for task in tasks:
+        task._log_destroy_pending = False
+    local: Any = getattr(asyncio.events._event_loop_policy, "_local", None)
+    if getattr(local, "_loop", None) is loop:
+        local._loop = None
+
+    @beneath_programs
+    def take_down() -> None:
+        tasks.clear()
+        while coroutines:
+            coroutine = coroutines.pop()
+            if not coroutine.cr_running:  # else it is on the stack, and went with it
+                coroutine.close()
+        del coroutine
+        gc.collect()
+
+    return take_down
