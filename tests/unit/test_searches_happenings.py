@@ -325,3 +325,48 @@ def test_only_harsh_weather_cuts_the_way_of_a_reset(only, expected):
 
     search(program, by=by, runs_max=RUNS, shrink=False)
     assert met is expected
+
+
+class Farewell(dispatcher):
+    """Says something and leaves: what is on its way is the kernel's business from then on."""
+
+    def handle_read(self):
+        if self.recv(100):
+            self.send(b"goodbye")
+            self.close()
+
+
+def test_no_way_is_cut_for_so_long_that_what_a_closed_socket_has_sent_gets_lost():
+    """The one that asks has no time-out, and need not have one where everything that was sent arrives."""
+
+    def program(net):
+        heard = []
+
+        class Listening(dispatcher):
+            def handle_accepted(self, sock, address):
+                Farewell(sock)
+
+        class Asking(dispatcher):
+            def handle_connect(self):
+                self.send(b"hello")
+
+            def handle_read(self):
+                heard.append(self.recv(100))
+
+            def handle_close(self):
+                self.close()
+
+        with net.host("server"):
+            listener = Listening()
+            listener.create_socket()
+            listener.bind(("", PORT))
+            listener.listen(5)
+        with net.host("client"):
+            asking = Asking()
+            asking.create_socket()
+            asking.connect(("server", PORT))
+        net.run()
+        assert b"goodbye" in heard
+
+    cuts = {(BEFALLS, kind) for kind in ("partition_for", "block_for", "isolate_for")}
+    assert search(program, by=Happenings(only=cuts), runs_max=500) is None

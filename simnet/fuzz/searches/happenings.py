@@ -11,7 +11,8 @@ program: no other host would ever come back.
 
 A RST is sent once.  Where it gets lost, the peer is left with half of a connection, and a program without a
 time-out waits for ever, by right.  So in all but harsh weather nothing is reset in a run in which ways are
-cut.
+cut.  For the same reason no way is cut for a minute: what a program has left behind by `close` is sent again
+after 51 s for the last time (tcp_orphan_retries in tcp(7)), and who waits for it would never hear of it.
 
 Owns what is drawn.  What a happening does is known to `simnet.virtual.faults`.
 """
@@ -39,6 +40,7 @@ MOMENTS_MAX = 4096
 _AT_ONCE = (1, 1, 1, 2, 2, 3)
 _FINE_NS = 1000
 _TIMES_NS = tuple(duration_ns(text) for text in ("5ms", "20ms", "100ms", "500ms", "2s", "10s", "60s"))
+_CUT_TIMES_NS = (*_TIMES_NS[:-1], duration_ns("30s"))
 _DELAYS_NS = tuple(duration_ns(text) for text in ("5ms", "50ms", "500ms", "2s"))
 _JUMPS_NS = tuple(duration_ns(text) for text in ("1s", "60s", "1h", "24h"))
 _DRIFTS_NS = tuple(duration_ns(text) for text in ("1s", "40s"))  # a day; what NTP corrects at most is 43 s
@@ -172,9 +174,9 @@ _DRAWS: dict[str, Callable[[random.Random, Stage], Drawn]] = {
     "back": _drawing(_host, _JUMPS_NS),
     "hasten": _drawing(_host, _DRIFTS_NS),
     "slow": _drawing(_host, _DRIFTS_NS),
-    "partition_for": _drawing(_two_sides, _TIMES_NS),
-    "block_for": _drawing(_two_sides, _TIMES_NS),
-    "isolate_for": _drawing(_host, _TIMES_NS),
+    "partition_for": _drawing(_two_sides, _CUT_TIMES_NS),
+    "block_for": _drawing(_two_sides, _CUT_TIMES_NS),
+    "isolate_for": _drawing(_host, _CUT_TIMES_NS),
     "flap": _drawing(_two_sides, _TURNS, _TIMES_NS[:-2]),
     "kill_for": _drawing(_bootable, _TIMES_NS),
     "crash_for": _drawing(_bootable, _TIMES_NS),
