@@ -22,6 +22,7 @@ from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, refuse_lines
 from .kept import release
+from .locals import Locals
 from .standing import library_call, place_of
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Process:
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
         self._switches = 0
+        self._locals = Locals()
         self.map: dict[int, Any] = {}
         self.call = ""
         self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
@@ -248,6 +250,7 @@ class Process:
         network, mine, hub = self.host.network, self._greenlet, getcurrent()
         assert mine is not None
         network.process = self
+        self._locals.exchange()
         try:
             if mine.parent is not hub:
                 mine.parent = hub
@@ -255,6 +258,9 @@ class Process:
         except (error, ValueError) as failure:  # what greenlet says of another thread's
             raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
         finally:
+            self._locals.exchange()
+            if not self.is_alive:
+                self._locals.drop()
             network.process = None
         if not self.is_alive:
             self._greenlet = None  # which would keep its last exception, and by that its frames

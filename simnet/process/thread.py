@@ -65,13 +65,15 @@ class Thread(Process):
             self.leader.wake()
 
 
-def give_way_at(thread: Process, call: str) -> None:
+def give_way_at(thread: Process, call: str, whoever_calls: bool = False) -> None:
     """Just here, the thread may let the other threads of its process go first; that is a pick (`switch`).
 
-    Asked where a program makes such a call itself: what the standard library does inside one, and how often,
-    differs from version to version.
+    Asked where a program makes such a call itself, unless it is asked `whoever_calls`: which locks the
+    standard library takes inside one, and how often, differs from version to version.
     """
-    if thread.leader.threads and not thread.was_killed and _is_called_by_a_program(sys._getframe(2)):
+    if not thread.leader.threads or thread.was_killed:
+        return
+    if whoever_calls or _is_called_by_a_program(sys._getframe(2)):
         thread.may_switch(call)
 
 

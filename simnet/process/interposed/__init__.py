@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
     *(sockets.change, tls.change, entropy.change, wall_clock.change),
-    *(locks.change, queues.change, threads.change),
+    *(locks.change, queues.change, threads.change, threads.change_methods),
 )
 
 

@@ -14,16 +14,17 @@ Owns these globals, and handles (the joinable threads of Python 3.13).
 from __future__ import annotations
 
 import _thread
+import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, wraps
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ...fence.allowed import is_of_program
 from ..process import Process, running
-from ..thread import Thread
+from ..thread import Thread, give_way_at
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -238,6 +239,57 @@ def stand_ins() -> dict[Any, Callable[..., Any]]:
     found = {getattr(_thread, name): inside for name, inside in insides.items() if hasattr(_thread, name)}
     found[threading.main_thread] = _main_thread
     return found
+
+
+# --- methods of threading and queue ------------------------------------------------------------------
+
+_SWITCHES_BEFORE: tuple[tuple[type, str, str], ...] = (
+    (threading.Semaphore, "acquire", "acquire"),
+    (threading.Semaphore, "__enter__", "acquire"),
+    (queue.Queue, "get", "get"),
+    (queue.Queue, "put", "put"),
+)
+_SWITCHES_AFTER: tuple[tuple[type, str, str], ...] = (
+    (threading.Thread, "start", "start"),
+    (threading.Event, "set", "set"),
+    (threading.Condition, "notify", "notify"),
+    (threading.Condition, "notify_all", "notify"),
+    (threading.Semaphore, "release", "release"),
+    (threading.BoundedSemaphore, "release", "release"),
+)
+"""What threads share their data by, besides locks, and what such a call is called."""
+
+
+def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Callable[..., Any]:
+    @wraps(method)
+    def give_way_and_call(*args: Any, **kwargs: Any) -> Any:
+        thread = running()
+        if thread is None:
+            return method(*args, **kwargs)
+        if is_before:
+            give_way_at(thread, call)
+            return method(*args, **kwargs)
+        result = method(*args, **kwargs)
+        give_way_at(thread, call)
+        return result
+
+    return give_way_and_call
+
+
+def change_methods() -> Callable[[], None]:
+    """Let threads give way at these calls; returns what undoes it."""
+    before: list[tuple[type, str, Any]] = []
+    for places, is_before in ((_SWITCHES_BEFORE, True), (_SWITCHES_AFTER, False)):
+        for cls, name, call in places:
+            method = vars(cls)[name]
+            before.append((cls, name, method))
+            setattr(cls, name, _giving_way(method, call, is_before))
+
+    def undo() -> None:
+        for cls, name, method in before:
+            setattr(cls, name, method)
+
+    return undo
 
 
 # --- globals of threading ----------------------------------------------------------------------------
