@@ -100,7 +100,7 @@ class Process:
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
-        self._switches = 0
+        self._switches, self._gives_way = 0, False
         self._locals = Locals()
         self.map: dict[int, Any] = {}
         self.call = ""
@@ -359,12 +359,19 @@ class Process:
         network = self.host.network
         if network.is_calm:
             return
-        ready = sum(each.queued for each in (*self.leader.threads, self.leader) if each is not self)
-        effect = network.choose("switch", self, self._switches, ready, call)
+        effect = network.choose("switch", self, self._switches, self._others_ready(), call)
         if effect is not None and effect[0] == "yields":
-            self.give_way()
+            self._gives_way = True  # and another that does so is none to wait for
+            while self._others_ready():
+                self.give_way()
+            self._gives_way = False
         elif effect is not None:
             self.wait(call, bool, network.now_ns + effect[1])
+
+    def _others_ready(self) -> int:
+        """How many other threads of its process could go on at this moment."""
+        group = (self.leader, *self.leader.threads)
+        return sum(each.queued and not each._gives_way for each in group if each is not self)
 
     def read_clock(self) -> None:
         """Before it reads a clock: who does nothing else, again and again, gets to the time that it wants."""

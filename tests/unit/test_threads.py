@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import contextlib
 import http.client
 import http.server
 import logging
@@ -13,6 +14,7 @@ import socketserver
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock, Thread, current_thread, get_ident
 
@@ -177,6 +179,91 @@ def test_a_thread_may_crash_its_own_host(network):
     network.run()
     assert not host.processes
     assert 2 not in done
+
+
+class Remembering(threading.local):
+    """Made anew in each thread: `made` counts in how many."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Remembering.made += 1
+        self.seen: list[object] = []
+
+
+local_outside = Remembering()
+
+
+def test_a_local_is_of_one_thread_wherever_it_was_made(network):
+    local_outside.seen.append("test")
+    Remembering.made = 0
+
+    def program() -> object:
+        inside, told = threading.local(), []
+        inside.value = local_outside.value = "main"
+
+        def work() -> None:
+            told.append((hasattr(inside, "value"), hasattr(local_outside, "value"), local_outside.seen))
+            inside.value = "thread"
+            local_outside.seen.append(1)
+            time.sleep(1)
+            told.append((inside.value, local_outside.seen))
+
+        threads = [Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return told, inside.value, local_outside.value, local_outside.seen
+
+    told, *of_main = run(network, program)
+    assert told[2:] == [("thread", [1]), ("thread", [1])]
+    assert [each[:2] for each in told[:2]] == [(False, False)] * 2
+    assert of_main == ["main", "main", []]
+    assert Remembering.made == 3
+    assert local_outside.seen == ["test"]
+    assert not hasattr(local_outside, "value")
+
+
+def test_what_a_thread_keeps_in_a_local_goes_with_it(network):
+    class Kept:
+        pass
+
+    def program() -> object:
+        local, seen = threading.local(), []
+
+        def work() -> None:
+            local.kept = Kept()
+            seen.append(weakref.ref(local.kept))
+
+        thread = Thread(target=work)
+        thread.start()
+        thread.join()
+        return seen[0]()
+
+    assert run(network, program) is None
+
+
+def test_locals_that_come_and_go_while_a_thread_stands_still_do_it_no_harm(network):
+    def program() -> object:
+        first = threading.local()
+        locals_ = [first]
+
+        def work() -> object:
+            first.value = "kept"
+            locals_.append(threading.local())
+            locals_[-1].value = "dropped"
+            time.sleep(1)
+            fresh = [threading.local() for _ in range(100)]
+            return first.value, any(hasattr(each, "value") for each in fresh)
+
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(work)
+            time.sleep(0.5)
+            del locals_[1:]
+            return future.result()
+
+    assert run(network, program) == ("kept", False)
 
 
 # --- locks -------------------------------------------------------------------------------------------
@@ -481,6 +568,39 @@ def test_logging_works_in_threads(network, caplog):
     with caplog.at_level(logging.WARNING):
         run(network, program)
     assert [record.getMessage() for record in caplog.records] == ["one", "two"]
+
+
+# --- a run repeats ------------------------------------------------------------------------------------
+
+
+def test_the_trace_is_the_same_on_every_python():
+    network = Network(seed=7)
+
+    def program() -> None:
+        tasks: queue.Queue[int] = queue.Queue(2)
+        lock, done = Lock(), threading.Event()
+
+        def work() -> None:
+            while tasks.get() >= 0:
+                with lock:
+                    time.sleep(0.001)
+            done.set()
+
+        Thread(target=work, daemon=True).start()
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(tasks.put, range(9)))
+        tasks.put(-1)
+        done.wait()
+
+    network.host("server").spawn(shout, daemon=True)
+    network.host("client").spawn(program)
+    asking = [network.host(f"client{nth}").spawn(ask, b"x%d" % nth) for nth in range(3)]
+    network.run(until="1s")
+    network.clear_up()
+    with contextlib.suppress(OSError):
+        network.run()
+    assert not any(process.is_alive for process in asking)
+    assert network.trace.digest() == "?"
 
 
 # --- what stays real ---------------------------------------------------------------------------------
