@@ -29,7 +29,7 @@ from .script import Deviation, Happening, Script
 from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
-_OF_THEIR_OWN = _ORDERED | {"jitter", "step", *CALLS}  # not drawn as the others are
+_OF_THEIR_OWN = _ORDERED | {"jitter", "step", "switch", *CALLS}  # not drawn as the others are
 _BITS = (1 << 64) - 1
 
 
@@ -37,13 +37,14 @@ _BITS = (1 << 64) - 1
 class Point:
     """Where a pick is made: the `nth` operation `op` of `where`, of the given size.
 
-    `where` is a name: an end (``client:1 -> server:80``), a listener (``server:80``), a host or
-    ``network``.  `alias` names the same place by its order in the run (``#1 client``, ``#1 server``,
-    ``#1 listener``, ``#1 host``), which is all that a script drawn before the run can know.
+    `where` is a name: an end (``client:1 -> server:80``), a listener (``server:80``), a host, ``network``,
+    or a thread (``server/serve/worker-1``).  `alias` names the same place by its order in the run
+    (``#1 client``, ``#1 server``, ``#1 listener``, ``#1 host``), which is all that a script drawn before the
+    run can know.
 
     `data` is what the operation is about, as far as anybody knows: the bytes of a send, a segment or a
     datagram; of a turn, a next or a step, those that are ready (the labels of hosts, or pairs of descriptor
-    and events).
+    and events); of a switch, the call at which it is.
     """
 
     where: str
@@ -256,6 +257,10 @@ class Seeded(Choices):
     def _rest(self) -> random.Random:
         return random.Random(f"rest {self.seed}")
 
+    @cached_property
+    def _switches(self) -> _Switches:
+        return _Switches(self.seed, self.only)
+
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only, self.happenings)
 
@@ -291,6 +296,8 @@ class Seeded(Choices):
                 return 0
             self._steps_left = self._steps_between()
             return self._holds.randrange(1, count)
+        if op == "switch":
+            return self._switches.pick(label)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
         if op in CALLS or self.spares(op):
@@ -302,6 +309,32 @@ class Seeded(Choices):
         outcome = self._faults.choice(possible)
         amount = self._faults.choice(outcome.amounts(label.size))
         return option_index(op, label.size, outcome.name, amount)
+
+
+class _Switches:
+    """Where the threads of one storm let others go first: its kinds, one place in so many."""
+
+    def __init__(self, seed: int, only: Collection[tuple[str, str]]) -> None:
+        self._random = random.Random(f"switches {seed}")
+        outcomes = [each for each in OUTCOMES["switch"] if ("switch", each.name) in only]
+        self._known = [each for each in outcomes if self._random.getrandbits(1)]
+        self._bits = self._random.randrange(6)
+        self._left = self._between()
+
+    def _between(self) -> int:
+        return 1 + self._random.getrandbits(self._bits)
+
+    def pick(self, label: Point) -> int:
+        self._left -= 1
+        if self._left:
+            return 0
+        self._left = self._between()
+        possible = [each for each in self._known if each.amounts(label.size)]
+        if not possible:
+            return 0
+        outcome = self._random.choice(possible)
+        amount = self._random.choice(outcome.amounts(label.size))
+        return option_index(label.op, label.size, outcome.name, amount)
 
 
 def _scrambled(seed: int) -> int:

@@ -62,6 +62,10 @@ def _if_several(size: int) -> Sequence[int]:
     return (0,) if size > 1 else ()
 
 
+def _if_any(size: int) -> Sequence[int]:
+    return (0,) if size else ()
+
+
 def _bits(size: int) -> Sequence[int]:
     return range(8 * size)
 
@@ -155,6 +159,10 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "next": (Outcome("first", "goes on with ready number {count}", lambda size: range(2, size + 1)),),
     "timer": (Outcome("first", "comes before what is ready", _once),),
     "step": (Outcome("held", "is held up for {duration}", lambda size: _HOLDS_NS),),
+    "switch": (
+        Outcome("yields", "lets others go first", _if_any),
+        Outcome("held", "is held up for {duration}", lambda size: _HOLDS_NS),
+    ),
 }
 """Every operation at which a network may deviate, with its outcomes from mild to severe.
 
@@ -175,6 +183,7 @@ turn       a host, the network       how many channels (or hosts) are ready at o
 next       a host                    how many of those that are ready at once are left, from 2 on
 timer      a host                    how many channels are ready in the pass in which timers are due
 step       a host                    how many channels that poll has found ready are not told yet
+switch     a thread of a process     how many other threads of its process are ready
 =========  ========================  =================================================================
 """
 
@@ -187,6 +196,7 @@ PLACES = dict.fromkeys(OUTCOMES, "end") | {
     "next": "host",
     "timer": "host",
     "step": "host",
+    "switch": "thread",
 }
 """What kind of place each operation belongs to; a jitter may be of a ``socket`` as well."""
 
@@ -199,6 +209,8 @@ BEFALLS = "happening"
 GENTLE = ORDER | {
     ("connect", "loses"),
     ("step", "held"),
+    ("switch", "yields"),
+    ("switch", "held"),
     ("accept", "again"),
     ("send", "takes"),
     ("send", "again"),

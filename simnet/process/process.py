@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, error, getcurrent, greenlet
@@ -22,11 +22,13 @@ from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, refuse_lines
 from .kept import release
-from .standing import place_of
+from .locals import Locals
+from .standing import library_call, place_of
 
 if TYPE_CHECKING:
     from ..virtual.host import Host
     from ..virtual.kernel.file import File
+    from .thread import Thread
 
 _HAPPEN = int(Kind.HAPPEN)
 ANY = -1
@@ -36,8 +38,19 @@ READS_AT_ONCE, READ_NS = 1_000, 10_000
 """After so many readings of a clock at one moment, so much time passes with each."""
 
 _process: ContextVar[Process | None] = ContextVar("simnet_process", default=None)
-running = _process.get
-"""The process whose code is running; None outside of processes."""
+
+
+def running() -> Process | None:
+    """The process, or the thread of one, whose code is running; None outside of processes.
+
+    A context may have been copied from another thread of the same process; who runs there the network knows.
+    """
+    process = _process.get()
+    return None if process is None else process.host.network.process
+
+
+at_end: list[Callable[[Process], None]] = []
+"""What is told of every process and thread that has ended."""
 
 
 class _NoPoller:
@@ -58,6 +71,11 @@ class Process:
     Attributes:
         name: its own, on its host.
         label: the host's and its own: ``client/fetch``.
+        alias: what a script may call it as well: the same.
+        number: of its host, in the trace.
+        leader: the process that a thread is of; a process is its own.
+        threads: those of a process that are alive, itself not among them.
+        ident: what `threading.get_ident` tells it.
         daemon: whether it may wait for ever: a run ends without it.
         call: what it waits in, such as ``recv``; empty while it does not wait.
     """
@@ -65,9 +83,25 @@ class Process:
     poller: Any = _NoPoller()
     is_default = asks = False
 
-    def __init__(self, host: Host, name: str, daemon: bool, function: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        name: str,
+        daemon: bool,
+        function: Callable[[], object],
+        context: Context | None = None,
+    ) -> None:
         self.host, self.name, self.daemon = host, name, daemon
-        self.label = f"{host.name}/{name}"
+        self.label = self.alias = f"{host.name}/{name}"
+        self.number = host.number
+        self.leader: Process = self
+        self.threads: dict[Thread, None] = {}
+        self.ident = next(host.network.idents)
+        self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
+        self.threading: Any = None  # what `threading` keeps of it, if it is asked
+        self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
+        self._switches, self._gives_way = 0, False
+        self._locals = Locals()
         self.map: dict[int, Any] = {}
         self.call = ""
         self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
@@ -83,7 +117,7 @@ class Process:
         self.signals: dict[int, Any] = {}  # its handlers
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
-        self._context = copy_context()
+        self._context = copy_context() if context is None else context
         self._context.run(enter_context, host)
         self._context.run(_process.set, self)
         self._wake = host.network.waker(host, self)
@@ -162,9 +196,11 @@ class Process:
         Its descriptors are those of its host, and stay open.  The process itself may call this; the line that
         does is its last one.
         """
-        if self.is_alive:
-            self.close()
-            self.host.network.forget(self)
+        current = self.host.network.process
+        for each in sorted((*self.threads, self), key=lambda each: each is current):
+            if each.is_alive:
+                each.close()
+                self.host.network.forget(each)
 
     def close(self) -> None:
         """What its host does when it ends its programs."""
@@ -184,6 +220,8 @@ class Process:
 
     def _end(self) -> None:
         self.is_alive = False
+        for call in at_end:
+            call(self)
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)
@@ -212,6 +250,7 @@ class Process:
         network, mine, hub = self.host.network, self._greenlet, getcurrent()
         assert mine is not None
         network.process = self
+        self._locals.exchange()
         try:
             if mine.parent is not hub:
                 mine.parent = hub
@@ -219,6 +258,9 @@ class Process:
         except (error, ValueError) as failure:  # what greenlet says of another thread's
             raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
         finally:
+            self._locals.exchange()
+            if not self.is_alive:
+                self._locals.drop()
             network.process = None
         if not self.is_alive:
             self._greenlet = None  # which would keep its last exception, and by that its frames
@@ -227,18 +269,36 @@ class Process:
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
-            self._result = self._function()
+            self._run()
         except (Killed, GreenletExit):
             pass
-        except SystemExit as exit:
-            self._exception = exit if exit.code else None
         except BaseException as exception:
             self._exception = exception
         del self._function
-        if self.was_killed:
+        if not self.was_killed:
+            self._leave_threads()
+        else:
             self._exception = None
             accept_lines(self._take_down)
         self._end()
+
+    @beneath_programs
+    def _run(self) -> None:
+        """Its function, and what the interpreter does then: it waits for threads that are no daemons."""
+        try:
+            self._result = self._function()
+        except SystemExit as exit:
+            self._exception = exit if exit.code else None
+        if self.threads:
+            for call in self.at_exit:
+                call()
+            self.wait("exit", lambda: not any(thread.is_awaited for thread in self.threads), None)
+
+    def _leave_threads(self) -> None:
+        """It has ended: of the threads that are left not a line is run any more."""
+        for thread in list(self.threads):
+            thread.close()
+            self.host.network.forget(thread)
 
     def next_timer(self) -> str | None:
         return None
@@ -293,6 +353,26 @@ class Process:
         self._stand_still()
         self.call = ""
 
+    def may_switch(self, call: str) -> None:
+        """Before it goes on with a call, the network may let the other threads of its process run."""
+        self._switches += 1
+        network = self.host.network
+        if network.is_calm:
+            return
+        effect = network.choose("switch", self, self._switches, self._others_ready(), call)
+        if effect is not None and effect[0] == "yields":
+            self._gives_way = True  # and another that does so is none to wait for
+            while self._others_ready():
+                self.give_way()
+            self._gives_way = False
+        elif effect is not None:
+            self.wait(call, bool, network.now_ns + effect[1])
+
+    def _others_ready(self) -> int:
+        """How many other threads of its process could go on at this moment."""
+        group = (self.leader, *self.leader.threads)
+        return sum(each.queued and not each._gives_way for each in group if each is not self)
+
     def read_clock(self) -> None:
         """Before it reads a clock: who does nothing else, again and again, gets to the time that it wants."""
         now_ns = self.host.network.now_ns
@@ -338,5 +418,13 @@ class Process:
     def standing(self) -> str:
         """A line for reports: who it is, what it waits in, and where."""
         still = ", and its host stands still" if self.host.is_paused else ""
-        place = "" if self._greenlet is None or not self.call else place_of(self._greenlet.gr_frame)
-        return f"{self.label} {self._in_words}{f' at {place}' if place else ''}{still}"
+        frame = self._greenlet.gr_frame if self._greenlet is not None and self.call else None
+        place = place_of(frame)
+        words = self._in_words
+        if self.holder is not None:
+            holder = self.holder()
+            if holder is None or holder is self:
+                words = f"waits in {library_call(frame) or self.call}"
+            else:
+                words = f"waits for a lock that {holder.label} holds"
+        return f"{self.label} {words}{f' at {place}' if place else ''}{still}"

@@ -22,3 +22,16 @@ def place_of(frame: FrameType | None) -> str:
             outside = here
         frame = frame.f_back
     return outside
+
+
+def library_call(frame: FrameType | None) -> str:
+    """What of the standard library the program has called to wait there, such as ``Queue.get``."""
+    found = ""
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if is_of_program(module):
+            return found
+        if module.partition(".")[0] != OWN:
+            found = frame.f_code.co_qualname
+        frame = frame.f_back
+    return found

@@ -27,7 +27,10 @@ RIGHT: Side = 1
 
 _BEFORE_A_MARK = 2  # rows before a deviation that come before those around the end
 _BESIDE_MAX = 28  # columns of what one end does in one row
-_OF_HOSTS = {"turn": "{}: {}", "next": "{}: {}", "timer": "{}: a timer {}", "step": "{} {}"}
+_OF_HOSTS = {
+    **{"turn": "{}: {}", "next": "{}: {}", "timer": "{}: a timer {}"},
+    **{"step": "{} {}", "switch": "{} {}"},
+}
 """How a row across both lanes says what is decided of a host."""
 
 SHUTDOWNS = ("shutdown reading", "shutdown writing", "shutdown")

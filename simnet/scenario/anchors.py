@@ -23,7 +23,13 @@ _END = re.compile(rf"{_NAME}:\d+ -> {_NAME}:\d+")
 _LISTENER = re.compile(rf"{_NAME}:\d+")
 _HOST = re.compile(_NAME)
 _SOCKET = re.compile(rf"{_NAME}:\d+/udp")
+_THREAD = re.compile(rf"{_NAME}(?:/[\w.:-]+)+")
 _BY_ORDER = re.compile(r"#\d+ (client|server|listener|udp|host|network)")
+
+_FORMS = (
+    *(("end", _END), ("listener", _LISTENER), ("socket", _SOCKET), ("host", _HOST)),
+    ("thread", _THREAD),
+)
 
 _KINDS = {
     "client": "end",
@@ -38,6 +44,7 @@ _EXAMPLES = {
     "listener": "a listener such as 'server:7'",
     "socket": "a socket of UDP such as 'client:53/udp'",
     "host": "a host, or 'network'",
+    "thread": "a process or a thread such as 'server/serve/worker-1'",
 }
 
 
@@ -64,7 +71,7 @@ def host_names(item: Item) -> tuple[str, ...]:
         return ()
     if isinstance(item, Happening):
         return tuple(name for group in item.groups for name in group)
-    for form in (_END, _LISTENER, _SOCKET, _HOST):
+    for form in (_END, _LISTENER, _SOCKET, _HOST, _THREAD):
         if match := form.fullmatch(item.where):
             return () if item.where == "network" else match.groups()
     return ()
@@ -91,7 +98,7 @@ def _kind(where: str) -> str:
         return "everywhere"
     if match := _BY_ORDER.fullmatch(where):
         return _KINDS[match[1]]
-    for kind, form in (("end", _END), ("listener", _LISTENER), ("socket", _SOCKET), ("host", _HOST)):
+    for kind, form in _FORMS:
         if form.fullmatch(where):
             return kind
     return ""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
 from inspect import iscoroutinefunction
+from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ MOMENTS_MAX = 200_000
 """Moments of virtual time in one call of `run` that has no time limit, before it is said that the program
 has no end.  A second's work or two: a search has to get past a run that would never come back."""
 
+_IDENT = 1_001  # what `threading.get_ident` tells the first process
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
 _COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
 
@@ -69,6 +71,7 @@ class Engine(ABC):
         self.log = self.trace.events.append if trace else None
         self.runnable: dict[Turner, Host] = {}
         self.process: Process | None = None  # whose code is running just now
+        self.idents = count(_IDENT)  # of threads
         self.daemons = 0  # processes that may wait for ever
         self.is_alone = False  # what arrives just now is all that is due at this moment
         self.is_calm = True  # nobody decides anything but the textbook

@@ -226,11 +226,15 @@ class Host(Pausable, Questions, Transport):
         """The name of a process: no other of this host that is alive has it."""
         name = given or getattr(function, "__name__", type(function).__name__).strip("<>")
         if given is None:
-            nth = self._names[name] = self._names.get(name, 0) + 1
-            return name if nth == 1 else f"{name}-{nth}"
+            return self.name_for(name)
         if any(process.name == name for process in self.processes):
             raise UsageError(f"host {self.name} has a process called {name} already")
         return name
+
+    def name_for(self, name: str) -> str:
+        """A name that no process and no thread has had: with a number behind it from the second on."""
+        nth = self._names[name] = self._names.get(name, 0) + 1
+        return name if nth == 1 else f"{name}-{nth}"
 
     @property
     def is_ending(self) -> bool:

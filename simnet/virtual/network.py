@@ -25,7 +25,7 @@ from ..trace import Kind
 from ..units import SECOND_NS, duration, duration_ns
 from ..workload import Draw, Workload
 from .faults import At, Call, Fault, Happenings, On, Standing
-from .kernel.file import File
+from .host import Host
 from .topology import Topology
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Network(Happenings, Topology):
         chance = Random(self._added + (self._given[1] or 0) * _SEEDS_APART)
         standing = Standing(rule, chance, when)
         self._rules.append(standing)
-        if rule.op in ("turn", "next"):
+        if rule.op in ("turn", "next", "switch"):
             self.is_calm = False  # else nobody asks who is next
         elif rule.op == "step":
             self._watch_steps(True)
@@ -303,7 +303,7 @@ class Network(Happenings, Topology):
 
     def _ruled(self, point: Point, place: Any, data: Any) -> int:
         """The option that the first rule which decides this operation wants; 0 if none does."""
-        host = (place.host if isinstance(place, File) else place).label
+        host = (place if place is self or isinstance(place, Host) else place.host).label
         found = 0
         for standing in self._rules:  # all of them count
             if standing.decides(point.where, host, point.op, self.now_ns, data) and not found:

@@ -7,8 +7,8 @@ the host that the process runs on, anywhere else what was there before, a check 
 Names are changed where they are owned, and in every module that took them from there before, be it as a
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
 in `functions`.  Cases of their own are sockets (`sockets`), TLS over them (`tls`), generators without a seed
-(`entropy`), a type made in C that reads the clock (`wall_clock`), and the look-ups of asyncio, which knows
-threads only (`lookups`).
+(`entropy`), a type made in C that reads the clock (`wall_clock`), the look-ups of asyncio (`lookups`), and
+threads: those of the process (`threads`), with the locks (`locks`) and queues (`queues`) of this computer.
 
 Owns when all that is up.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...fence import watch
-from . import entropy, lookups, sockets, tls, wall_clock
+from . import entropy, locks, lookups, queues, sockets, threads, tls, wall_clock
 from .functions import stand_ins
 from .names import Names
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from ...virtual.host import Host
 
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
+_CHANGES = (
+    *(sockets.change, tls.change, entropy.change, wall_clock.change),
+    *(locks.change, queues.change, threads.change, threads.change_methods),
+)
 
 
 class Interposition:
@@ -51,11 +55,10 @@ class Interposition:
         assert self._names is not None
         if not self.is_up:
             self.is_up = True
-            self._undo = [
-                change() for change in (sockets.change, tls.change, entropy.change, wall_clock.change)
-            ]
+            self._undo = [change() for change in _CHANGES]
         self._names.put_up()
         lookups.change()
+        threads.change_pools()
 
     def take_down(self) -> None:
         """Change everything back."""
@@ -64,6 +67,7 @@ class Interposition:
         self.is_up = False
         self._names.take_down()
         lookups.change_back()
+        threads.change_pools_back()
         for undo in reversed(self._undo):
             undo()
         self._undo = []

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
+from . import threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -80,6 +81,7 @@ def stand_ins() -> dict[Any, Inside]:
     found[socket.socketpair] = _socketpair
     found[signal.signal], found[signal.getsignal] = _signal, _getsignal
     found[signal.set_wakeup_fd] = _set_wakeup_fd
+    found.update(threads.stand_ins())
     return _originals(found)
 
 
@@ -150,4 +152,4 @@ def _signals() -> dict[int, Any]:
     """The handlers of the process that asks."""
     process = running()
     assert process is not None
-    return process.signals
+    return process.leader.signals

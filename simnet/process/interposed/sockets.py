@@ -25,6 +25,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ..process import running
+from ..thread import give_way_at
 
 _PASSED_ON = (
     *("bind", "connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
@@ -33,6 +34,13 @@ _PASSED_ON = (
     *("getsockopt", "setsockopt", "setblocking", "settimeout", "gettimeout", "getblocking", "fileno"),
     *("_accept", "_sendfile_use_sendfile"),
 )
+
+
+_TALKS = (
+    *("connect", "connect_ex", "shutdown", "_accept", "send", "sendall", "sendto", "sendmsg"),
+    *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
+)
+"""Before these a thread may let others of its process go first."""
 
 
 class HostedSocket(std.socket):
@@ -77,6 +85,14 @@ def _passed_on(name: str) -> Callable[..., Any]:
     def method(self: HostedSocket, *args: Any, **kwargs: Any) -> Any:
         return getattr(self._virtual, name)(*args, **kwargs)
 
+    def method_that_gives_way(self: HostedSocket, *args: Any, **kwargs: Any) -> Any:
+        process = running()
+        if process is not None:
+            give_way_at(process, name, whoever_calls=True)
+        return getattr(self._virtual, name)(*args, **kwargs)
+
+    if name in _TALKS:
+        method = method_that_gives_way
     method.__name__, method.__qualname__ = name, f"socket.{name}"
     method.__doc__ = getattr(std.socket, name).__doc__
     return method

@@ -207,11 +207,16 @@ class On:
 
     def hold_up(self, delay: str | float) -> Fault:
         """step: the host does nothing for `delay`, between the answer of poll and what follows from it.
+        switch: the thread does nothing for `delay`, and the others of its process go on.
 
         Delays are rounded up to the next of those that a script can name (1ms ... 2s); for longer ones see
         `Network.pause`.
         """
         return self._decide("held", self._delay(delay, "held"))
+
+    def give_way(self) -> Fault:
+        """switch: the other threads of the process that are ready go first."""
+        return self._decide("yields")
 
     def first(self, number: int = 0) -> Fault:
         """turn: the channel (or host) with this number among those that are ready goes first, from 2 on.
