@@ -288,7 +288,12 @@ class dispatcher:
             raise
 
     def recv(self, buffer_size: int) -> bytes:
-        """Up to `buffer_size` bytes; b"" after the end of the stream, and then `handle_close` was called."""
+        """Up to `buffer_size` bytes; b"" after the end of the stream, and then `handle_close` was called.
+
+        At the end of the peer's stream `handle_eof_event` is what calls it, and `handle_close_event` if the
+        connection was reset or given up.  Raises BlockingIOError (EAGAIN) where there is nothing to read,
+        as after a spurious event; a handler may let it out, and is called again when there is something.
+        """
         try:
             data: bytes = self.socket.recv(buffer_size)
         except OSError as error:

@@ -58,7 +58,9 @@ class KeepsOutput(dispatcher):
 class dispatcher_with_send(KeepsOutput):
     """A dispatcher whose `send` never takes less: what the kernel does not take waits in `out_buffer`.
 
-    It waits as well if there is no connection yet, nor a socket.
+    It waits as well if there is no connection yet, nor a socket.  As in asyncore, `close` does not empty it:
+    a channel that dials again (`create_socket`, `connect`) first sends what the lost connection had not.  Who
+    wants a fresh start empties `out_buffer` in `handle_close`, and it stays empty.
     """
 
     declares_interest = True

@@ -891,6 +891,21 @@ def test_what_handle_close_makes_of_the_out_buffer_stays_so_when_a_send_meets_a_
     assert client.out_buffer == kept
 
 
+def test_what_a_lost_connection_had_not_sent_goes_first_over_the_next_one(stage):
+    listener = listen(stage)
+    client = connect(stage, listener, Sender)
+    stage.run(lambda: listener.channels and client.connected)
+    client.close()
+    client.send(b"kept ")
+    assert client.out_buffer == b"kept "
+    with stage.client:
+        client.create_socket()
+        client.connect(stage.reach(listener.socket))
+    client.send(b"and new")
+    stage.run(lambda: len(listener.channels) == 2 and len(listener.channels[1].received) == 12)
+    assert listener.channels[1].received == b"kept and new"
+
+
 def test_an_out_buffer_that_is_assigned_is_sent(stage):
     client, served = connected(stage, Sender)
     client.out_buffer = b"hello"
