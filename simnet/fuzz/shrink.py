@@ -385,6 +385,8 @@ def _simpler_happening(item: Happening) -> Iterator[Happening]:
             yield attrs.evolve(item, groups=(*item.groups[:side], fewer, *item.groups[side + 1 :]))
     holes = HAPPENINGS[item.what].words.holes[len(item.groups) :]
     for place, (hole, amount) in enumerate(zip(holes, item.amounts, strict=True)):
+        if hole == "bytes":
+            continue  # smaller buffers are no simpler
         for less in DELAYS_NS if hole == "duration" else sorted({1, amount // 2, amount - 1}):
             if 0 < less < amount:
                 yield attrs.evolve(item, amounts=(*item.amounts[:place], less, *item.amounts[place + 1 :]))
