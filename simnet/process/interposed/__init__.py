@@ -6,9 +6,9 @@ the host that the process runs on, anywhere else what was there before, a check 
 
 Names are changed where they are owned, and in every module that took them from there before, be it as a
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
-in `functions`.  Cases of their own are sockets (`sockets`), generators without a seed (`entropy`), a type
-made in C that reads the clock (`wall_clock`), and the look-ups of asyncio, which knows threads only
-(`lookups`).
+in `functions`.  Cases of their own are sockets (`sockets`), TLS over them (`tls`), generators without a seed
+(`entropy`), a type made in C that reads the clock (`wall_clock`), and the look-ups of asyncio, which knows
+threads only (`lookups`).
 
 Owns when all that is up.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...fence import watch
-from . import entropy, lookups, sockets, wall_clock
+from . import entropy, lookups, sockets, tls, wall_clock
 from .functions import stand_ins
 from .names import Names
 
@@ -51,7 +51,9 @@ class Interposition:
         assert self._names is not None
         if not self.is_up:
             self.is_up = True
-            self._undo = [change() for change in (sockets.change, entropy.change, wall_clock.change)]
+            self._undo = [
+                change() for change in (sockets.change, tls.change, entropy.change, wall_clock.change)
+            ]
         self._names.put_up()
         lookups.change()
 
