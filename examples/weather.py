@@ -98,7 +98,7 @@ def is_gentle(script: Script) -> bool:
 
 def ends_a_connection(deviation: Deviation) -> bool:
     aborted = (deviation.outcome, deviation.amount) == ("fails", errno.ECONNABORTED)
-    return aborted or deviation.outcome in ("reset", "refused", "unreachable", "hangs")
+    return aborted or deviation.outcome in ("reset", "torn", "refused", "unreachable", "hangs")
 
 
 def cut_points(conversation: Conversation) -> range:

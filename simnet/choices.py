@@ -146,9 +146,13 @@ class Noting(Choices):
     def pick(self, label: Point, count: int) -> int:
         key = (label.where, label.op, label.nth)
         if key not in self._noted:
-            data = bytes(label.data) if isinstance(label.data, (bytes, bytearray, memoryview)) else b""
-            self._noted[key] = Noted(*key, label.size, data)
+            self._noted[key] = Noted(*key, label.size, _content(label))
         return 0
+
+
+def _content(label: Point) -> bytes:
+    """The bytes that an operation is about, as they are now."""
+    return bytes(label.data) if isinstance(label.data, (bytes, bytearray, memoryview)) else b""
 
 
 class Scripted(Choices):
@@ -351,6 +355,7 @@ class Recording(Choices):
     def __init__(self, inner: Choices) -> None:
         self.inner = self.asked = inner
         self.deviations: list[Deviation] = []
+        self.contents: list[bytes] = []  # what the operations of these were about
         self.draws: list[Draw] = []
         self.listener: Callable[[Deviation], object] | None = None  # is told of each, as it happens
 
@@ -376,6 +381,7 @@ class Recording(Choices):
         name, amount = option(label.op, label.size, index)
         deviation = Deviation(label.where, label.op, label.nth, name, amount)
         self.deviations.append(deviation)
+        self.contents.append(_content(label))
         self.inner.meet(deviation)
         if self.listener is not None:
             self.listener(deviation)

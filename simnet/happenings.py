@@ -102,6 +102,11 @@ HAPPENINGS: dict[str, Kind] = {
             "limit {host} to {count} descriptors",
             "it may have so many open (RLIMIT_NOFILE); those beyond stay open",
         ),
+        (
+            "narrow",
+            "narrow the buffers of {host} to {bytes}",
+            "its TCP sockets hold no more each way (tcp_wmem, tcp_rmem), but for what a program has set",
+        ),
     )
 }
 """Every kind of happening, by name."""
@@ -126,6 +131,7 @@ HAPPENINGS.update(
             ("kill", "the programs given to `boot` run again after that time"),
             ("pause", "its programs go on after that time"),
             ("limit", "that time is over"),
+            ("narrow", "that time is over"),
         )
     }
 )

@@ -230,6 +230,7 @@ GENTLE = ORDER | {
     (BEFALLS, "back"),
     (BEFALLS, "hasten"),
     (BEFALLS, "slow"),
+    (BEFALLS, "narrow"),
 }
 """What TCP hides from a program that is right: everything arrives, only not as on the textbook network.
 

@@ -29,6 +29,9 @@ KEPT = ".simnet/failures"
 """Where a search keeps what it found, and where it is."""
 
 SECONDS_DEFAULT = 10.0
+NEVER_SEEN = 3
+"""The exit status of a search without a failure, whose runs never got to where they should `sometimes`."""
+
 PLAIN_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 
@@ -100,7 +103,8 @@ def fuzz(
     """Run TARGET again and again, in other weather each time, until it fails.
 
     TARGET is a scenario file, `module:callable` or `path/to/file.py::callable`.  Of a scenario the program,
-    hosts and links are used; the search takes the place of its faults.  Exit status 1 if a failure was found.
+    hosts and links are used; the search takes the place of its faults.  Exit status 1 if a failure was found,
+    3 if none was, but something is said `sometimes` that no run has seen.
     """
     from ..fuzz.coverage import HandlerCoverage
     from ..scenario import check_arguments, find_program
@@ -132,11 +136,17 @@ def fuzz(
     click.echo(screen.summary())
     for fingerprint, times in screen.failures():
         click.echo(f"  {fingerprint}: {_counted(times, 'time')}")
-    for says in screen.progress.never if screen.progress is not None else ():
+    never = screen.progress.never if screen.progress is not None else ()
+    for says in never:
         click.echo(f"  never seen in any run: {says}")
     if covered is not None:
         click.echo(f"\nhandlers by faults, in {_counted(covered.runs, 'watched run')}:\n{covered.table()}")
-    return 1 if kept else 0
+    if kept:
+        return 1
+    if never:
+        click.echo(f"simnet: no failure, but never seen in any run: {'; '.join(never)}", err=True)
+        return NEVER_SEEN
+    return 0
 
 
 def _target(target: str) -> Scenario:

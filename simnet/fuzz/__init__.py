@@ -1,6 +1,7 @@
 """The search for runs that fail, and for the smallest one.
 
-``from simnet.fuzz import networks, NetworkMachine`` for Hypothesis; `simnet.fuzz.campaign` for millions of seeds without it.
+``from simnet.fuzz import networks, NetworkMachine`` for Hypothesis; `simnet.fuzz.campaign` for millions of
+seeds without it.
 """
 
 from ..outcomes import CORRUPTION, EVERY, GENTLE, HARSH

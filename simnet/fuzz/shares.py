@@ -73,7 +73,7 @@ def family(kind: tuple[str, str]) -> str:
     """Which of ``stream``, ``order``, ``datagram`` and ``harsh`` a kind belongs to."""
     if kind[0] == "datagram":
         return "datagram"
-    if kind in ORDER or kind[0] == "step":
+    if kind in ORDER or kind[0] in ("step", "switch"):
         return "order"
     return "stream" if kind in GENTLE or kind in CORRUPTION else "harsh"
 
@@ -94,13 +94,13 @@ def entries(kinds: Iterable[tuple[str, str]]) -> tuple[Entry, ...]:
     reached = 0
     for kind in kinds:
         reached += _SHARES.get(kind, 1)
-        amounts = _amounts(*kind)
+        possible = amounts(*kind)
         slots = round(ENTRIES * reached / total) - len(found)
-        found += [amounts[len(amounts) * slot // slots] for slot in range(slots)]
+        found += [possible[len(possible) * slot // slots] for slot in range(slots)]
     return tuple(found)
 
 
-def _amounts(op: str, outcome: str) -> Sequence[Entry]:
+def amounts(op: str, outcome: str) -> Sequence[Entry]:
     """The entries of one kind, from mild to severe; amounts that depend on a size are counts of bytes."""
     kind = outcome_of(op, outcome)
     if not kind.words.holes:

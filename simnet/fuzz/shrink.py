@@ -5,9 +5,9 @@ Three things are done, each only as long as the run keeps failing in the same wa
 1. Leave out.  Delta debugging (ddmin: Zeller and Hildebrandt, "Simplifying and Isolating
    Failure-Inducing Input", IEEE TSE 28(2), 2002) over all deviations and happenings.  Then each alone, and
    earlier: a local minimum of many is often a single one that came at another moment.
-2. Make simpler.  A milder outcome, a place that people would name (1 byte, the half, all but one), the
-   smallest delay, an earlier operation, a rounder time; and what was an operation more is left out.  Of the
-   workload, smaller numbers, fewer and simpler bytes.
+2. Make simpler.  A milder outcome, a place that people would name (1 byte, all but one, at a line end, the
+   half), one cut where a segment comes in crumbs, the smallest delay, an earlier operation, a rounder time;
+   and what was an operation more is left out.  Of the workload, smaller numbers, fewer and simpler bytes.
 3. Measure.  The script without each single item must not fail in that way any more; only then is it
    said that every item is needed.
 
@@ -37,6 +37,7 @@ from ..trace import Kind
 from ..units import SECOND_NS
 from ..workload import Draw
 from .nearest import nearest_passing
+from .searches.amounts import at_line_ends
 
 _ROUND_NS = tuple(SECOND_NS // part for part in (1, 10, 100, 1000, 1_000_000))
 
@@ -241,7 +242,7 @@ class _Search:
             return True
         others = [other for index, other in enumerate(items) if index != position]
         taken = {_key(other) for other in others}
-        for simpler in _simpler(item, self._size_of(item)):
+        for simpler in _simpler(item, self._size_of(item), self._content_of(item)):
             candidate = [*items[:position], simpler, *items[position + 1 :]]
             if _key(simpler) not in taken and self.accepts(Script.of(candidate)):
                 return True
@@ -271,6 +272,12 @@ class _Search:
             if kind == Kind.DEVIATE and data == sentence:
                 return n
         return 0
+
+    def _content_of(self, item: Item) -> bytes:
+        """The bytes of the operation that deviated; none if it was about none, or did not come up."""
+        recording = self.outcome.network.recording
+        met = zip(recording.deviations, recording.contents, strict=True)
+        return next((content for deviation, content in met if deviation == item), b"")
 
     def measure(self) -> tuple[str, ...]:
         """How the run ends without each item; an item without which it still fails as wanted goes."""
@@ -345,7 +352,7 @@ def _drawn_without(gone: Draw, item: Item) -> Item:
     return attrs.evolve(item, nth=item.nth - 1)
 
 
-def _simpler(item: Item, size: int) -> Iterator[Item]:
+def _simpler(item: Item, size: int, content: bytes) -> Iterator[Item]:
     """Simpler items that may do instead, the simplest first."""
     if isinstance(item, Happening):
         yield from _simpler_happening(item)
@@ -356,7 +363,10 @@ def _simpler(item: Item, size: int) -> Iterator[Item]:
         return
     for outcome in OUTCOMES[item.op]:
         is_same = outcome.name == item.outcome
-        for amount in _canonical(outcome, size or item.amount + 1):
+        amounts = _canonical(outcome, size or item.amount + 1, content)
+        if item.outcome == "crumbles" and outcome.name == "cut":
+            amounts = [*dict.fromkeys((*amounts, *_sample(outcome.amounts(size), _CUTS_MAX)))]
+        for amount in amounts:
             if is_same and amount == item.amount:
                 return
             yield attrs.evolve(item, outcome=outcome.name, amount=amount)
@@ -375,6 +385,8 @@ def _simpler_happening(item: Happening) -> Iterator[Happening]:
             yield attrs.evolve(item, groups=(*item.groups[:side], fewer, *item.groups[side + 1 :]))
     holes = HAPPENINGS[item.what].words.holes[len(item.groups) :]
     for place, (hole, amount) in enumerate(zip(holes, item.amounts, strict=True)):
+        if hole == "bytes":
+            continue  # smaller buffers are no simpler
         for less in DELAYS_NS if hole == "duration" else sorted({1, amount // 2, amount - 1}):
             if 0 < less < amount:
                 yield attrs.evolve(item, amounts=(*item.amounts[:place], less, *item.amounts[place + 1 :]))
@@ -384,15 +396,23 @@ def _earlier(nth: int) -> list[int]:
     return [each for each in sorted({1, nth // 2, nth - 1}) if 0 < each < nth]
 
 
-def _canonical(outcome: Effect, size: int) -> Sequence[int]:
+def _canonical(outcome: Effect, size: int, content: bytes) -> Sequence[int]:
     """The amounts of an outcome that are worth a try, the simplest first."""
     amounts = outcome.amounts(size)
     if len(amounts) > 1 and "bytes" in outcome.words.holes:
-        return tuple(dict.fromkeys((1, size // 2, size - 1)))
-    if len(amounts) > _AMOUNTS_MAX:  # of a jitter: nanoseconds
-        return tuple(amounts[len(amounts) * part // _AMOUNTS_MAX] for part in range(_AMOUNTS_MAX))
-    return amounts
+        ends = [at for at in at_line_ends(content) if at in amounts]
+        return tuple(dict.fromkeys((1, size - 1, *_sample(ends, _LINE_ENDS_MAX), size // 2)))
+    return _sample(amounts, _AMOUNTS_MAX)  # of a jitter there are many: nanoseconds
+
+
+def _sample(amounts: Sequence[int], amounts_max: int) -> Sequence[int]:
+    """All of them, or so many from end to end."""
+    if len(amounts) <= amounts_max:
+        return amounts
+    return tuple(amounts[len(amounts) * part // amounts_max] for part in range(amounts_max))
 
 
 _AMOUNTS_MAX = 8
+_LINE_ENDS_MAX = 24  # of them the places of eight CRLFs
+_CUTS_MAX = 32
 _ALONE_MAX = 8

@@ -28,16 +28,16 @@ from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 
 from ..errors import UsageError
-from ..outcomes import EVERY, ORDER, PLACES
+from ..outcomes import EVERY, ORDER, PLACES, outcome_of
 from ..rules import ANYWHERE, Rule
 from ..script import Deviation, Script
 from ..virtual import Network
-from .shares import ENTRIES, Entry, entries, family, kinds_drawn
+from .shares import ENTRIES, Entry, amounts, entries, family, kinds_drawn
 
-# One character is 20 bits, from U+10000 on: a range without gaps, in which Hypothesis draws four of
+# One character is 16 bits, from U+10000 on: a range without gaps, in which Hypothesis draws four of
 # five characters from the first 256 and shrinks towards the first, which means nothing at all.
 _FIRST = 0x10000
-_LAST = 0x10FFFF
+_LAST = 0x1FFFF
 
 _NONE = 96
 """Of `ENTRIES` characters so many mean, in the first ones of a text, that there is nothing of the kind."""
@@ -53,10 +53,10 @@ _RULES_SHARE = 80
 _RULED = frozenset(
     {("segment", "cut"), ("segment", "crumbles"), ("segment", "late"), ("send", "takes"), *ORDER}
 )
-_RULE_TIMES = 64
+_RULE_TIMES = (1, 2, 8, 64)
 
 _SELDOM = ("connect", "life", "accept", "lookup")  # a window that is far into a run finds none of them
-_ALIASES = {"listener": "listener", "socket": "udp", "host": "host"}
+_ALIASES = {"listener": "listener", "socket": "udp", "host": "host", "thread": "thread"}
 
 
 def _cells() -> list[tuple[int, int, int, int]]:
@@ -85,12 +85,8 @@ class _Tables:
     @classmethod
     def of(cls, kinds: Sequence[tuple[str, str]]) -> _Tables:
         by_family = {name: entries(kind for kind in kinds if family(kind) == name) for name in _FAMILIES}
-        ruled = entries(kind for kind in kinds if kind in _RULED)
-        rules = [
-            _rule(entry)
-            for entry in ruled
-            if not entry.wanders and (entry.amount or entry.outcome not in ("cut", "takes"))
-        ]
+        ruled = [entry for kind in kinds if kind in _RULED for entry in _ruled(*kind)]
+        rules = [_rule(entry, times) for entry in ruled for times in _RULE_TIMES]
         return cls(
             tuple(_after_none(by_family[name], _NONE) for name in _FAMILIES),
             _after_none(rules, ENTRIES - _RULES_SHARE),
@@ -105,8 +101,16 @@ def _after_none(items: Sequence[Any], none: int) -> tuple[Any, ...]:
     return (*[None] * none, *[items[len(items) * slot // some] for slot in range(some)])
 
 
-def _rule(entry: Entry) -> Rule:
-    return Rule(where=ANYWHERE, op=entry.op, outcome=entry.outcome, amount=entry.amount, times=_RULE_TIMES)
+def _rule(entry: Entry, times: int) -> Rule:
+    return Rule(where=ANYWHERE, op=entry.op, outcome=entry.outcome, amount=entry.amount, times=times)
+
+
+def _ruled(op: str, outcome: str) -> list[Entry]:
+    """Those that a rule can ask for, whose counts of bytes are exact."""
+    found = list(amounts(op, outcome))
+    if "bytes" in outcome_of(op, outcome).words.holes:
+        found = [entry for entry in found if entry.amount and not entry.wanders][:4]
+    return found[:4]
 
 
 def _decoded(text: str, tables: _Tables) -> Script:
@@ -122,15 +126,17 @@ def _decoded(text: str, tables: _Tables) -> Script:
         if entry is None:
             continue
         more = code >> 8
-        place, nth = place + (more & 3) * 2, nth + (more >> 2 & 15)
+        place, nth = place + (more & 3) * 2, nth + (more >> 2 & 7)
         for each in range(nth, nth + span):
-            deviation = _deviation(entry, place, each, start, more >> 6)
-            found.setdefault((deviation.where, deviation.op, deviation.nth), deviation)
-    return Script(deviations=sorted(found.values()), rules=[rule] if rule else [])
+            key, deviation = _deviation(entry, place, each, start, more >> 5)
+            found.setdefault(key, deviation)
+    return Script(deviations=[found[key] for key in sorted(found)], rules=[rule] if rule else [])
 
 
 @lru_cache(maxsize=1 << 14)
-def _deviation(entry: Entry, place: int, nth: int, start: int, more: int) -> Deviation:
+def _deviation(
+    entry: Entry, place: int, nth: int, start: int, more: int
+) -> tuple[tuple[str, str, int], Deviation]:
     op, number, side = entry.op, 1 + place // 2, place % 2
     first = 1 if op in _SELDOM else 1 + start
     if op in ("connect", "life"):
@@ -146,7 +152,7 @@ def _deviation(entry: Entry, place: int, nth: int, start: int, more: int) -> Dev
     amount = entry.amount
     if entry.wanders:
         amount += 2 * (7 * place + 3 * nth + more)
-    return Deviation(where, op, first + nth, entry.outcome, amount)
+    return (where, op, first + nth), Deviation(where, op, first + nth, entry.outcome, amount)
 
 
 def scripts(only: Collection[tuple[str, str]] = EVERY) -> st.SearchStrategy[Script]:

@@ -114,6 +114,7 @@ class Host(Pausable, Questions, Transport):
         self.descriptors = Descriptors()
         self.sockets_max: int | None = None
         self.inodes = count(1)
+        self._buffers_max: int | None = None
         self._boot: list[Callable[[], object]] = []
 
     def __repr__(self) -> str:
@@ -376,6 +377,18 @@ class Host(Pausable, Questions, Transport):
     @files_max.setter
     def files_max(self, limit: int | None) -> None:
         self.descriptors.system_limit = limit
+
+    @property
+    def buffers_max(self) -> int | None:
+        """Bytes that a buffer of its TCP sockets holds, where no program has set it.  None is no limit."""
+        return self._buffers_max
+
+    @buffers_max.setter
+    def buffers_max(self, limit: int | None) -> None:
+        self._buffers_max = limit
+        for end in dict.fromkeys(file for _, file in self.sockets()):
+            if isinstance(end, TcpEnd):
+                end.resize_buffers()
 
     def check_memory(self, reason: int = errno.ENOBUFS) -> None:
         """Raise OSError if there is no memory for one more socket (inet_create; ENOMEM in unix_create1)."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import inspect
+import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -86,6 +88,7 @@ CALLS: dict[str, Any] = {
     "hasten": lambda at: at.hasten("a", "1s"),
     "slow": lambda at: at.slow("a", "1s"),
     "limit": lambda at: at.limit("a", 10),
+    "narrow": lambda at: at.narrow("a", 4096),
     "partition_for": lambda at: at.partition("a", ["b", "c"], "4s"),
     "block_for": lambda at: at.block("a", "b", "4s"),
     "isolate_for": lambda at: at.isolate("a", "4s"),
@@ -94,6 +97,7 @@ CALLS: dict[str, Any] = {
     "kill_for": lambda at: at.kill("a", "4s"),
     "pause_for": lambda at: at.pause("a", "4s"),
     "limit_for": lambda at: at.limit("a", 10, "4s"),
+    "narrow_for": lambda at: at.narrow("a", 4096, "4s"),
 }
 BRIEF = [kind for kind in CALLS if kind.endswith(FOR_A_TIME)]
 LASTING = {
@@ -108,6 +112,7 @@ LASTING = {
     "hasten",
     "slow",
     "limit",
+    "narrow",
     *BRIEF,
 }
 
@@ -559,6 +564,88 @@ def test_a_limit_of_descriptors_is_felt_until_it_is_lifted() -> None:
         assert caught.value.errno == errno.EMFILE
     kept.close()
     assert [host.socket().close() for _ in range(3)] == [None] * 3
+
+
+def connected(net: Network, opener: str, listener: str) -> tuple[Any, Any]:
+    """The sockets of a connection, non-blocking: of who opened it, and of who accepted it."""
+    with net.host(listener) as host:
+        listening = host.socket()
+        listening.bind(("", 80))
+        listening.listen()
+    client = net.host(opener).socket()
+    client.setblocking(False)
+    client.connect_ex((listener, 80))
+    net.run(until=net.now + 0.01)
+    served, _ = listening.accept()
+    served.setblocking(False)
+    return client, served
+
+
+def taken_in_all(end: Any) -> int:
+    """How many bytes a socket takes until it says EAGAIN."""
+    taken = 0
+    with suppress(BlockingIOError):
+        while True:
+            taken += end.send(bytes(1000))
+    return taken
+
+
+@pytest.mark.parametrize("when", ["before", "while it stands"])
+def test_between_two_programs_fits_what_the_buffers_hold_that_are_left_wide(when: str) -> None:
+    net = hosts("a", "b")
+    if when == "before":
+        net.narrow("a", 4096)
+    client, served = connected(net, "a", "b")
+    if when != "before":
+        net.narrow("a", 4096)
+    # One buffer of a and one of b, which has 64 KiB, each way.
+    assert [taken_in_all(each) for each in (client, served)] == [4096 + 65_536] * 2
+
+
+def test_narrow_buffers_are_wide_again_when_it_is_lifted() -> None:
+    net = hosts("a", "b")
+    narrow = net.narrow("a", 4096)
+    client, _ = connected(net, "a", "b")
+    taken_in_all(client)
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 8192  # twice, as ever
+    narrow.lift()
+    assert taken_in_all(client) == 65_536 - 4096
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 16_384
+
+
+@pytest.mark.parametrize("narrowed", ["a", "b"])
+def test_who_waits_for_room_goes_on_when_the_buffers_get_wide(narrowed: str) -> None:
+    net = hosts("a", "b")
+    client, _ = connected(net, "a", "b")
+    narrow = net.narrow(narrowed, 1200)
+    taken_in_all(client)
+    net.run(until=net.now + 1)
+    select = net.host("a").modules.select.select
+    assert select([], [client], [], 0) == ([], [], [])
+    narrow.lift()
+    net.run(until=net.now + 0.01)
+    assert select([], [client], [], 0) == ([], [client], [])
+
+
+def test_a_buffer_that_a_program_has_set_is_not_narrowed_and_none_gets_smaller_than_linux_makes_it() -> None:
+    net = hosts("a", "b")
+    client, served = connected(net, "a", "b")
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 20_000)
+    net.narrow("a", 1)
+    assert [taken_in_all(each) for each in (client, served)] == [20_000 + 65_536, 1152 + 65_536]
+
+
+def test_what_a_buffer_holds_when_it_is_narrowed_arrives() -> None:
+    net = hosts("a", "b")
+    client, served = connected(net, "a", "b")
+    client.send(bytes(60_000))
+    net.narrow("b", 4096)
+    received = 0
+    for _ in range(100):
+        net.run(until=net.now + 1)
+        with suppress(BlockingIOError):
+            received += len(served.recv(1000))
+    assert received == 60_000
 
 
 @pytest.mark.parametrize(

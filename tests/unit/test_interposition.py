@@ -469,3 +469,20 @@ def test_networks_whose_servers_wait_for_ever_do_not_pile_up(monkeypatch):
         sum(reference() is not None for reference in alive) <= 3 + 2
     )  # those that are kept, and what a frame of this test may still hold
     assert said == []
+
+
+def test_a_file_of_this_computer_is_not_closed_in_the_place_of_a_socket(client, network, tmp_path):
+    """Sockets of the host have had the lowest numbers; a file of this computer has another one than they."""
+
+    def program():
+        taken = [socket.socket() for _ in range(64)]
+        file = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+        os.write(file, b"of this computer")
+        os.close(file)
+        numbers = [sock.fileno() for sock in taken]
+        states = [sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) for sock in taken]
+        for sock in taken:
+            sock.close()
+        return file in numbers, set(states), (tmp_path / "file").read_bytes()
+
+    assert run(network, client, program) == (False, {socket.SOCK_STREAM}, b"of this computer")

@@ -580,7 +580,11 @@ def test_the_command_line_has_the_switch_and_tells_what_was_never_seen(tmp_path,
     monkeypatch.syspath_prepend(ROOT)
     fuzz = ["fuzz", "leaks.py::program", "--runs=3", "--no-shrink"]
     assert CliRunner().invoke(main, fuzz).exit_code == 1
+    kept_going = CliRunner().invoke(main, [*fuzz, "--keep-going"])
+    assert kept_going.exit_code == 1, "a failure counts more than what was not seen"
+    assert "  never seen in any run: the sun shines\n" in kept_going.stdout
     result = CliRunner().invoke(main, ["--check=-no-leak", *fuzz])
-    assert result.exit_code == 0, result.output
-    assert result.output.endswith("  never seen in any run: the sun shines\n")
+    assert result.exit_code == 3, result.output
+    assert result.stdout.endswith("  never seen in any run: the sun shines\n")
+    assert result.stderr == "simnet: no failure, but never seen in any run: the sun shines\n"
     assert Checks.of(None).names >= {"no-leak"}, "the next command has the default again"

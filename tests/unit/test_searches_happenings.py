@@ -252,6 +252,62 @@ def test_a_program_that_is_right_survives(program):
 STAGE = Stage(("a", "b", "c"), ("b",), (0, 1_000_000, 3_000_000, 1_003_000_000))
 
 
+class Talker(dispatcher):
+    """Says 100 kB, and reads what the other says: behind it, or all the while."""
+
+    reads_meanwhile = False
+    left = said = 100_000
+
+    def __init__(self, sock=None):
+        super().__init__(sock)
+        self.heard = 0
+
+    def readable(self):
+        return self.reads_meanwhile or not self.left
+
+    def writable(self):
+        return not self.connected or self.left > 0
+
+    def handle_connect(self):
+        pass
+
+    def handle_write(self):
+        self.left -= self.send(bytes(self.left))
+
+    def handle_read(self):
+        self.heard += len(self.recv(8192))
+
+
+class Listening(Talker):
+    reads_meanwhile = True
+
+
+def two_talk(kind):
+    def program(net):
+        with net.host("server"):
+            listener = dispatcher()
+            listener.create_socket()
+            listener.bind(("", PORT))
+            listener.listen(5)
+            listener.handle_accepted = lambda sock, address: kind(sock)
+        with net.host("client"):
+            caller = kind()
+            caller.create_socket()
+            caller.connect(("server", PORT))
+        net.run()
+        assert caller.heard == Talker.said
+
+    return program
+
+
+def test_two_that_read_when_they_have_said_all_wait_for_each_other_where_buffers_are_small():
+    found = search(two_talk(Talker), by=mixed(0, only=GENTLE), runs_max=400)
+    assert found is not None
+    assert [each.what for each in found.script.happenings] == ["narrow"]
+    assert "room that will never come" in str(found.outcome.error)
+    assert search(two_talk(Listening), by=mixed(0, only=GENTLE), runs_max=400) is None
+
+
 def kinds_drawn(only, stage=STAGE, seeds=range(400)):
     return {each.what for seed in seeds for each in drawn(seed, stage, only)}
 
@@ -265,7 +321,8 @@ def test_only_hosts_that_boot_are_killed_and_one_host_is_not_parted():
     killed = [each for seed in range(400) for each in drawn(seed, STAGE, HARSH) if "kill" in each.what]
     assert {each.groups for each in killed} == {(("b",),)}
     alone = Stage(("a",), (), (0, 10))
-    assert kinds_drawn(HARSH, alone) == {"pause_for", "forward", "back", "hasten", "slow", "limit_for"}
+    of_one = {"pause_for", "forward", "back", "hasten", "slow", "limit_for", "narrow"}
+    assert kinds_drawn(HARSH, alone) == of_one
 
 
 def test_nothing_happens_where_nothing_of_it_is_allowed():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simnet import Diverged, Network, Script, parse
+from simnet import Diverged, Network, Script, dispatcher, parse
 from simnet.fuzz.shrink import minimize
 from simnet.scenario.run import execute
 from tests.unit.planted_bugs import one_recv_is_one_line, short_sends_are_ignored
@@ -96,10 +96,77 @@ def test_a_cut_moves_to_a_place_that_people_would_name():
     def second_half(met):
         return ("segment", "cut") in met and met["segment", "cut"].amount >= 6
 
-    # 13 bytes: 1 is too early, the half is 6.
+    # 13 bytes, CR and LF at the end: 1 is too early, after 12 it fails otherwise, and 11 is before CR.
     given = script("the 1st segment of client:1 -> server:80 is cut after 9 bytes")
     shrunk, _ = shrink(fails_if(second_half), given)
-    assert shrunk.script.sentences() == ["the 1st segment of client:1 -> server:80 is cut after 6 bytes"]
+    assert shrunk.script.sentences() == ["the 1st segment of client:1 -> server:80 is cut after 11 bytes"]
+
+
+LINES = b"first\r\nsecond line\r\nthird\r\n"  # with line ends at 5 and 18
+
+
+def cut_at(*places):
+    """A program that fails if its segment of three lines is cut at one of these places, or in crumbs."""
+
+    def program(net):
+        three_lines_in_one_segment(net)
+        met = net.script().deviations
+
+        def guilty():
+            assert not any(each.amount in places or each.outcome == "crumbles" for each in met)
+
+        guilty()
+
+    return program
+
+
+class Reader(dispatcher):
+    def handle_accepted(self, sock, addr):
+        Reader(sock)
+
+    def handle_read(self):
+        self.recv(1024)
+
+
+class Writer(Reader):
+    def handle_connect(self):
+        self.send(LINES)
+
+
+def three_lines_in_one_segment(net):
+    with net.host("server"):
+        reader = Reader()
+        reader.create_socket()
+        reader.bind(("", 80))
+        reader.listen(5)
+    with net.host("client"):
+        writer = Writer()
+        writer.create_socket()
+        writer.connect(("server", 80))
+    net.run()
+
+
+@pytest.mark.parametrize("begins", ["comes in crumbs", "is cut after 17 bytes"])
+@pytest.mark.parametrize(
+    ("place", "why"), [(7, "behind a line end"), (19, "between CR and LF"), (18, "before a line end")]
+)
+def test_of_cuts_the_one_at_a_line_end_is_preferred(begins, place, why):
+    given = script(f"the 1st segment of client:1 -> server:80 {begins}")
+    shrunk, _ = shrink(cut_at(place, 17, 11), given)
+    assert [(each.outcome, each.amount) for each in shrunk.script.deviations] == [("cut", place)]
+
+
+def test_crumbs_become_a_cut_that_nobody_would_name_rather_than_stay():
+    given = script("the 1st segment of client:1 -> server:80 comes in crumbs")
+    shrunk, _ = shrink(cut_at(9), given)
+    assert shrunk.script.sentences() == ["the 1st segment of client:1 -> server:80 is cut after 9 bytes"]
+
+
+def test_crumbs_that_no_one_cut_stands_for_stay_and_cost_a_bounded_number_of_runs():
+    given = script("the 1st segment of client:1 -> server:80 comes in crumbs")
+    shrunk, attempts = shrink(cut_at(), given)
+    assert shrunk.script.sentences() == given.sentences()
+    assert len(attempts.scripts) < 50
 
 
 def test_a_milder_outcome_is_preferred_if_it_fails_in_the_same_way():

@@ -37,8 +37,12 @@ def telling(outcome: Outcome, place: Noted, amounts_max: int = AMOUNTS_MAX) -> t
 def named_places(place: Noted) -> Sequence[int]:
     """The byte counts of an operation that people name; some may be 0, or all of it."""
     size = place.size
-    ends = [at for found in _LINE_END.finditer(place.data) for at in range(found.start(), found.end() + 1)]
-    return [1, size - 1, size // 2, *ends, 2, size - 2]
+    return [1, size - 1, size // 2, *at_line_ends(place.data), 2, size - 2]
+
+
+def at_line_ends(data: bytes) -> list[int]:
+    """The places before, within and behind each line end."""
+    return [at for found in _LINE_END.finditer(data) for at in range(found.start(), found.end() + 1)]
 
 
 def _sample(amounts: Sequence[int]) -> Sequence[int]:

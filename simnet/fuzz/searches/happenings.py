@@ -5,9 +5,9 @@ which hosts there are, which of them can be started again, and at which moments 
 further run has a few happenings at such moments, or halfway between two.  In every second run operations
 deviate too, as in a storm.
 
-Each happening but those of clocks ends by itself within a minute: then everything that TCP can deliver
-arrives, and whoever looks after its connections has new ones.  Hosts are killed only if they `boot` a
-program: no other host would ever come back.
+Each happening but those of clocks and buffers ends by itself within a minute: then everything that TCP can
+deliver arrives, and whoever looks after its connections has new ones.  Hosts are killed only if they `boot`
+a program: no other host would ever come back.
 
 A RST is sent once.  Where it gets lost, the peer is left with half of a connection, and a program without a
 time-out waits for ever, by right.  So in all but harsh weather nothing is reset in a run in which ways are
@@ -45,6 +45,7 @@ _DELAYS_NS = tuple(duration_ns(text) for text in ("5ms", "50ms", "500ms", "2s"))
 _JUMPS_NS = tuple(duration_ns(text) for text in ("1s", "60s", "1h", "24h"))
 _DRIFTS_NS = tuple(duration_ns(text) for text in ("1s", "40s"))  # a day; what NTP corrects at most is 43 s
 _TURNS = (2, 3, 5)
+_BUFFERS = (4096, 16_384)  # the least of tcp_wmem and tcp_rmem, and what tcp_wmem begins with
 _DESCRIPTORS = (3, 4, 5, 6, 8, 10)
 
 
@@ -181,6 +182,7 @@ _DRAWS: dict[str, Callable[[random.Random, Stage], Drawn]] = {
     "kill_for": _drawing(_bootable, _TIMES_NS),
     "crash_for": _drawing(_bootable, _TIMES_NS),
     "limit_for": _drawing(_host, _DESCRIPTORS, _TIMES_NS),
+    "narrow": _drawing(_host, _BUFFERS),
 }
 _CUTS = ("partition_for", "block_for", "isolate_for", "flap")
 _ENDS = ("kill_for", "crash_for")  # of connections

@@ -11,9 +11,11 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import resource
 import select
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from functools import partial
@@ -53,7 +55,8 @@ _DRAWS = (
     "getstate setstate getrandbits randbytes seed"
 )
 
-
+_FILES_FROM = 512
+_real_close, _real_fcntl = os.close, fcntl.fcntl
 _WAKEUP = -1
 
 
@@ -75,7 +78,8 @@ def stand_ins() -> dict[Any, Inside]:
     for name in _DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
-    found[os.urandom] = _urandom
+    found[os.open] = _open
+    found[os.urandom] = found[ssl.RAND_bytes] = _urandom
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
@@ -108,6 +112,18 @@ def _of_a_descriptor(
     if host.descriptors.get(number) is None:
         return original(fd, *rest, **kwargs)
     return getattr(getattr(host.modules, module), name)(fd, *rest, **kwargs)
+
+
+def _open(host: Host, original: Any, *args: Any, **kwargs: Any) -> int:
+    """A file of this computer gets a number that those of a host do not come to, so that it is not closed in
+    the place of a socket."""
+    fd: int = original(*args, **kwargs)
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_low = limit != resource.RLIM_INFINITY and limit < 2 * _FILES_FROM
+    try:
+        return _real_fcntl(fd, fcntl.F_DUPFD_CLOEXEC, limit // 2 if is_low else _FILES_FROM)
+    finally:
+        _real_close(fd)
 
 
 def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:

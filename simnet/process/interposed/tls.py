@@ -27,6 +27,7 @@ Sources: the manual of Python's `ssl`; SSL_read(3), SSL_write(3), SSL_shutdown(3
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -107,7 +108,7 @@ class HostedTLS:
     def write(self, data: Any) -> int:
         """Send all of it, record by record; how much that is."""
         deadline_ns = self._deadline_ns()
-        with memoryview(data) as whole, whole.cast("B") as view:
+        with _bytes_of(data) as whole, whole.cast("B") as view:
             if deadline_ns is not None:  # Python looks for room before it asks OpenSSL
                 self._wait_for_room(deadline_ns)
             if len(view) < self._taken_bytes:
@@ -128,11 +129,11 @@ class HostedTLS:
     def shutdown(self) -> Any:
         """Say close_notify and wait for the peer's; returns the socket, for what follows in plain."""
         deadline_ns = self._deadline_ns()
-        self._send_all("write", deadline_ns)
+        self._send_all("shutdown", deadline_ns)
         while self._ask(self._tls.shutdown) is _MORE:
-            self._send_all("write", deadline_ns)
-            self._receive("read", deadline_ns)
-        self._send_all("write", deadline_ns)
+            self._send_all("shutdown", deadline_ns)
+            self._receive("shutdown", deadline_ns)
+        self._send_all("shutdown", deadline_ns)
         return self._tls.owner
 
     def _ask(self, call: Callable[..., Any], *args: Any) -> Any:
@@ -141,6 +142,8 @@ class HostedTLS:
             return call(*args)
         except ssl.SSLWantReadError:
             return _MORE
+        except ssl.SSLSyscallError:  # how OpenSSL's own memory says that there was an end before
+            raise _eof() from None
         except ssl.SSLError:
             self._unsent += self._outgoing.read()
             self._send_what_goes()  # the alert
@@ -152,14 +155,7 @@ class HostedTLS:
 
     def _receive(self, what: str, deadline_ns: int | None) -> None:
         """Take what the record that is coming lacks, or a part of it."""
-        data = self._patiently(
-            "recv",
-            IN,
-            lambda end: end.recv(self._missing_bytes, 0),
-            ssl.SSLWantReadError,
-            what,
-            deadline_ns,
-        )
+        data = self._patiently(IN, lambda end: end.recv(self._missing_bytes, 0), what, deadline_ns)
         if not data:
             self._incoming.write_eof()
             return
@@ -175,16 +171,14 @@ class HostedTLS:
     def _send_all(self, what: str, deadline_ns: int | None) -> None:
         """Send all that is in line."""
         while self._unsent:
-            sent = self._patiently(
-                "send", OUT, lambda end: end.send(self._unsent, 0), ssl.SSLWantWriteError, what, deadline_ns
-            )
+            sent = self._patiently(OUT, lambda end: end.send(self._unsent, 0), what, deadline_ns)
             self._unsent = self._unsent[sent:]
 
     def _wait_for_room(self, deadline_ns: int) -> None:
         end: Any = self._host.descriptors.of(self._sock.fileno())
         wanted = OUT | ERR | HUP
         if not self._host.wait("send", lambda: end.poll_mask() & wanted, deadline_ns, (end,), wanted):
-            raise TimeoutError("The write operation timed out")
+            raise _timed_out("write", OUT)
 
     def _send_what_goes(self) -> None:
         """Send what the kernel takes of what is in line, for who wants something else."""
@@ -197,49 +191,76 @@ class HostedTLS:
         return self._host.deadline_ns(self._sock.gettimeout() or None)
 
     def _patiently(
-        self,
-        call: str,
-        events: int,
-        ask: Callable[[Any], Any],
-        want: type[ssl.SSLError],
-        what: str,
-        deadline_ns: int | None,
+        self, event: int, system_call: Callable[[Any], Any], what: str, deadline_ns: int | None
     ) -> Any:
-        """Make a system call; where it has to wait, wait, or raise `want` if the program does not."""
+        """Make a system call; where it has to wait, wait, or say so if the program does not want to."""
         end: Any = self._host.descriptors.of(self._sock.fileno())
-        with suppress(BlockingIOError):
-            return ask(end)
-        if self._sock.gettimeout() == 0:
-            raise _wants(want)
-        wanted, answers = events | ERR | HUP, []
+        wanted, answers = event | ERR | HUP, []
 
         def is_answered() -> bool:
             for _ in range(_TRIES_AT_ONCE):
-                if not end.poll_mask() & wanted:
-                    return False
                 with suppress(BlockingIOError):
-                    answers.append(ask(end))
+                    answers.append(_told(system_call, end, what))
                     return True
+                if not end.poll_mask() & wanted:
+                    break
             return False
 
-        if not self._host.wait(call, is_answered, deadline_ns, (end,), wanted):
-            raise TimeoutError(f"{_PLACE if what == 'handshake' else ''}The {what} operation timed out")
+        if self._sock.gettimeout() == 0:
+            with suppress(BlockingIOError):
+                return _told(system_call, end, what)
+            raise _wants(event)
+        if not self._host.wait(_CALLS[event], is_answered, deadline_ns, (end,), wanted):
+            raise _timed_out(what, event)
         return answers[0]
 
 
 _MORE = object()
-_PLACE = "_ssl.c: "
-"""Before it `_ssl` gives a line of its source, where it says so."""
+_CALLS = {IN: "recv", OUT: "send"}
+
+_EX_CALLS_TELL = sys.version_info >= (3, 13)
+"""Whether reading and writing raise the errno of a system call.  Pythons before tell of an end: they took it
+for one what SSL_read_ex(3) and SSL_write_ex(3) return."""
 
 
-def _wants(kind: type[ssl.SSLError]) -> ssl.SSLError:
-    if kind is ssl.SSLWantReadError:
-        return kind(ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)")
-    return kind(ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+def _told(system_call: Callable[[Any], Any], end: Any, what: str) -> Any:
+    """What a system call returns, or its error, as `_ssl` tells it."""
+    try:
+        return system_call(end)
+    except BlockingIOError:
+        raise
+    except OSError:
+        if _EX_CALLS_TELL or what not in ("read", "write"):
+            raise
+    raise _eof()
+
+
+def _eof() -> ssl.SSLEOFError:
+    return ssl.SSLEOFError(int(ssl.SSL_ERROR_EOF), "EOF occurred in violation of protocol")
+
+
+def _timed_out(what: str, event: int) -> TimeoutError:
+    """With the place in `_ssl.c`, but for its line, where `_ssl` gives that."""
+    if what == "handshake":
+        return TimeoutError("_ssl.c: The handshake operation timed out")
+    return TimeoutError(f"The {'read' if event == IN else 'write'} operation timed out")
+
+
+def _bytes_of(data: Any) -> memoryview:
+    try:
+        return memoryview(data)
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
+
+
+def _wants(event: int) -> ssl.SSLError:
+    if event == IN:
+        return ssl.SSLWantReadError(int(ssl.SSL_ERROR_WANT_READ), "The operation did not complete (read)")
+    return ssl.SSLWantWriteError(int(ssl.SSL_ERROR_WANT_WRITE), "The operation did not complete (write)")
 
 
 def _bad_length() -> ssl.SSLError:
-    error = ssl.SSLError(ssl.SSL_ERROR_SSL, "[SSL: BAD_LENGTH] bad length")
+    error = ssl.SSLError(int(ssl.SSL_ERROR_SSL), "[SSL: BAD_LENGTH] bad length")
     error.library, error.reason = "SSL", "BAD_LENGTH"
     return error
 

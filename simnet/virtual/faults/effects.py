@@ -220,19 +220,25 @@ class Effects:
         return partial(host.clock.drift, -gain_ns)
 
     def _limit(self, group: Group, descriptors: int) -> Undo:
+        return self._lower(group, "descriptors_max", descriptors)
+
+    def _narrow(self, group: Group, buffer_bytes: int) -> Undo:
+        return self._lower(group, "buffers_max", buffer_bytes)
+
+    def _lower(self, group: Group, what: str, most: int) -> Undo:
         (host,) = group
-        limit = _Limit(host, host.descriptors_max)
+        limit = _Limit(host, what, getattr(host, what))
         self._limits.append(limit)
-        host.descriptors_max = descriptors
+        setattr(host, what, most)
         return partial(self._unlimit, limit)
 
     def _unlimit(self, limit: _Limit) -> None:
         """What was before this limit is what holds now, or what comes after a later one that still stands."""
         later = self._limits[self._limits.index(limit) + 1 :]
         self._limits.remove(limit)
-        following = next((each for each in later if each.host is limit.host), None)
+        following = next((each for each in later if (each.host, each.what) == (limit.host, limit.what)), None)
         if following is None:
-            limit.host.descriptors_max = limit.before
+            setattr(limit.host, limit.what, limit.before)
         else:
             following.before = limit.before
 
@@ -250,10 +256,11 @@ class Effects:
 
 @attrs.define(eq=False)
 class _Limit:
-    """A limit of descriptors that stands, and the one before it."""
+    """A limit of a host that stands: which attribute it is, and the limit before it."""
 
     host: Host
-    before: int
+    what: str
+    before: int | None
 
 
 class _Flapping:

@@ -137,6 +137,15 @@ class Happenings(ABC):
         """A host may have so many descriptors open, the three standard streams included (EMFILE)."""
         return self._befall("limit", (names(host),), time, (_positive(descriptors),))
 
+    def narrow(self, host: str, buffer_bytes: int, time: Time = None) -> Fault:
+        """The buffers of a host's TCP sockets hold so many bytes each, those that are open included.
+
+        As where tcp_wmem and tcp_rmem are small, or memory is short (tcp(7)).  A buffer that a program has
+        set (SO_SNDBUF, SO_RCVBUF) stays as it is, and none gets smaller than these two can make it: 2304
+        bytes to send and 1152 to receive.  What a buffer holds already stays in it.
+        """
+        return self._befall("narrow", (names(host),), time, (_positive(buffer_bytes),))
+
 
 class At(Happenings):
     """A moment; each method is something that happens then.  Made by `Network.at`."""

@@ -141,11 +141,11 @@ def _set_receive_buffer(end: SocketEnd, value: Value) -> None:
 
 
 def _get_send_buffer(end: SocketEnd) -> int:
-    return end.kept(std.SOL_SOCKET, std.SO_SNDBUF, end.send_buffer_default)
+    return end.kept(std.SOL_SOCKET, std.SO_SNDBUF, min(end.send_buffer_default, 2 * end.send_buffer))
 
 
 def _get_receive_buffer(end: SocketEnd) -> int:
-    return end.kept(std.SOL_SOCKET, std.SO_RCVBUF, end.receive_buffer_default)
+    return end.kept(std.SOL_SOCKET, std.SO_RCVBUF, min(end.receive_buffer_default, 2 * end.receive_buffer))
 
 
 def _get_low_water(end: SocketEnd) -> int:

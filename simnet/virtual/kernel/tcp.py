@@ -31,10 +31,11 @@ from .tcp_states import (
     STATE_NUMBERS,
     SYN_RECEIVED,
     SYN_SENT,
+    SYNCHRONIZED,
     State,
 )
 from .tcp_window import FIN_UNDER_WAY
-from .tcp_wire import FIN, FIN_TIMEOUT, RST
+from .tcp_wire import FIN, FIN_TIMEOUT, RST, WINDOW
 
 _LOSS = 4  # TCP_CA_Loss
 FIN_TIMEOUT_S = 60  # tcp_fin_timeout
@@ -134,6 +135,14 @@ class TcpEnd(DataEnd):
                     self.window_closed()
         if self.keepalive is not None:
             self.keepalive.suspect()
+
+    def resize_buffers(self) -> None:
+        """The host has other sizes than before: whoever waits for room hears of it, here and at the peer."""
+        self.fit_buffers()
+        if self.peer is not None and self.state in SYNCHRONIZED:
+            self._on_window()
+            if self.peer.waiting:
+                self.transmit(WINDOW)
 
     # --- ending ----------------------------------------------------------------------------------
 

@@ -25,10 +25,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ...trace import Kind
+from .. import linux as std
 from . import tcp_states
 from .addresses import WILDCARD
 from .buffers import ByteQueue
-from .sock import SocketEnd
+from .options import RECEIVE_BUFFER_MIN, SEND_BUFFER_MIN
+from .sock import RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, SocketEnd
 from .tcp_states import (
     ABORTED,
     CAN_SEND,
@@ -145,6 +147,8 @@ class WindowEnd(SocketEnd):
         self._in_order_ns = 0  # nothing may arrive before what was sent earlier
         self.sends = self.recvs = self.jitters = 0  # for anchors: operations so far
         self.beyond = 0  # how many more segments than sends there were: the fast path makes one of each
+        if host.buffers_max is not None:
+            self.fit_buffers()
 
     @property
     def touched(self) -> int:
@@ -254,6 +258,20 @@ class WindowEnd(SocketEnd):
             self.peer._give_room(more_receive)
             self.refit()
             self.peer.refit()
+
+    def fit_buffers(self) -> None:
+        """Take the sizes that the host has for whoever sets none.
+
+        SO_SNDBUF and SO_RCVBUF lock a buffer (SOCK_SNDBUF_LOCK): sk_stream_moderate_sndbuf leaves it alone.
+        """
+        most = self.host.buffers_max
+        send, receive = SEND_BUFFER_BYTES, RECEIVE_BUFFER_BYTES
+        if most is not None:
+            send, receive = max(min(most, send), SEND_BUFFER_MIN), max(min(most, receive), RECEIVE_BUFFER_MIN)
+        self.set_buffers(
+            None if self.kept(std.SOL_SOCKET, std.SO_SNDBUF, 0) else send,
+            None if self.kept(std.SOL_SOCKET, std.SO_RCVBUF, 0) else receive,
+        )
 
     def _give_room(self, size: int) -> None:
         """There is room for so many bytes more, or fewer; what is sent already may be more than that."""
