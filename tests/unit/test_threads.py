@@ -26,6 +26,7 @@ REAL = {
     **{"get": queue.SimpleQueue.get, "counter": ThreadPoolExecutor._counter},
 }
 made_outside, again_outside, event_outside = threading.Lock(), threading.RLock(), threading.Event()
+condition_outside = threading.Condition()
 queue_outside: queue.Queue[int] = queue.Queue(1)
 
 
@@ -367,6 +368,23 @@ def test_what_was_made_outside_wakes_threads_inside(network):
         return [queue_outside.get() for _ in range(3)], event_outside.wait(), time.monotonic()
 
     assert run(network, program) == ([0, 1, 2], True, 3.0)
+
+
+def test_a_condition_that_was_made_outside_is_waited_for_inside(network):
+    def program() -> object:
+        ready = []
+
+        def work() -> None:
+            time.sleep(1)
+            with condition_outside:
+                ready.append(1)
+                condition_outside.notify_all()
+
+        Thread(target=work).start()
+        with condition_outside:
+            return condition_outside.wait_for(lambda: ready, timeout=5), time.monotonic()
+
+    assert run(network, program) == ([1], 1.0)
 
 
 def test_a_process_that_is_killed_keeps_no_lock_of_a_module(network):
