@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ftplib
+import gc
 import http.client
 import http.server
 import imaplib
@@ -454,6 +455,61 @@ def test_a_thread_of_selectors_serves_clients_that_have_data_pending(server, cli
     client.spawn(ask)
     assert serving.join()
     assert serving.result in (1, 2)
+
+
+def test_a_connection_that_is_dropped_is_closed_at_once(server, client):
+    """Nothing that TLS keeps of a socket keeps the socket."""
+
+    def drop():
+        sock = secured_connection()
+        sock.sendall(b"a")
+        del sock
+        time.sleep(3600)
+
+    def serve():
+        with socket.create_server(("", 443)) as listening:
+            sock, _ = listening.accept()
+        with server_context().wrap_socket(sock, server_side=True) as secured:
+            return secured.recv(1), secured.recv(1), time.monotonic()
+
+    gc.disable()
+    try:
+        serving = server.spawn(serve)
+        client.spawn(drop)
+        assert serving.join()
+    finally:
+        gc.enable()
+    received, end, seconds = serving.result
+    assert (received, end) == (b"a", b"")
+    assert seconds < 1
+
+
+def test_a_server_that_crashes_in_the_handshake_is_noticed_by_the_time_out(network, server, client):
+    """Its client has said hello (1.5 RTT of 2 ms), and hears nothing more."""
+    server.spawn(serve_https, daemon=True)
+    network.at("2500us").crash("server")
+    with pytest.raises(TimeoutError, match="handshake operation timed out"):
+        result_of(client, buy)
+
+
+def test_a_client_that_loses_power_in_the_handshake_says_no_word_more(network, server, client):
+    """No alert, and no FIN: the server waits in vain."""
+
+    def wait():
+        with socket.create_server(("", 443)) as listening:
+            sock, _ = listening.accept()
+        with sock:
+            hello = sock.recv(5000)
+            sock.settimeout(60)
+            with pytest.raises(TimeoutError):
+                sock.recv(5000)
+            return len(hello)
+
+    waiting = server.spawn(wait)
+    client.spawn(buy, 300)
+    network.at("2s").crash("client")
+    assert waiting.join()
+    assert waiting.result > 100
 
 
 def _traced(seed):
