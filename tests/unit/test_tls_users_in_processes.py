@@ -14,6 +14,7 @@ import select
 import smtplib
 import socket
 import ssl
+import threading
 import time
 import urllib.request
 from contextlib import suppress
@@ -113,6 +114,53 @@ def test_a_name_that_is_not_the_certificates(network, server, client):
     server.spawn(serve_https, daemon=True)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         result_of(client, ask)
+
+
+def test_a_server_of_threads_serves_several_clients_at_once(network, server, client):
+    """A slow client does not hold up another one: the handshake is made in its thread."""
+
+    class Threaded(http.server.ThreadingHTTPServer):
+        def finish_request(self, request, client_address):
+            super().finish_request(server_context().wrap_socket(request, server_side=True), client_address)
+
+    def serve():
+        with Threaded(("", 443), Bakery) as serving:
+            serving.serve_forever()
+
+    def idle():
+        with socket.create_connection((HOSTNAME, 443)):
+            time.sleep(60)
+
+    server.spawn(serve, daemon=True)
+    idler = network.host("idler").spawn(idle)
+    buyers = [client.spawn(buy) for _ in range(3)]
+    for buyer in buyers:
+        buyer.join()
+    assert [buyer.result for buyer in buyers] == [b"bread"] * 3
+    assert network.now < 1
+    assert idler.state == "waits in sleep"
+
+
+def test_one_thread_reads_while_another_writes(server, client):
+    size = 300_000  # more than goes before somebody reads
+
+    def ask():
+        received = bytearray()
+
+        def read(secured):
+            while len(received) < size:
+                received.extend(secured.recv(65_536))
+
+        with secured_connection() as secured:
+            reading = threading.Thread(target=read, args=(secured,))
+            reading.start()
+            for _ in range(30):
+                secured.sendall(bytes(size // 30 - 1) + b"\n")
+            reading.join()
+        return len(received), received.count(b"\n")
+
+    server.spawn(serve_streams(443, ssl=server_context()), daemon=True)
+    assert result_of(client, ask) == (size, 30)
 
 
 # --- mail and files ----------------------------------------------------------------------------------
