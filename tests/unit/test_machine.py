@@ -114,6 +114,7 @@ class HastyTeller(Teller):
 
 class Lines(NetworkMachine):
     teller_class = Teller
+
     def boot(self):
         self.disk, self.told = [], []
         self.teller = self.teller_class()
