@@ -264,6 +264,23 @@ def test_only_hosts_that_boot_a_program_fall_unless_the_machine_names_others():
     assert fell == {(("client",),)}
 
 
+def test_the_same_steps_are_the_same_runs():
+    def digests():
+        found = []
+
+        class Watched(Lines):
+            def settled(self):
+                super().settled()
+                found.append(self.net.trace.digest())
+
+        run_state_machine_as_test(Watched, settings=BOUNDED)
+        return found
+
+    first = digests()
+    assert len({*first}) > 30
+    assert digests() == first
+
+
 def test_an_operation_that_is_disturbed_deviates_when_time_goes_on():
     seen = set()
 
