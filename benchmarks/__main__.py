@@ -8,11 +8,11 @@ import sys
 from importlib.metadata import version
 from statistics import median
 
-from benchmarks import echo, searches, worlds
+from benchmarks import echo, examples, searches, worlds
 from benchmarks.measure import Row
 from benchmarks.peers import RECV_BYTES, why_no_simloop
 
-WORKLOADS = {"echo": echo, "worlds": worlds, "searches": searches}
+WORKLOADS = {"echo": echo, "worlds": worlds, "searches": searches, "examples": examples}
 
 
 def main(arguments: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 A share is a part of 256: Hypothesis draws four of five characters from the first 256 of an alphabet, so that
 many entries are all that most characters can mean.  An entry is a kind with an amount.  Kinds fall into
-families, and a run has one entry or two of each: what belongs together comes together, and what ends
+families, of each of which a run has a few entries: so what belongs together comes together, and what ends
 connections does not come so often that nothing else is met.
 
 Owns the shares.  What an entry does where is decided in `strategies`.
@@ -79,7 +79,7 @@ def family(kind: tuple[str, str]) -> str:
 
 
 def kinds_drawn(only: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The kinds of a set of weather that a script can name before the run, those with a share first."""
+    """The kinds of a set of weather that are drawn, those with the largest share first."""
     known = [
         (op, outcome.name) for op, outcomes in OUTCOMES.items() if op != "jitter" for outcome in outcomes
     ]
@@ -101,7 +101,7 @@ def entries(kinds: Iterable[tuple[str, str]]) -> tuple[Entry, ...]:
 
 
 def amounts(op: str, outcome: str) -> Sequence[Entry]:
-    """The entries of one kind, from mild to severe; amounts that depend on a size are counts of bytes."""
+    """The entries of one kind, one for each amount that is drawn, from mild to severe."""
     kind = outcome_of(op, outcome)
     if not kind.words.holes:
         return [Entry(op, outcome)]

@@ -28,7 +28,7 @@ from hypothesis import currently_in_test_context, event
 from hypothesis import strategies as st
 
 from ..errors import UsageError
-from ..outcomes import EVERY, ORDER, PLACES, outcome_of
+from ..outcomes import CORRUPTION, EVERY, HARSH, ORDER, PLACES, outcome_of
 from ..rules import ANYWHERE, Rule
 from ..script import Deviation, Script
 from ..virtual import Network
@@ -39,37 +39,58 @@ from .shares import ENTRIES, Entry, amounts, entries, family, kinds_drawn
 _FIRST = 0x10000
 _LAST = 0x1FFFF
 
-_NONE = 96
-"""Of `ENTRIES` characters so many mean, in the first ones of a text, that there is nothing of the kind."""
-
-_FAMILIES = ("stream", "stream", "order", "datagram", "harsh")
-_HEAD_SIZE = len(_FAMILIES) + 2  # then the rule, and where the window opens
+# The head of a text: an entry of each family, the rule, and where the window opens.
+_FAMILIES = ("stream", "stream", "order", "datagram", "harsh", "stream")
+_HEAD_SIZE = len(_FAMILIES) + 2
+_NONE = 96  # of 256 characters so many mean that the run has no entry there
+_NO_RULE = 208
 _WINDOWS = (*[0] * 208, *[round(1.26**step) for step in range(48)])
 _TEXT = st.text(
-    st.characters(min_codepoint=_FIRST, max_codepoint=_LAST), min_size=_HEAD_SIZE + 9, max_size=1024
+    st.characters(min_codepoint=_FIRST, max_codepoint=_LAST), min_size=_HEAD_SIZE + 12, max_size=1024
 )
 
-_RULES_SHARE = 80
-_RULED = frozenset(
-    {("segment", "cut"), ("segment", "crumbles"), ("segment", "late"), ("send", "takes"), *ORDER}
-)
-_RULE_TIMES = (1, 2, 8, 64)
+_RULED = ORDER | {
+    ("switch", "yields"),
+    ("switch", "held"),
+    ("segment", "cut"),
+    ("segment", "crumbles"),
+    ("segment", "late"),
+    ("send", "takes"),
+}
+_RULED_AMOUNTS = 4
+_TIMES = (1, 2, 8, 64)  # next to each other in the alphabet: shrinking takes one after the other
 
 _SELDOM = ("connect", "life", "accept", "lookup")  # a window that is far into a run finds none of them
 _ALIASES = {"listener": "listener", "socket": "udp", "host": "host"}
 
 
-def _cells() -> list[tuple[int, int, int, int]]:
-    """What the first characters mean, after that of nothing: which entry, place, nth operation, how many."""
-    whats = (5, 5, 4, 3, 3)
-    places, nths = (10, 10, 6, 6, 3, 3, 2, 2), (8, 5, 4, 3, 2, 2, 1, 1, 1, 1)
-    spans = (1, 1, 2, 8)
-    rare = random.Random(0)
-    found = [
-        tuple(rare.choices(range(len(w)), w)[0] for w in (whats, places, nths, (4, 2, 1, 1)))
-        for _ in range(ENTRIES - 1)
-    ]
-    return [(w, p, n, spans[s]) for s, n, p, w in sorted((s, n, p, w) for w, p, n, s in found)]
+@attrs.frozen(order=True)
+class _Cell:
+    """What a character after the head means: so many operations in a row, from the `nth` of a place on, each
+    with the entry of that number.  Ordered from simple to wild."""
+
+    span: int
+    nth: int
+    place: int
+    chosen: int
+
+
+def _cells() -> tuple[_Cell, ...]:
+    """One for each of the first 256 characters but that of nothing: the first of everything most often."""
+    draw = random.Random(0)
+
+    def one(*weights: int) -> int:
+        return draw.choices(range(len(weights)), weights)[0]
+
+    found = []
+    for _ in range(ENTRIES - 1):
+        chosen, place, nth = (
+            one(5, 5, 4, 3, 3, 5),
+            one(10, 10, 6, 6, 3, 3, 2, 2),
+            one(12, 7, 4, 2, 2, 1, 1, 1),
+        )
+        found.append(_Cell((1, 2, 8)[one(6, 1, 1)], nth, place, chosen))
+    return tuple(sorted(found))
 
 
 _CELLS = _cells()
@@ -79,18 +100,20 @@ _CELLS = _cells()
 class _Tables:
     """What characters mean under one set of weather."""
 
-    families: tuple[tuple[Entry | None, ...], ...]
+    chosen: tuple[tuple[Entry | None, ...], ...]
     rules: tuple[Rule | None, ...]
 
-    @classmethod
-    def of(cls, kinds: Sequence[tuple[str, str]]) -> _Tables:
-        by_family = {name: entries(kind for kind in kinds if family(kind) == name) for name in _FAMILIES}
-        ruled = [entry for kind in kinds if kind in _RULED for entry in _ruled(*kind)]
-        rules = [_rule(entry, times) for entry in ruled for times in _RULE_TIMES]
-        return cls(
-            tuple(_after_none(by_family[name], _NONE) for name in _FAMILIES),
-            _after_none(rules, ENTRIES - _RULES_SHARE),
-        )
+
+@lru_cache(maxsize=64)
+def _tables(kinds: tuple[tuple[str, str], ...]) -> _Tables:
+    numbered = [kind for kind in kinds if PLACES[kind[0]] != "thread"]  # a thread has no name before it runs
+    by_family = {
+        name: entries([kind for kind in numbered if family(kind) == name] or numbered) for name in _FAMILIES
+    }
+    ruled = [entry for kind in kinds if kind in _RULED for entry in _ruled(*kind)]
+    rules = [_rule(entry, times) for entry in ruled for times in _TIMES]
+    chosen = tuple(_after_none(by_family[name], _NONE) for name in _FAMILIES)
+    return _Tables(chosen, _after_none(rules, _NO_RULE))
 
 
 def _after_none(items: Sequence[Any], none: int) -> tuple[Any, ...]:
@@ -106,28 +129,26 @@ def _rule(entry: Entry, times: int) -> Rule:
 
 
 def _ruled(op: str, outcome: str) -> list[Entry]:
-    """Those that a rule can ask for, whose counts of bytes are exact."""
-    found = list(amounts(op, outcome))
+    """The entries that a rule can ask for: their amounts are exact."""
+    found = [entry for entry in amounts(op, outcome) if not entry.wanders]
     if "bytes" in outcome_of(op, outcome).words.holes:
-        found = [entry for entry in found if entry.amount and not entry.wanders][:4]
-    return found[:4]
+        found = [entry for entry in found if entry.amount]
+    return found[:_RULED_AMOUNTS]
 
 
 def _decoded(text: str, tables: _Tables) -> Script:
     codes = [ord(character) - _FIRST for character in text]
-    chosen = [table[code & 255] for table, code in zip(tables.families, codes, strict=False)]
+    chosen = [table[code & 255] for table, code in zip(tables.chosen, codes, strict=False)]
     rule, start = tables.rules[codes[_HEAD_SIZE - 2] & 255], _WINDOWS[codes[_HEAD_SIZE - 1] & 255]
     found: dict[tuple[str, str, int], Deviation] = {}
     for code in codes[_HEAD_SIZE:]:
-        if not code:
+        low, more = code & 255, code >> 8
+        cell = _CELLS[low - 1] if low else None
+        entry = chosen[cell.chosen] if cell else None
+        if cell is None or entry is None:
             continue
-        what, place, nth, span = _CELLS[(code & 255) - 1]
-        entry = chosen[what]
-        if entry is None:
-            continue
-        more = code >> 8
-        place, nth = place + (more & 3) * 2, nth + (more >> 2 & 7)
-        for each in range(nth, nth + span):
+        place, nth = cell.place + 2 * (more & 3), cell.nth + (more >> 2 & 7)
+        for each in range(nth, nth + cell.span):
             key, deviation = _deviation(entry, place, each, start, more >> 5)
             found.setdefault(key, deviation)
     return Script(deviations=[found[key] for key in sorted(found)], rules=[rule] if rule else [])
@@ -137,10 +158,11 @@ def _decoded(text: str, tables: _Tables) -> Script:
 def _deviation(
     entry: Entry, place: int, nth: int, start: int, more: int
 ) -> tuple[tuple[str, str, int], Deviation]:
+    """An entry at an operation of a place, both counted from 0 on, and the key that it is known by."""
     op, number, side = entry.op, 1 + place // 2, place % 2
-    first = 1 if op in _SELDOM else 1 + start
+    nth += 1 if op in _SELDOM else 1 + start
     if op in ("connect", "life"):
-        where, nth, first = f"#{1 + place} client", 0, 1
+        where, nth = f"#{1 + place} client", 1
     elif op == "turn":
         where = f"#{number} host" if side else "#1 network"
     elif PLACES[op] == "end":
@@ -151,8 +173,8 @@ def _deviation(
         where = f"#{1 + place} {_ALIASES[PLACES[op]]}"
     amount = entry.amount
     if entry.wanders:
-        amount += 2 * (7 * place + 3 * nth + more)
-    return (where, op, first + nth), Deviation(where, op, first + nth, entry.outcome, amount)
+        amount += 2 * (7 * place + 3 * (nth - start) + more)
+    return (where, op, nth), Deviation(where, op, nth, entry.outcome, amount)
 
 
 def scripts(only: Collection[tuple[str, str]] = EVERY) -> st.SearchStrategy[Script]:
@@ -163,14 +185,14 @@ def scripts(only: Collection[tuple[str, str]] = EVERY) -> st.SearchStrategy[Scri
     """
     kinds = kinds_drawn(only)
     if not kinds:
-        raise UsageError(f"none of {sorted(only)} can be drawn; see simnet.outcomes.OUTCOMES")
-    tables = _Tables.of(kinds)
-    return _drawn_scripts(tables)
+        known = ", ".join(map(str, kinds_drawn(HARSH | CORRUPTION)))
+        raise UsageError(f"none of {sorted(only)} can be drawn; there are {known}")
+    return _drawn_scripts(tuple(kinds))
 
 
 @st.composite
-def _drawn_scripts(draw: st.DrawFn, tables: _Tables) -> Script:
-    return _decoded(draw(_TEXT), tables)
+def _drawn_scripts(draw: st.DrawFn, kinds: tuple[tuple[str, str], ...]) -> Script:
+    return _decoded(draw(_TEXT), _tables(kinds))
 
 
 def networks(only: Collection[tuple[str, str]] = EVERY, **options: Any) -> st.SearchStrategy[Network]:
