@@ -101,12 +101,12 @@ class SecureFeeder(tls_channel, weather.Feeder):
 
     def __init__(self, pieces: list[bytes], injected: bytes = b"") -> None:
         end = pieces.index(STARTTLS) + 1
-        self.secret = pieces[end:]
+        self.secret, self.is_secure = pieces[end:], False
         super().__init__(("server", PORT), [b"".join(pieces[:end]) + injected, b""])
 
     def feed(self) -> None:
         """Keep the last piece back, and with it the FIN, until the end."""
-        if len(self._pieces) > 1 or self.tls is not None:
+        if len(self._pieces) > 1 or self.is_secure:
             super().feed()
 
     def handle_read(self) -> None:
@@ -119,7 +119,7 @@ class SecureFeeder(tls_channel, weather.Feeder):
             super()._end_if_sent()
 
     def handle_handshake(self) -> None:
-        self._pieces = self.secret or [b""]
+        self._pieces, self.is_secure = self.secret or [b""], True
         self.feed()
 
 
