@@ -93,7 +93,9 @@ _paused = _names(lambda host: host.is_paused)
 
 
 def _mortal(machine: NetworkMachine) -> Sequence[str]:
-    return machine.hosts if machine.may_fall is None else machine.may_fall
+    if machine.may_fall is not None:
+        return machine.may_fall
+    return _names(lambda host: host.boots)(machine)
 
 
 def _up(machine: NetworkMachine) -> list[str]:
@@ -127,7 +129,8 @@ class NetworkMachine(RuleBasedStateMachine):
         net: the network of this run.
         hosts: the names of its hosts, in the order in which they are made.
         operations: which of `OPERATIONS` may be drawn; all, without it.
-        may_fall: which of the hosts may crash and be killed; all, without it.
+        may_fall: which of the hosts may crash and be killed; without it those that `boot` a program, which
+            is what runs again.
         only: which kinds of deviation `disturb` may draw, as (operation, outcome).
         options: arguments of `Network`.
         settles_within: how long the network has to come to rest, for programs that never do (they beat, or

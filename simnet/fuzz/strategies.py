@@ -61,7 +61,7 @@ _RULED_AMOUNTS = 4
 _TIMES = (1, 2, 8, 64)  # next to each other in the alphabet: shrinking takes one after the other
 
 _SELDOM = ("connect", "life", "accept", "lookup")  # a window that is far into a run finds none of them
-_ALIASES = {"listener": "listener", "socket": "udp", "host": "host"}
+_ALIASES = {"listener": "listener", "socket": "udp", "host": "host", "thread": "thread"}
 
 
 @attrs.frozen(order=True)

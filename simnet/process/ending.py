@@ -88,7 +88,7 @@ def refuse_lines() -> None:
 
 
 @beneath_programs
-def accept_lines(before: Callable[[], None] | None = None) -> None:
+def accept_lines(before: Callable[[], object] | None = None) -> None:
     """The thread runs as before: debuggers and coverage get their trace function back.
 
     Args:

@@ -13,10 +13,12 @@ Owns that number, and the order.
 from __future__ import annotations
 
 import atexit
+import gc
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from .ending import accept_lines, refuse_lines
 
 if TYPE_CHECKING:
     from ..virtual.engine import Engine
@@ -53,5 +55,9 @@ def _kill(network: Engine) -> None:
 
 @atexit.register
 def _kill_all() -> None:
+    """What the processes leave behind in cycles goes too, and none of its destructors closes a descriptor of
+    this computer by a number that was one of a host."""
     for network in list(_kept):
         _kill(network)
+    refuse_lines()
+    accept_lines(gc.collect)

@@ -34,6 +34,9 @@ _HAPPEN = int(Kind.HAPPEN)
 ANY = -1
 """Every event that a file can have."""
 
+IDENT = 1_000
+"""Below what `threading.get_ident` tells the first process."""
+
 READS_AT_ONCE, READ_NS = 1_000, 10_000
 """After so many readings of a clock at one moment, so much time passes with each."""
 
@@ -71,7 +74,7 @@ class Process:
     Attributes:
         name: its own, on its host.
         label: the host's and its own: ``client/fetch``.
-        alias: what a script may call it as well: the same.
+        alias: what a script that does not know its name may call it: ``#2 thread``, the second that begins.
         number: of its host, in the trace.
         leader: the process that a thread is of; a process is its own.
         threads: those of a process that are alive, itself not among them.
@@ -92,11 +95,12 @@ class Process:
         context: Context | None = None,
     ) -> None:
         self.host, self.name, self.daemon = host, name, daemon
-        self.label = self.alias = f"{host.name}/{name}"
+        self.label = f"{host.name}/{name}"
         self.number = host.number
         self.leader: Process = self
         self.threads: dict[Thread, None] = {}
-        self.ident = next(host.network.idents)
+        nth = next(host.network.idents)
+        self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for

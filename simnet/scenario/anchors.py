@@ -24,7 +24,7 @@ _LISTENER = re.compile(rf"{_NAME}:\d+")
 _HOST = re.compile(_NAME)
 _SOCKET = re.compile(rf"{_NAME}:\d+/udp")
 _THREAD = re.compile(rf"{_NAME}(?:/[\w.:-]+)+")
-_BY_ORDER = re.compile(r"#\d+ (client|server|listener|udp|host|network)")
+_BY_ORDER = re.compile(r"#\d+ (client|server|listener|udp|host|network|thread)")
 
 _FORMS = (
     *(("end", _END), ("listener", _LISTENER), ("socket", _SOCKET), ("host", _HOST)),
@@ -32,6 +32,7 @@ _FORMS = (
 )
 
 _KINDS = {
+    "thread": "thread",
     "client": "end",
     "server": "end",
     "listener": "listener",

@@ -48,7 +48,6 @@ MOMENTS_MAX = 200_000
 """Moments of virtual time in one call of `run` that has no time limit, before it is said that the program
 has no end.  A second's work or two: a search has to get past a run that would never come back."""
 
-_IDENT = 1_001  # what `threading.get_ident` tells the first process
 _TIDY_EVERY = 64  # moments between two looks at the length of the trace
 _COLLECT_EVERY = 65_536  # moments between two collections of cyclic garbage
 
@@ -71,7 +70,7 @@ class Engine(ABC):
         self.log = self.trace.events.append if trace else None
         self.runnable: dict[Turner, Host] = {}
         self.process: Process | None = None  # whose code is running just now
-        self.idents = count(_IDENT)  # of threads
+        self.idents = count(1)  # of processes and threads
         self.daemons = 0  # processes that may wait for ever
         self.is_alone = False  # what arrives just now is all that is due at this moment
         self.is_calm = True  # nobody decides anything but the textbook

@@ -179,10 +179,14 @@ class Topology(Engine):
         self._listeners += 1
         self._register(end, f"{end.host.name}:{end.local[1]}", f"#{self._listeners} listener")
 
-    def register_datagrams(self, end: AddressedEnd) -> None:
-        """Name a socket of UDP, which has a port now: ``client:53/udp``."""
+    def register_datagrams(self, end: AddressedEnd, number: int) -> None:
+        """Name a socket of UDP, which has a port now: ``client:53/udp``.
+
+        `number` is the port that its program asked for.  Of one that took what the system gave it, it is the
+        place in their order on the host: nobody chose the port.
+        """
         self._datagram_sockets += 1
-        end.label, end.alias = f"{end.host.name}:{end.local[1]}/udp", f"#{self._datagram_sockets} udp"
+        end.label, end.alias = f"{end.host.name}:{number}/udp", f"#{self._datagram_sockets} udp"
         if self.log is not None:
             end.number = self.trace.name(self.now_ns, end.label)
 

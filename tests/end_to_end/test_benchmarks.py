@@ -63,4 +63,7 @@ def test_an_unknown_workload_is_one_clear_line(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["nonsense"])
     assert ended.value.code == 2
-    assert "no workload is called 'nonsense'; there are echo, worlds, searches, examples" in capsys.readouterr().err
+    assert (
+        "no workload is called 'nonsense'; there are echo, worlds, searches, examples"
+        in capsys.readouterr().err
+    )

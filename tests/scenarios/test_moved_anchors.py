@@ -107,6 +107,17 @@ def talk_twice(net):
         Client(("server", 80), b"first\\r\\n", b"two\\r\\n")
     net.run()
     assert sum(data.startswith(b"\\n") for data in log) < 2, log
+
+
+def tell(net):
+    from socket import SOCK_DGRAM
+
+    listening, telling = (net.host(name).socket(type=SOCK_DGRAM) for name in ("server", "client"))
+    listening.bind(("", 53))
+    for word in (b"first", b"second"):
+        telling.sendto(word, ("server", 53))
+    net.run()
+    assert listening.recv(100) == b"first"
 """
 
 CUT = "the 2nd segment of client:1 -> server:80 is cut after 4 bytes"
@@ -240,6 +251,22 @@ def test_a_failure_is_found_where_its_anchor_is_now(edit, tmp_path):
     assert f"  was     {CUT}\n  is now  {moved}\n" in str(found)
     assert "the run parted from its record at event " in str(found)
     assert found.verdict.outcome.fingerprint == "AssertionError in check"
+
+
+@pytest.mark.parametrize("has_bytes", [True, False])
+def test_a_udp_socket_that_has_the_name_of_its_ephemeral_port_is_found(has_bytes, tmp_path):
+    """As files have it that were kept before such a socket was named by its order."""
+    scenario = recorded(tmp_path, "the 1st datagram of client:1/udp is lost", program="tell")
+    was = "the 1st datagram of client:46883/udp"
+    carried = {was: Carried(b"first", 5)} if has_bytes else {}
+    old = attrs.evolve(
+        scenario,
+        script=Script.of([parse(f"{was} is lost")]),
+        record=attrs.evolve(scenario.record, carried=carried),
+    )
+    found = again(old)
+    assert found.is_moved
+    assert found.scenario.script == scenario.script
 
 
 @pytest.mark.parametrize("edit", [edit for edit in EDITS if not edit.startswith(BY_BYTES_ALONE)])

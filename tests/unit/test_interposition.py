@@ -471,6 +471,36 @@ def test_networks_whose_servers_wait_for_ever_do_not_pile_up(monkeypatch):
     assert said == []
 
 
+def test_a_server_of_files_tells_the_size_of_a_file_and_not_of_a_socket(network, server, client, tmp_path):
+    """It asks fstat of the number of the file, which a socket of the host might have as well."""
+    (tmp_path / "menu").write_bytes(b"bread and butter")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=tmp_path)
+
+        def log_message(self, *args):
+            """Nothing is printed."""
+
+    def serve():
+        taken = [socket.socket() for _ in range(64)]
+        with http.server.HTTPServer(("", 80), Quiet) as serving:
+            serving.handle_request()
+        for sock in taken:
+            sock.close()
+
+    def fetch():
+        connection = http.client.HTTPConnection("server")
+        connection.request("GET", "/menu")
+        with connection.getresponse() as response:
+            answer = response.getheader("Content-Length"), response.read()
+        connection.close()
+        return answer
+
+    server.spawn(serve)
+    assert run(network, client, fetch) == ("16", b"bread and butter")
+
+
 def test_a_file_of_this_computer_is_not_closed_in_the_place_of_a_socket(client, network, tmp_path):
     """Sockets of the host have had the lowest numbers; a file of this computer has another one than they."""
 

@@ -114,7 +114,6 @@ class HastyTeller(Teller):
 
 class Lines(NetworkMachine):
     teller_class = Teller
-    may_fall = ("server",)  # what a client has not told is lost with it, by right
 
     def boot(self):
         self.disk, self.told = [], []
@@ -238,6 +237,48 @@ def test_every_happening_is_drawn_and_every_host_runs_in_the_end():
 
     run_state_machine_as_test(Watched, settings=settings(BOUNDED, max_examples=200))
     assert seen == set(OPERATIONS) - {"advance", "disturb"}
+
+
+def test_only_hosts_that_boot_a_program_fall_unless_the_machine_names_others():
+    fell = set()
+
+    class Falls(Lines):
+        operations = ("crash", "kill", "restart")
+        may_fall = None
+
+        def settled(self):
+            fell.update(each.groups for each in self.net.happened if each.what in ("crash", "kill"))
+
+    run_state_machine_as_test(Falls, settings=BOUNDED)
+    assert fell == {(("server",),)}
+
+    class FallsAtTheClient(Falls):
+        may_fall = ("client",)
+
+        @rule()
+        def tell(self):
+            pass
+
+    fell.clear()
+    run_state_machine_as_test(FallsAtTheClient, settings=BOUNDED)
+    assert fell == {(("client",),)}
+
+
+def test_the_same_steps_are_the_same_runs():
+    def digests():
+        found = []
+
+        class Watched(Lines):
+            def settled(self):
+                super().settled()
+                found.append(self.net.trace.digest())
+
+        run_state_machine_as_test(Watched, settings=BOUNDED)
+        return found
+
+    first = digests()
+    assert len({*first}) > 30
+    assert digests() == first
 
 
 def test_an_operation_that_is_disturbed_deviates_when_time_goes_on():

@@ -114,6 +114,50 @@ def test_a_failure_under_given_is_reported_as_one_fault_and_can_be_replayed(proj
     again.stdout.no_fnmatch_line("*diverged*")
 
 
+def test_a_state_machine_that_fails_shows_its_steps_what_befell_the_network_and_the_conversation(project):
+    project.makepyfile(
+        test_story="""
+        from hypothesis import settings
+        from hypothesis.stateful import rule
+        from simnet.fuzz import NetworkMachine
+        from lines import Client, Server
+
+        class Story(NetworkMachine):
+            operations = ("advance", "kill")
+
+            def boot(self):
+                self.clients = []
+                self.net.host("server").boot(lambda: Server(("", 7)))
+
+            @rule()
+            def ask(self):
+                with self.net.host("client"):
+                    self.clients.append(Client(("server", 7), b"hello"))
+
+            def settled(self):
+                assert all(client.got == b"HELLO\\r\\n" for client in self.clients)
+
+        TestStory = Story.TestCase
+        TestStory.settings = settings(deadline=None, derandomize=True, stateful_step_count=10)
+        """
+    )
+    result = run(project, "test_story.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E * state.ask()",
+            "E * state.kill(host='server')",
+            "E * state.teardown()",
+            "E * what befell the network:",
+            "*- simnet -*",
+            "simnet: failed with *",
+            "*  network * kill server",
+            "conversation client:1 -> server:7",
+        ]
+    )
+    result.stdout.no_fnmatch_line("reproduce:*")  # what the rules did is in no script
+
+
 def test_what_hypothesis_drew_and_shrank_besides_the_network_is_kept(project):
     """Any three bytes fail in weather that cuts; Hypothesis's simplest are zeros."""
     project.makepyfile(

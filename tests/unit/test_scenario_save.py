@@ -35,6 +35,7 @@ WHERE = {
     "listener": ("server:7", "#1 listener"),
     "socket": ("client:53/udp", "#1 udp"),
     "host": ("client", "network", "#1 host"),
+    "thread": ("server/serve/worker-1", "#1 thread"),
 }
 
 

@@ -98,8 +98,9 @@ def test_the_default_search_finds_it_shrinks_it_and_replays_it():
         one_loaf_for_two(Network(again))
 
 
-def test_a_sentence_says_it():
-    sentence = f"the 2nd switch of {FIRST} is held up for 1ms"
+@pytest.mark.parametrize("where", [FIRST, "#4 thread"])  # the shop and two buyers are before it
+def test_a_sentence_says_it(where):
+    sentence = f"the 2nd switch of {where} is held up for 1ms"
     network = Network(Script.of([parse(sentence)]))
     with pytest.raises(AssertionError, match="more is sold"):
         one_loaf_for_two(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ftplib
+import gc
 import http.client
 import http.server
 import imaplib
@@ -13,6 +14,7 @@ import select
 import smtplib
 import socket
 import ssl
+import threading
 import time
 import urllib.request
 from contextlib import suppress
@@ -112,6 +114,53 @@ def test_a_name_that_is_not_the_certificates(network, server, client):
     server.spawn(serve_https, daemon=True)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         result_of(client, ask)
+
+
+def test_a_server_of_threads_serves_several_clients_at_once(network, server, client):
+    """A slow client does not hold up another one: the handshake is made in its thread."""
+
+    class Threaded(http.server.ThreadingHTTPServer):
+        def finish_request(self, request, client_address):
+            super().finish_request(server_context().wrap_socket(request, server_side=True), client_address)
+
+    def serve():
+        with Threaded(("", 443), Bakery) as serving:
+            serving.serve_forever()
+
+    def idle():
+        with socket.create_connection((HOSTNAME, 443)):
+            time.sleep(60)
+
+    server.spawn(serve, daemon=True)
+    idler = network.host("idler").spawn(idle)
+    buyers = [client.spawn(buy) for _ in range(3)]
+    for buyer in buyers:
+        buyer.join()
+    assert [buyer.result for buyer in buyers] == [b"bread"] * 3
+    assert network.now < 1
+    assert idler.state == "waits in sleep"
+
+
+def test_one_thread_reads_while_another_writes(server, client):
+    size = 300_000  # more than goes before somebody reads
+
+    def ask():
+        received = bytearray()
+
+        def read(secured):
+            while len(received) < size:
+                received.extend(secured.recv(65_536))
+
+        with secured_connection() as secured:
+            reading = threading.Thread(target=read, args=(secured,))
+            reading.start()
+            for _ in range(30):
+                secured.sendall(bytes(size // 30 - 1) + b"\n")
+            reading.join()
+        return len(received), received.count(b"\n")
+
+    server.spawn(serve_streams(443, ssl=server_context()), daemon=True)
+    assert result_of(client, ask) == (size, 30)
 
 
 # --- mail and files ----------------------------------------------------------------------------------
@@ -454,6 +503,61 @@ def test_a_thread_of_selectors_serves_clients_that_have_data_pending(server, cli
     client.spawn(ask)
     assert serving.join()
     assert serving.result in (1, 2)
+
+
+def test_a_connection_that_is_dropped_is_closed_at_once(server, client):
+    """Nothing that TLS keeps of a socket keeps the socket."""
+
+    def drop():
+        sock = secured_connection()
+        sock.sendall(b"a")
+        del sock
+        time.sleep(3600)
+
+    def serve():
+        with socket.create_server(("", 443)) as listening:
+            sock, _ = listening.accept()
+        with server_context().wrap_socket(sock, server_side=True) as secured:
+            return secured.recv(1), secured.recv(1), time.monotonic()
+
+    gc.disable()
+    try:
+        serving = server.spawn(serve)
+        client.spawn(drop)
+        assert serving.join()
+    finally:
+        gc.enable()
+    received, end, seconds = serving.result
+    assert (received, end) == (b"a", b"")
+    assert seconds < 1
+
+
+def test_a_server_that_crashes_in_the_handshake_is_noticed_by_the_time_out(network, server, client):
+    """Its client has said hello (1.5 RTT of 2 ms), and hears nothing more."""
+    server.spawn(serve_https, daemon=True)
+    network.at("2500us").crash("server")
+    with pytest.raises(TimeoutError, match="handshake operation timed out"):
+        result_of(client, buy)
+
+
+def test_a_client_that_loses_power_in_the_handshake_says_no_word_more(network, server, client):
+    """No alert, and no FIN: the server waits in vain."""
+
+    def wait():
+        with socket.create_server(("", 443)) as listening:
+            sock, _ = listening.accept()
+        with sock:
+            hello = sock.recv(5000)
+            sock.settimeout(60)
+            with pytest.raises(TimeoutError):
+                sock.recv(5000)
+            return len(hello)
+
+    waiting = server.spawn(wait)
+    client.spawn(buy, 300)
+    network.at("2s").crash("client")
+    assert waiting.join()
+    assert waiting.result > 100
 
 
 def _traced(seed):

@@ -450,3 +450,39 @@ def test_netstat_shows_the_sockets_of_udp() -> None:
 
 def test_a_socket_of_udp_says_its_name() -> None:
     assert "client:4000/udp" in repr(open_on(World().client, 4000))
+
+
+def test_who_asked_for_no_port_is_called_by_the_order_in_which_a_host_gave_them() -> None:
+    world = World()
+    open_on(world.client, 2)
+    first, second, third = (open_on(world.client) for _ in range(3))
+    third.bind(("", 0))
+    for sock in (first, second):
+        sock.sendto(b"hello", ("server", PORT))
+    other = open_on(world.server)
+    other.sendto(b"hello", ("client", PORT))
+    names = [repr(sock) for sock in (third, first, second, other)]
+    # 2 is the port of another one.
+    wanted = ["client:1/udp", "client:3/udp", "client:4/udp", "server:1/udp"]
+    assert [name for name, want in zip(names, wanted, strict=True) if want not in name] == []
+
+
+def test_the_name_counts_on_through_a_restart() -> None:
+    world = World()
+    open_on(world.client).sendto(b"hello", ("server", PORT))
+    world.net.crash("client")
+    world.net.restart("client")
+    again = open_on(world.client)
+    again.sendto(b"hello", ("server", PORT))
+    assert "client:2/udp" in repr(again)
+
+
+def test_a_script_names_a_socket_that_asked_for_no_port() -> None:
+    net = Network(Script.of([parse("the 1st datagram of client:1/udp is lost")]))
+    server = open_on(net.host("server"), PORT)
+    client = open_on(net.host("client"))
+    for word in (b"lost", b"here"):
+        client.sendto(word, ("server", PORT))
+    net.run()
+    assert received(server) == [b"here"]
+    assert net.unmet() == ()

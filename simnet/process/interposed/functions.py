@@ -9,6 +9,7 @@ Owns the table.
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import random
 import resource
@@ -56,7 +57,7 @@ _DRAWS = (
 )
 
 _FILES_FROM = 512
-_real_close, _real_fcntl = os.close, fcntl.fcntl
+_real_close, _real_fcntl, _real_open = os.close, fcntl.fcntl, os.open
 _WAKEUP = -1
 
 
@@ -78,7 +79,7 @@ def stand_ins() -> dict[Any, Inside]:
     for name in _DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
-    found[os.open] = _open
+    found[os.open], found[io.open] = _open, _open_file
     found[os.urandom] = found[ssl.RAND_bytes] = _urandom
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
@@ -124,6 +125,24 @@ def _open(host: Host, original: Any, *args: Any, **kwargs: Any) -> int:
         return _real_fcntl(fd, fcntl.F_DUPFD_CLOEXEC, limit // 2 if is_low else _FILES_FROM)
     finally:
         _real_close(fd)
+
+
+def _open_file(
+    host: Host,
+    original: Any,
+    file: Any,
+    mode: str = "r",
+    buffering: int = -1,
+    encoding: str | None = None,
+    errors: str | None = None,
+    newline: str | None = None,
+    closefd: bool = True,
+    opener: Any = None,
+) -> Any:
+    """For whoever asks a file for its number."""
+    if opener is None and not isinstance(file, int):
+        opener = partial(_open, host, partial(_real_open, mode=0o666))
+    return original(file, mode, buffering, encoding, errors, newline, closefd, opener)
 
 
 def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:

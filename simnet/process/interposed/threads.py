@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from itertools import count
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from ...fence.allowed import is_of_program
@@ -276,9 +277,31 @@ def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Calla
     return give_way_and_call
 
 
+_OF_A_LOCK = ("acquire", "release", "_release_save", "_acquire_restore", "_is_owned")
+
+
+def _binding_anew(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A condition keeps methods of its lock; one that was made before has kept those that know no threads of
+    processes."""
+
+    @wraps(method)
+    def bind_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if running() is not None and isinstance(self.acquire, BuiltinMethodType):
+            for name in _OF_A_LOCK:
+                if name in vars(self):
+                    setattr(self, name, getattr(self._lock, name))
+        return method(self, *args, **kwargs)
+
+    return bind_and_call
+
+
 def change_methods() -> Callable[[], None]:
     """Let threads give way at these calls; returns what undoes it."""
     before: list[tuple[type, str, Any]] = []
+    for name in ("wait", "notify"):
+        method = vars(threading.Condition)[name]
+        before.append((threading.Condition, name, method))
+        setattr(threading.Condition, name, _binding_anew(method))
     for places, is_before in ((_SWITCHES_BEFORE, True), (_SWITCHES_AFTER, False)):
         for cls, name, call in places:
             method = vars(cls)[name]
@@ -286,7 +309,7 @@ def change_methods() -> Callable[[], None]:
             setattr(cls, name, _giving_way(method, call, is_before))
 
     def undo() -> None:
-        for cls, name, method in before:
+        for cls, name, method in reversed(before):
             setattr(cls, name, method)
 
     return undo

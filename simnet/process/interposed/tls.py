@@ -195,21 +195,22 @@ class HostedTLS:
     ) -> Any:
         """Make a system call; where it has to wait, wait, or say so if the program does not want to."""
         end: Any = self._host.descriptors.of(self._sock.fileno())
+        try:
+            return _told(system_call, end, what)
+        except BlockingIOError:
+            if self._sock.gettimeout() == 0:
+                raise _wants(event) from None
         wanted, answers = event | ERR | HUP, []
 
         def is_answered() -> bool:
             for _ in range(_TRIES_AT_ONCE):
+                if not end.poll_mask() & wanted:
+                    return False
                 with suppress(BlockingIOError):
                     answers.append(_told(system_call, end, what))
                     return True
-                if not end.poll_mask() & wanted:
-                    break
             return False
 
-        if self._sock.gettimeout() == 0:
-            with suppress(BlockingIOError):
-                return _told(system_call, end, what)
-            raise _wants(event)
         if not self._host.wait(_CALLS[event], is_answered, deadline_ns, (end,), wanted):
             raise _timed_out(what, event)
         return answers[0]

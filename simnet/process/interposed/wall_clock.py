@@ -1,7 +1,6 @@
 """``datetime.now()`` and its like in a process: the wall clock of the host, in UTC.
 
-The type is made in C and reads the clock there; its methods are replaced in the dictionary of the type
-itself, so whoever has taken the type from its module is served as well.
+The type is made in C and reads the clock there; its methods are replaced (`methods`).
 
 Not replaced is what converts a given time by the time zone of this computer: ``fromtimestamp`` and
 ``astimezone``.
@@ -11,17 +10,14 @@ Owns these methods.
 
 from __future__ import annotations
 
-import ctypes
 import datetime
-import gc
 from collections.abc import Callable
 from typing import Any
 
 from ..process import running
+from .methods import replace
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_modified = ctypes.pythonapi.PyType_Modified
-_modified.argtypes, _modified.restype = (ctypes.py_object,), None
 
 
 def _now_of_host(host: Any) -> datetime.datetime:
@@ -69,25 +65,14 @@ _REPLACED: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
 
 def change() -> Callable[[], None]:
     """Let the type tell a process the host's time; returns what undoes it."""
-    before = []
+    undo = []
     for cls, name, replacement in _REPLACED:
-        namespace = _namespace(cls)
-        real = namespace[name]
-        before.append((cls, name, real))
-        bound = real.__get__
-        namespace[name] = classmethod(replacement(lambda cls, *args, bound=bound: bound(None, cls)(*args)))
-        _modified(cls)
+        bound = vars(cls)[name].__get__
+        method = replacement(lambda cls, *args, bound=bound: bound(None, cls)(*args))
+        undo.append(replace(cls, {name: classmethod(method)}))
 
-    def undo() -> None:
-        for cls, name, real in before:
-            _namespace(cls)[name] = real
-            _modified(cls)
+    def undo_all() -> None:
+        for each in undo:
+            each()
 
-    return undo
-
-
-def _namespace(cls: type) -> dict[str, Any]:
-    """The dictionary behind the read-only view that a type gives of its own."""
-    (namespace,) = gc.get_referents(vars(cls))
-    assert isinstance(namespace, dict)
-    return namespace
+    return undo_all

@@ -111,7 +111,7 @@ class AddressedEnd(SocketEnd):
             self.host.udp.ports.take(self, address, port)
         except OSError:
             raise self.failed(call, errno.EADDRINUSE if call == "bind" else errno.EAGAIN) from None
-        self.net.register_datagrams(self)
+        self.net.register_datagrams(self, self.host.udp.number_of(port))
 
     def _have_a_port(self, call: str) -> None:
         """Every call that needs a port takes one, whatever else becomes of the call (inet_autobind)."""

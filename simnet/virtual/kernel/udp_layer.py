@@ -30,7 +30,7 @@ Packet: TypeAlias = "Datagram | PortUnreachable"
 class UdpLayer:
     """What a host has of UDP besides its sockets."""
 
-    __slots__ = ("_bursts", "_members", "_sent", "host", "ports")
+    __slots__ = ("_asked_for", "_bursts", "_members", "_sent", "_unasked", "host", "ports")
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -38,11 +38,27 @@ class UdpLayer:
         self._members: dict[tuple[int, str], int] = {}  # by interface and group: how many sockets joined
         self._sent: dict[str, int] = {}  # datagrams by socket; counted on through a restart
         self._bursts: dict[str, int] = {}  # by socket: up to which one all are lost
+        self._asked_for: set[int] = set()  # ports
+        self._unasked = 0  # the number of the last socket that asked for no port
 
     def lose_power(self) -> None:
         """The host crashed: nobody holds a port any more, nobody is a member of a group."""
         self.ports = UdpPorts(self.host)
         self._members.clear()
+
+    def number_of(self, port: int) -> int:
+        """What a socket is called by that has just been bound: the port that its program asked for.
+
+        One that asked for none, and took what the system gave, is called by its place in the order of such
+        sockets on this host; numbers that are ports asked for before are left out.
+        """
+        if port:
+            self._asked_for.add(port)
+            return port
+        self._unasked += 1
+        while self._unasked in self._asked_for:
+            self._unasked += 1
+        return self._unasked
 
     # --- groups ----------------------------------------------------------------------------------
 
