@@ -158,6 +158,8 @@ def _shrink(call: Call, script: Script, failed: Outcome) -> tuple[Outcome, Shrun
         return failed, None
     if not len(script):
         return again, None
+    if script.rules:
+        script = again.network.script()  # what a rule did, one by one: few of them matter
     shrunk = minimize(
         script,
         call.attempt,
