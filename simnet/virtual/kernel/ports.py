@@ -175,7 +175,7 @@ class Ports:
         pair = holder.local, remote
         return any(
             other.is_connection and other is not holder and (other.local, other.remote) == pair
-            for other in self._held.get(holder.local[1], ())
+            for other in list(self._held.get(holder.local[1], ()))
         )
 
     def _rivals(self, holder: Holder, address: str, port: int, now_ns: int) -> Iterator[Binding]:
@@ -260,7 +260,8 @@ class Ports:
 
     def holders(self) -> list[Holder]:
         """Everything that holds a port, in order of ports."""
-        return [holder for port in sorted(self._held) for holder in self._held[port]]
+        # Lists, made in one step: the collector may close a socket at any moment, also while a tuple is made.
+        return [holder for port in sorted(self._held) for holder in list(self._held.get(port, ()))]
 
     def time_waits(self, now_ns: int) -> list[Inet]:
         """The local addresses that are in TIME_WAIT."""
