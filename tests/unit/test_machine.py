@@ -171,10 +171,11 @@ def test_a_client_that_gives_up_is_found_and_the_steps_are_lines():
 
 def test_the_script_of_a_failing_run_is_printed_in_sentences_and_as_an_expression():
     _, notes = failure_of(HastyLines)
-    sentences, expression = notes.partition("what befell the network:\n")[2].rsplit("\n", 1)
-    script = eval(expression, vars(simnet))
+    lines = notes.partition("what befell the network:\n")[2].splitlines()
+    (place,) = (place for place, line in enumerate(lines) if line.startswith("Script("))
+    script = eval(lines[place], vars(simnet))
     assert len(script)
-    assert script == Script.of(map(parse, sentences.splitlines()))
+    assert script == Script.of(map(parse, lines[:place]))
 
 
 def test_the_end_requires_what_settled_asserts():

@@ -347,4 +347,4 @@ def test_every_sentence_of_the_documentation_is_read(request):
     page = (request.config.rootpath / "docs/reference/scenario-format.md").read_text(encoding="utf-8")
     sentences = page.split("## Faults")[1].split("```text\n")[1].split("```")[0].splitlines()
     listed = "".join(f'    "{sentence}",\n' for sentence in sentences)
-    assert len(loads(f"{HEAD}faults = [\n{listed}]\n{PROGRAM}").script) == len(sentences) == 6
+    assert len(loads(f"{HEAD}faults = [\n{listed}]\n{PROGRAM}").script) == len(sentences) == 7
