@@ -127,8 +127,8 @@ def commands_of(block: Block) -> Iterator[Shown]:
         line += part.count("\n")
 
 
-# An empty CI, if there is one, keeps pytest from saying more than it says to people; Hypothesis still takes it
-# for one, and draws the same each time.
+# An empty CI, if there is one, keeps pytest from saying more than it says to people; Hypothesis still takes
+# it for one, and draws the same each time.
 _AS_FOR_A_READER = {"COLUMNS": "80", "PYTHONUTF8": "1"} | ({"CI": ""} if "CI" in os.environ else {})
 
 
