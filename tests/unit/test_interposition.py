@@ -383,22 +383,22 @@ def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
 
 MIXED = """
 import asyncio, socket
-from simnet import Deviation, Network, Script, dispatcher
+from simnet import Network, Script, dispatcher, dispatcher_with_send, parse
 
 class Echo(dispatcher):
     def handle_accepted(self, sock, address):
         Channel(sock)
 
-class Channel(dispatcher):
+class Channel(dispatcher_with_send):
     def handle_read(self):
         self.send(self.recv(100))
-    def writable(self):
-        return False
+    def handle_close(self):
+        self.close()
 
 def blocking():
     with socket.create_connection(("server", 7)) as sock:
         sock.sendall(b"blocking")
-        return sock.recv(100)
+        return sock.recv(3) + sock.recv(100)
 
 def asynchronous():
     async def ask():
@@ -410,7 +410,11 @@ def asynchronous():
         return answer
     return asyncio.run(ask())
 
-network = Network(Script([Deviation("server:7 -> b:1", "send", 1, "takes", 12 - 5)]))
+network = Network(Script.of(map(parse, [
+    "the 1st send of server:7 -> b:1 takes 5 bytes",
+    "the 1st segment of a:1 -> server:7 is cut after 2 bytes",
+    "the 1st segment of server:7 -> a:1 comes 20ms late",
+])))
 server = network.host("server")
 with server:
     listening = Echo()
@@ -418,8 +422,9 @@ with server:
     listening.bind(("", 7))
     listening.listen(5)
 clients = [network.host("a").spawn(blocking), network.host("b").spawn(lambda: asynchronous())]
-network.run(until=lambda: not clients[0].is_alive)
-print(clients[0].result, network.trace.digest())
+network.run()
+assert not network.unmet(), network.unmet()
+print(*(client.result for client in clients), network.trace.digest())
 """
 
 
@@ -439,7 +444,7 @@ def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():
     assert outcome("1") == outcome("2") == MIXED_OUTCOME
 
 
-MIXED_OUTCOME = "b'blocking' 5e092d3b15b2cdef85e6f818e22f5c30\n"
+MIXED_OUTCOME = "b'blocking' b'asynchronous' 97839b9475e51302df2cb0972f257d86\n"
 """The same on every Python."""
 
 
