@@ -11,6 +11,7 @@ Owns the rules.  What a happening does is the business of `simnet.virtual.faults
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 from collections.abc import Callable, Collection, Sequence
 from itertools import permutations
@@ -150,7 +151,15 @@ class NetworkMachine(RuleBasedStateMachine):
         self.net = Network(**self.options)
         for name in self.hosts:
             self.net.host(name)
-        self.boot()
+        # Between two steps the collector would close what a program has dropped, at moments that depend on
+        # the interpreter's memory; within one, `Network.run` keeps it away.
+        self._collects = gc.isenabled()
+        gc.disable()
+        try:
+            self.boot()
+        except BaseException:
+            self._collect_again()
+            raise
 
     def boot(self) -> None:
         """Put the programs on their hosts: ``self.net.host("server").boot(...)``; called once, at first."""
@@ -247,8 +256,13 @@ class NetworkMachine(RuleBasedStateMachine):
             if sys.exc_info()[1] is self._error_before:
                 self._settle()
         finally:
+            self._collect_again()
             script = self.net.script()
             note(f"what befell the network:\n{script}\n{script!r}")
+
+    def _collect_again(self) -> None:
+        if self._collects:
+            gc.enable()
 
     def _settle(self) -> None:
         self.net.clear_up()

@@ -1,5 +1,7 @@
 """State machines on a network: a client that must get every line across, and one that gives up."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
@@ -280,6 +282,7 @@ def test_the_same_steps_are_the_same_runs():
     first = digests()
     assert len({*first}) > 30
     assert digests() == first
+    assert gc.isenabled()
 
 
 def test_an_operation_that_is_disturbed_deviates_when_time_goes_on():
