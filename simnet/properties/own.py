@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import PropertyViolated
+from ..timers import name_of
 from ..units import duration_ns, seconds
 from ..virtual import Network
 
@@ -25,7 +26,7 @@ def always(net: Network, condition: Callable[[], object], says: str | None = Non
     `Network.run` on.  `Network.run` raises PropertyViolated at the first moment at which it is not true, and
     whatever `condition` raises itself.
     """
-    name = says or _named(condition)
+    name = says or name_of(condition)
 
     def check() -> None:
         if not condition():
@@ -52,7 +53,7 @@ def eventually(
     net.clear_up()
     if not net.wait("eventually", condition, since_ns + duration_ns(within)):
         raise PropertyViolated(
-            says or _named(condition),
+            says or name_of(condition),
             f"not true within {within} of t={seconds(since_ns)}, when all cleared up\n{net.netstat()}",
         )
 
@@ -70,7 +71,3 @@ def sometimes(net: Network, says: str, condition: object = True) -> None:
     net.seen_sometimes[says] = net.seen_sometimes.get(says, False) or is_true
     for listener in listeners:
         listener(says, is_true)
-
-
-def _named(condition: Callable[[], object]) -> str:
-    return getattr(condition, "__qualname__", type(condition).__qualname__)
