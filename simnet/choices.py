@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
 import attrs
 
 from .errors import UsageError
-from .outcomes import CALLS, EVERY, ORDER, OUTCOMES, option, option_index
+from .outcomes import CALLS, EVERY, ORDER, OUTCOMES, Outcome, option, option_index
 from .script import Deviation, Happening, Script
 from .workload import Draw, Streams, Value
 
@@ -307,12 +307,7 @@ class Seeded(Choices):
         if op in CALLS or self.spares(op):
             return 0
         self._countdown[op] = self._spacing(op)
-        possible = [o for o in self._known[op] if len(o.amounts(label.size))]
-        if not possible:
-            return 0
-        outcome = self._faults.choice(possible)
-        amount = self._faults.choice(outcome.amounts(label.size))
-        return option_index(op, label.size, outcome.name, amount)
+        return _drawn(self._faults, self._known[op], label)
 
 
 class _Switches:
@@ -333,12 +328,16 @@ class _Switches:
         if self._left:
             return 0
         self._left = self._between()
-        possible = [each for each in self._known if each.amounts(label.size)]
-        if not possible:
-            return 0
-        outcome = self._random.choice(possible)
-        amount = self._random.choice(outcome.amounts(label.size))
-        return option_index(label.op, label.size, outcome.name, amount)
+        return _drawn(self._random, self._known, label)
+
+
+def _drawn(stream: random.Random, known: Sequence[Outcome], label: Point) -> int:
+    """One of the outcomes that are possible at a point, and an amount of it; 0 if there is none."""
+    possible = [each for each in known if len(each.amounts(label.size))]
+    if not possible:
+        return 0
+    outcome = stream.choice(possible)
+    return option_index(label.op, label.size, outcome.name, stream.choice(outcome.amounts(label.size)))
 
 
 def _scrambled(seed: int) -> int:
