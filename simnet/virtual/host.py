@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from .pauses import Pausable
 from .poller import OrderedPoller, VirtualPoller
 from .questions import Questions
 from .socket import VirtualSocket
+from .spawning import Spawning
 
 if TYPE_CHECKING:
     from ..process import Process
@@ -74,7 +75,7 @@ class HostWakeup:
         """The same."""
 
 
-class Host(Pausable, Questions, Transport):
+class Host(Pausable, Questions, Spawning, Transport):
     """One machine of a `Network`; made by `Network.host`.
 
     As a context manager it becomes the current transport, so that handlers made inside live on it.
@@ -186,67 +187,6 @@ class Host(Pausable, Questions, Transport):
         with self:
             program()
 
-    def spawn(
-        self,
-        function: Callable[..., object],
-        *args: Any,
-        name: str | None = None,
-        daemon: bool = False,
-        **kwargs: Any,
-    ) -> Process:
-        """Run blocking code on this host, as a process of its own.
-
-        It begins when the network next lets time pass, and stands still whenever a call of it has to wait.
-
-        Args:
-            function: what it runs, with `args` and `kwargs`.
-            name: what reports and scripts call it; without one, the function's name, with a number behind
-                it from the second on.
-            daemon: whether it may wait for ever.  A run without an end of its own ends when nothing can
-                happen any more but that daemons wake up by themselves; another process that waits then is a
-                Deadlock.
-
-        Raises:
-            UsageError: no program runs on this host just now, or another process of it has that name.
-        """
-        from ..process import Process, interposition, keep
-
-        if not self.runs:
-            raise UsageError(f"host {self.name} is down: no program runs on it")
-        if not callable(function):
-            raise UsageError(f"a process runs a function, not {function!r}")
-        interposition.put_up_for(self)
-        process = Process(self, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
-        self.processes[process] = process
-        self.network.daemons += daemon
-        keep(self.network)
-        process.wake()
-        return process
-
-    def _name_of(self, given: str | None, function: Callable[..., object]) -> str:
-        """The name of a process: no other of this host that is alive has it."""
-        name = given or getattr(function, "__name__", type(function).__name__).strip("<>")
-        if given is None:
-            return self.name_for(name)
-        if any(process.name == name for process in self.processes):
-            raise UsageError(f"host {self.name} has a process called {name} already")
-        return name
-
-    def name_for(self, name: str) -> str:
-        """A name that no process and no thread has had: with a number behind it from the second on."""
-        nth = self._names[name] = self._names.get(name, 0) + 1
-        return name if nth == 1 else f"{name}-{nth}"
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether just now the frames of a process that was killed are taken down."""
-        process = self.network.process
-        return process is not None and process.was_killed
-
-    def has(self, turner: Turner) -> bool:
-        """Whether a loop or a process still runs here."""
-        return turner in self.loops or turner in self.processes
-
     def crash(self) -> Fault:
         """Lose power: every socket, timer and handler is gone, and no peer is told.
 
@@ -307,10 +247,7 @@ class Host(Pausable, Questions, Transport):
     def _end_loops(self) -> None:
         self.runs = False
         self.end_pauses()
-        # Who ends its own host is the last: what goes on until the end of its line is simnet's.
-        for process in sorted(self.processes, key=lambda process: process is self.network.process):
-            self.network.forget(process)
-            process.close()
+        self.end_processes()
         for loop in self.loops:
             self.network.forget(loop)
             loop.close()

@@ -1,0 +1,99 @@
+"""The processes of a host: they begin here, have names of their own, and end with it.
+
+Owns who is alive, and the names.  What a process does, and how it waits, is `simnet.process`, which is
+entered with the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import UsageError
+from ..transport import Turner
+
+if TYPE_CHECKING:
+    from ..process import Process
+    from .host import Host
+    from .network import Network
+
+
+class Spawning:
+    """That part of a host."""
+
+    name: str
+    network: Network
+    runs: bool
+    loops: list[Turner]
+    processes: dict[Any, Process]
+    _names: dict[str, int]
+
+    def spawn(
+        self,
+        function: Callable[..., object],
+        *args: Any,
+        name: str | None = None,
+        daemon: bool = False,
+        **kwargs: Any,
+    ) -> Process:
+        """Run blocking code on this host, as a process of its own.
+
+        It begins when the network next lets time pass, and stands still whenever a call of it has to wait.
+
+        Args:
+            function: what it runs, with `args` and `kwargs`.
+            name: what reports and scripts call it; without one, the function's name, with a number behind
+                it from the second on.
+            daemon: whether it may wait for ever.  A run without an end of its own ends when nothing can
+                happen any more but that daemons wake up by themselves; another process that waits then is a
+                Deadlock.
+
+        Raises:
+            UsageError: no program runs on this host just now, or another process of it has that name.
+        """
+        from ..process import Process, interposition, keep
+
+        if not self.runs:
+            raise UsageError(f"host {self.name} is down: no program runs on it")
+        if not callable(function):
+            raise UsageError(f"a process runs a function, not {function!r}")
+        host = cast("Host", self)
+        interposition.put_up_for(host)
+        process = Process(host, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
+        self.processes[process] = process
+        self.network.daemons += daemon
+        keep(self.network)
+        process.wake()
+        return process
+
+    def _name_of(self, given: str | None, function: Callable[..., object]) -> str:
+        """The name of a process: no other of this host that is alive has it."""
+        name = given or getattr(function, "__name__", type(function).__name__).strip("<>")
+        if given is None:
+            return self.name_for(name)
+        if any(process.name == name for process in self.processes):
+            raise UsageError(f"host {self.name} has a process called {name} already")
+        return name
+
+    def name_for(self, name: str) -> str:
+        """A name that no process and no thread has had: with a number behind it from the second on."""
+        nth = self._names[name] = self._names.get(name, 0) + 1
+        return name if nth == 1 else f"{name}-{nth}"
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether just now the frames of a process that was killed are taken down."""
+        process = self.network.process
+        return process is not None and process.was_killed
+
+    def has(self, turner: Turner) -> bool:
+        """Whether a loop or a process still runs here."""
+        return turner in self.loops or turner in self.processes
+
+    def end_processes(self) -> None:
+        """All of them, as `Process.kill` does."""
+        # Who ends its own host is the last: what goes on until the end of its line is simnet's.
+        for process in sorted(self.processes, key=lambda process: process is self.network.process):
+            self.network.forget(process)
+            process.close()
