@@ -38,21 +38,6 @@ class Keeper:
         return clock(), other(), self.clock()
 
 
-@pytest.fixture
-def network() -> Network:
-    return Network()
-
-
-@pytest.fixture
-def server(network: Network) -> Host:
-    return network.host("server")
-
-
-@pytest.fixture
-def client(network: Network) -> Host:
-    return network.host("client")
-
-
 def run(network: Network, host: Host, function):
     process = host.spawn(function)
     network.run(until=lambda: not process.is_alive)

@@ -16,21 +16,6 @@ import pytest
 from simnet import Deadlock, Deviation, Host, Livelock, Network, Script, UsageError, current
 
 
-@pytest.fixture
-def network() -> Network:
-    return Network()
-
-
-@pytest.fixture
-def server(network: Network) -> Host:
-    return network.host("server")
-
-
-@pytest.fixture
-def client(network: Network) -> Host:
-    return network.host("client")
-
-
 def listener(host: Host, port: int = 7):
     sock = host.modules.socket.socket()
     sock.bind(("", port))

@@ -30,11 +30,6 @@ condition_outside = threading.Condition()
 queue_outside: queue.Queue[int] = queue.Queue(1)
 
 
-@pytest.fixture
-def network() -> Network:
-    return Network()
-
-
 def run(network: Network, function, *, name: str = "host"):
     process = network.host(name).spawn(function)
     network.run(until=lambda: not process.is_alive)
