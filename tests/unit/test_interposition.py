@@ -349,6 +349,28 @@ def test_tasks_are_numbered_from_one_in_every_process(network, server, client):
         assert run(network, host, lambda: asyncio.run(name_them())) == ["Task-1", "Task-2", "Task-3"]
 
 
+def test_timers_of_one_moment_fire_in_the_order_in_which_they_were_set(network, client):
+    fired = []
+
+    async def sleep(n: int) -> None:
+        await asyncio.sleep(1)
+        fired.append(n)
+
+    async def set_them() -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        timers = [
+            loop.call_at(now + 0.1 + 0.2, fired.append, "sum"),
+            loop.call_at(now + 0.3, fired.append, "0.3"),
+        ]
+        assert timers[0].when() == now + 0.1 + 0.2
+        loop.call_later(float("inf"), fired.append, "never")
+        await asyncio.gather(*map(sleep, range(20)))
+
+    run(network, client, lambda: asyncio.run(set_them()))
+    assert fired == ["sum", "0.3", *range(20)]
+
+
 class EarlierTask(asyncio.Task):
     """A class that was derived before anything was interposed."""
 

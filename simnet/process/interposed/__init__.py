@@ -8,8 +8,8 @@ Names are changed where they are owned, and in every module that took them from 
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
 in `functions`.  Cases of their own are sockets (`sockets`), TLS over them (`tls`), generators without a seed
 (`entropy`), a type made in C that reads the clock (`wall_clock`), the look-ups of asyncio (`lookups`), what
-it keeps of tasks (`tasks`), objects in sets (`hashes`), and threads: those of the process (`threads`), with
-the locks (`locks`) and queues (`queues`) of this computer.
+it keeps of tasks (`tasks`), its timers (`timers`), objects in sets (`hashes`), and threads: those of the
+process (`threads`), with the locks (`locks`) and queues (`queues`) of this computer.
 
 Owns when all that is up.
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...fence import watch
-from . import entropy, hashes, locks, lookups, queues, sockets, tasks, threads, tls, wall_clock
+from . import entropy, hashes, locks, lookups, queues, sockets, tasks, threads, timers, tls, wall_clock
 from .functions import stand_ins
 from .names import Names
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
     *(sockets.change, tls.change, entropy.change, wall_clock.change),
-    *(locks.change, queues.change, threads.change, threads.change_methods, hashes.change, tasks.change),
+    *(locks.change, queues.change, threads.change, threads.change_methods),
+    *(hashes.change, tasks.change, timers.change),
 )
 
 
