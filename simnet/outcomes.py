@@ -181,7 +181,8 @@ lookup     a host                    0
 socket ..  a host                    0; each of `CALLS`
 turn       a host, the network       how many channels (or hosts) are ready at once
 next       a host                    how many of those that are ready at once are left, from 2 on
-timer      a host                    how many channels are ready in the pass in which timers are due
+timer      a host                    how many channels are ready in the pass in which timers are due; 1 where
+                                     a call of a process is woken when its time-out is over
 step       a host                    how many channels that poll has found ready are not told yet
 switch     a thread of a process     how many other threads of its process are ready
 =========  ========================  =================================================================

@@ -332,6 +332,8 @@ class Process:
 
         The condition is asked at first, and whenever the process was woken: by one of `files` that may have
         one of `events`, or by a call of `wake`.  While it waits its files are not closed, as in a kernel.
+
+        If it is woken at the moment of its deadline, it is a pick whether that came too late (`timer`).
         """
         if condition():
             return True
@@ -343,6 +345,8 @@ class Process:
         try:
             while deadline_ns is None or self.host.network.now_ns < deadline_ns:
                 self._stand_still()
+                if self.queued and deadline_ns == self.host.network.now_ns and self.host.timers_first(1):
+                    return False
                 if condition():
                     return True
             return False
