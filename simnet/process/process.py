@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar, copy_context
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, error, getcurrent, greenlet
@@ -103,6 +104,8 @@ class Process:
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
+        self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
+        self.tasks, self.timers = count(1), count()  # of asyncio, that are made
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
