@@ -21,7 +21,8 @@ processes of [virtual hosts](../how-to/blocking-code.md). Each is run on a calm 
 its own, all of which have to come true. A row that *passes* has passed either run twice, with one trace.
 
 `make unmodified` writes this page anew. Versions, and how many simulated seconds one second of computing made
-in the calm run, are those of Python {python}. The tests ask every Python.
+in the calm run (the minute included for which TCP remembers a connection), are those of Python {python}. The
+tests ask every Python.
 
 | package | version | what is exercised | faults of the second run | result | simulated s per s |
 |---|---|---|---|---|---:|

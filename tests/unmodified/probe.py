@@ -73,10 +73,15 @@ class Probe:
         return (*self.faults, *slow)
 
     @property
+    def gone(self) -> str:
+        """What is said of it on a Python that no longer has it."""
+        return f"gone from Python {self.until[0]}.{self.until[1]}" if self.until else ""
+
+    @property
     def lacks(self) -> str:
         """Why it cannot run on this Python; empty if it can."""
         if self.until is not None and sys.version_info >= self.until:
-            return f"Python {self.until[0]}.{self.until[1]} has it no more"
+            return self.gone
         packages = (self.package, *self.needs)
         missing = [name for name in packages if name != STANDARD_LIBRARY and not _is_installed(name)]
         return f"not installed: {', '.join(missing)}" if missing else ""
@@ -115,6 +120,11 @@ class Refused:
     reason: str
     program: str
     raises: tuple[str, str]
+
+    @property
+    def gone(self) -> str:
+        """What is said of it on a Python that no longer has it."""
+        return f"gone from Python {self.until[0]}.{self.until[1]}" if self.until else ""
 
     @property
     def lacks(self) -> str:
