@@ -413,6 +413,44 @@ print(*(client.result for client in clients), network.trace.digest())
 """
 
 
+def test_an_asynchronous_generator_is_of_the_loop_it_began_in(network, server, client):
+    ended = []
+
+    async def numbers():
+        try:
+            for number in range(3):
+                await asyncio.sleep(2)
+                yield number
+        finally:
+            ended.append((socket.gethostname(), time.monotonic()))
+
+    async def first() -> None:
+        await asyncio.sleep(1)  # by then the loop of the client runs
+        async for _ in (kept := numbers()):
+            await asyncio.sleep(100)
+            assert kept is not None
+            break
+
+    async def wait() -> None:
+        await asyncio.sleep(10)
+
+    server.spawn(lambda: asyncio.run(first()))
+    client.spawn(lambda: asyncio.run(wait()))
+    network.run()
+    assert ended == [("server", 103.0)]
+    assert sys.get_asyncgen_hooks() == (None, None)
+
+
+def test_a_loop_without_tasks_is_killed_as_any_other(network, client):
+    def serve() -> None:
+        asyncio.new_event_loop().run_forever()
+
+    process = client.spawn(serve, daemon=True)
+    network.run()
+    process.kill()
+    assert process.state == "was killed"
+
+
 def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():
     def outcome(hash_seed: str) -> str:
         done = subprocess.run(
