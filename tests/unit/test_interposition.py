@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime
 import gc
 import http.client
@@ -27,6 +28,14 @@ from simnet import Escaped, Host, Network, fence
 from simnet.process import kept
 
 REAL = {"sleep": time.sleep, "urandom": os.urandom, "random": random.random, "pair": socket.socketpair}
+
+
+KEPT = random.Random(7)
+
+
+def drawn_by_default(generator=random.Random()) -> int:  # noqa: B008 - that is the case
+    """As WebSocketWriter of aiohttp does it for its masks."""
+    return generator.getrandbits(32)
 
 
 class Keeper:
@@ -228,6 +237,21 @@ def test_entropy_is_the_same_in_every_run_and_another_on_every_host():
 
     assert drawn("a") == drawn("a")
     assert not set(drawn("a")) & set(drawn("b"))
+
+
+def test_a_generator_that_a_module_keeps_is_the_hosts_in_a_process():
+    def drawn() -> tuple[float, int, list[int]]:
+        return KEPT.random(), drawn_by_default(), copy.copy(KEPT).sample(range(9), 3)
+
+    before = KEPT.getstate()
+    hosts = [Network().host(name) for name in ("server", "server", "client")]
+    first, again, other = (run(host.network, host, drawn) for host in hosts)
+    assert first == again
+    assert first != other
+    assert KEPT.getstate() == before
+    assert KEPT.random() == random.Random(7).random()
+    fence.take_down()
+    assert type(KEPT) is random.Random
 
 
 def test_the_generator_of_the_test_is_not_drawn_from(network, client):
