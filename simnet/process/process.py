@@ -393,17 +393,21 @@ class Process:
     def _stand_still(self) -> None:
         asyncio: Any = sys.modules.get("_asyncio")
         loop = None if asyncio is None else asyncio._get_running_loop()
-        if loop is not None:
-            asyncio._set_running_loop(None)  # which is the thread's, and it is another process's turn
+        if loop is not None:  # it is the thread's, as these hooks, and it is another process's turn
+            asyncio._set_running_loop(None)
+            hooks = sys.get_asyncgen_hooks()
+            sys.set_asyncgen_hooks(None, None)
         self.queued = False
         network = self.host.network
         assert network.process is self, f"{self.label} waits while it does not run"
         getcurrent().parent.switch()
         if loop is not None:
             asyncio._set_running_loop(loop)
+            sys.set_asyncgen_hooks(*hooks)
         if self.was_killed:
             if loop is not None:
                 asyncio._set_running_loop(None)
+                sys.set_asyncgen_hooks(None, None)
                 self._take_down = abandon(loop)
                 del loop
             refuse_lines()

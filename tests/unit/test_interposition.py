@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import datetime
 import gc
 import http.client
@@ -30,6 +31,14 @@ from simnet import Escaped, Host, Network, fence
 from simnet.process import kept
 
 REAL = {"sleep": time.sleep, "urandom": os.urandom, "random": random.random, "pair": socket.socketpair}
+
+
+KEPT = random.Random(7)
+
+
+def drawn_by_default(generator=random.Random()) -> int:  # noqa: B008 - that is the case
+    """As WebSocketWriter of aiohttp does it for its masks."""
+    return generator.getrandbits(32)
 
 
 class Keeper:
@@ -247,6 +256,21 @@ def test_entropy_is_the_same_in_every_run_and_another_on_every_host():
 
     assert drawn("a") == drawn("a")
     assert not set(drawn("a")) & set(drawn("b"))
+
+
+def test_a_generator_that_a_module_keeps_is_the_hosts_in_a_process():
+    def drawn() -> tuple[float, int, list[int]]:
+        return KEPT.random(), drawn_by_default(), copy.copy(KEPT).sample(range(9), 3)
+
+    before = KEPT.getstate()
+    hosts = [Network().host(name) for name in ("server", "server", "client")]
+    first, again, other = (run(host.network, host, drawn) for host in hosts)
+    assert first == again
+    assert first != other
+    assert KEPT.getstate() == before
+    assert KEPT.random() == random.Random(7).random()
+    fence.take_down()
+    assert type(KEPT) is random.Random
 
 
 def test_the_generator_of_the_test_is_not_drawn_from(network, client):
@@ -493,6 +517,44 @@ network.run()
 assert not network.unmet(), network.unmet()
 print(*(client.result for client in clients), network.trace.digest())
 """
+
+
+def test_an_asynchronous_generator_is_of_the_loop_it_began_in(network, server, client):
+    ended = []
+
+    async def numbers():
+        try:
+            for number in range(3):
+                await asyncio.sleep(2)
+                yield number
+        finally:
+            ended.append((socket.gethostname(), time.monotonic()))
+
+    async def first() -> None:
+        await asyncio.sleep(1)  # by then the loop of the client runs
+        async for _ in (kept := numbers()):
+            await asyncio.sleep(100)
+            assert kept is not None
+            break
+
+    async def wait() -> None:
+        await asyncio.sleep(10)
+
+    server.spawn(lambda: asyncio.run(first()))
+    client.spawn(lambda: asyncio.run(wait()))
+    network.run()
+    assert ended == [("server", 103.0)]
+    assert sys.get_asyncgen_hooks() == (None, None)
+
+
+def test_a_loop_without_tasks_is_killed_as_any_other(network, client):
+    def serve() -> None:
+        asyncio.new_event_loop().run_forever()
+
+    process = client.spawn(serve, daemon=True)
+    network.run()
+    process.kill()
+    assert process.state == "was killed"
 
 
 def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():
