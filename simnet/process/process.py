@@ -23,6 +23,8 @@ from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, refuse_lines
 from .kept import release
 from .locals import Locals
+from .machine import Machine
+from .own_globals import own_globals
 from .standing import library_call, place_of
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ class Process:
         leader: the process that a thread is of; a process is its own.
         threads: those of a process that are alive, itself not among them.
         ident: what `threading.get_ident` tells it.
+        machine: its host as it sees it, with the loops that it runs.
         daemon: whether it may wait for ever: a run ends without it.
         call: what it waits in, such as ``recv``; empty while it does not wait.
     """
@@ -93,6 +96,7 @@ class Process:
         daemon: bool,
         function: Callable[[], object],
         context: Context | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self.host, self.name, self.daemon = host, name, daemon
         self.label = f"{host.name}/{name}"
@@ -122,7 +126,9 @@ class Process:
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
         self._context = copy_context() if context is None else context
-        self._context.run(enter_context, host)
+        self.own_globals: dict[Any, Any] = {}  # the values of some, while it does not run
+        self.machine = Machine(host) if machine is None else machine
+        self._context.run(enter_context, self.machine)
         self._context.run(_process.set, self)
         self._wake = host.network.waker(host, self)
         self._note("begins")
@@ -226,6 +232,8 @@ class Process:
         self.is_alive = False
         for call in at_end:
             call(self)
+        if self.leader is self:
+            self.machine.close()
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)
@@ -255,6 +263,7 @@ class Process:
         assert mine is not None
         network.process = self
         self._locals.exchange()
+        own_globals.exchange(self.own_globals)
         try:
             if mine.parent is not hub:
                 mine.parent = hub
@@ -262,6 +271,7 @@ class Process:
         except (error, ValueError) as failure:  # what greenlet says of another thread's
             raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
         finally:
+            own_globals.exchange(self.own_globals)
             self._locals.exchange()
             if not self.is_alive:
                 self._locals.drop()
