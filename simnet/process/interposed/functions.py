@@ -8,6 +8,7 @@ Owns the table.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
@@ -58,6 +59,8 @@ _DRAWS = (
 
 _FILES_FROM = 512
 _real_close, _real_fcntl, _real_open = os.close, fcntl.fcntl, os.open
+_real_lseek, _real_pread = os.lseek, os.pread
+_SENDFILE_BYTES_MAX = 1 << 20  # of one call, for they are read into memory
 _WAKEUP = -1
 
 
@@ -83,6 +86,8 @@ def stand_ins() -> dict[Any, Inside]:
     found[os.urandom] = found[ssl.RAND_bytes] = _urandom
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
+    if hasattr(os, "sendfile"):
+        found[os.sendfile] = _sendfile
     found[socket.socketpair] = _socketpair
     found[signal.signal], found[signal.getsignal] = _signal, _getsignal
     found[signal.set_wakeup_fd] = _set_wakeup_fd
@@ -113,6 +118,32 @@ def _of_a_descriptor(
     if host.descriptors.get(number) is None:
         return original(fd, *rest, **kwargs)
     return getattr(getattr(host.modules, module), name)(fd, *rest, **kwargs)
+
+
+def _sendfile(
+    host: Host,
+    original: Any,
+    out_fd: Any,
+    in_fd: Any,
+    offset: int | None,
+    count: int,
+    *rest: Any,
+    **named: Any,
+) -> int:
+    """sendfile(2) from a file of this computer into one of the host, by which it is short as `write` is.
+
+    Into a file of this computer it is what it was.  No file of a host is one that could be read by it.
+    """
+    if host.descriptors.get(out_fd) is None:
+        return int(original(out_fd, in_fd, offset, count, *rest, **named))
+    if host.descriptors.get(in_fd) is not None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    start = _real_lseek(in_fd, 0, os.SEEK_CUR) if offset is None else offset
+    data = _real_pread(in_fd, min(count, _SENDFILE_BYTES_MAX), start)
+    sent: int = host.modules.os.write(out_fd, data) if data else 0
+    if offset is None:
+        _real_lseek(in_fd, start + sent, os.SEEK_SET)
+    return sent
 
 
 def _open(host: Host, original: Any, *args: Any, **kwargs: Any) -> int:
