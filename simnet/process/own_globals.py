@@ -21,6 +21,8 @@ import attrs
 KEPT: tuple[tuple[str, str, str, Callable[[], Any]], ...] = (
     # asyncore of Python 3.11 and of the distributions that bring it back
     ("asyncore", "", "socket_map", dict),
+    # waitress's own copy of it
+    ("waitress.wasyncore", "", "socket_map", dict),
     # the one loop of pyftpdlib, which FTPServer takes if it is given none
     ("pyftpdlib.ioloop", "IOLoop", "_instance", type(None)),
 )

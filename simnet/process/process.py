@@ -8,6 +8,7 @@ Owns the life of a process, and waiting.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar, copy_context
@@ -21,10 +22,12 @@ from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, refuse_lines
+from .exits import Exits, status_of
 from .kept import release
 from .locals import Locals
 from .machine import Machine
 from .own_globals import own_globals
+from .signals import Signals
 from .standing import library_call, place_of
 
 if TYPE_CHECKING:
@@ -58,6 +61,15 @@ at_end: list[Callable[[Process], None]] = []
 """What is told of every process and thread that has ended."""
 
 
+def _take_running_loop() -> Any:
+    """The loop that runs in this thread of the computer; it is another process's turn, and none does."""
+    asyncio: Any = sys.modules.get("_asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if loop is not None:
+        asyncio._set_running_loop(None)
+    return loop
+
+
 class _NoPoller:
     """What a loop's poller is to the network; a process has none."""
 
@@ -70,7 +82,7 @@ class _NoPoller:
         """Nobody hands anything over to a process."""
 
 
-class Process:
+class Process(Exits):
     """Blocking code on a host; made by `Host.spawn`.
 
     Attributes:
@@ -122,7 +134,7 @@ class Process:
         self._result: Any = None
         self._exception: BaseException | None = None
         self._reads, self._read_ns = 0, -1  # of clocks, at a moment
-        self.signals: dict[int, Any] = {}  # its handlers
+        self.signals = Signals(self)
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
         self._context = copy_context() if context is None else context
@@ -131,7 +143,7 @@ class Process:
         self._context.run(enter_context, self.machine)
         self._context.run(_process.set, self)
         self._wake = host.network.waker(host, self)
-        self._note("begins")
+        self.note("begins")
 
     def __repr__(self) -> str:
         return f"<Process {self.label} {self.state}>"
@@ -140,23 +152,27 @@ class Process:
 
     @property
     def state(self) -> str:
-        """In words: ready, waits in recv, ended, failed, was killed."""
+        """In words: ready, waits in recv, ended, failed, was killed; with the signal that was sent to it, was
+        killed by SIGTERM, ended by SIGINT."""
         if self.is_alive:
             return f"waits in {self.call}" if self.call else "ready"
-        return "was killed" if self.was_killed else "failed" if self._exception is not None else "ended"
+        if (by := self.ended_by()) is not None:
+            return by
+        return "failed" if self._exception is not None else "ended"
 
     @property
     def result(self) -> Any:
         """What its function returned.
 
         Raises:
-            UsageError: it has not ended, or was killed.
+            UsageError: it has not ended, was killed, or a signal has ended it.
             Whatever its function let out.
         """
         if self._exception is not None:
             raise self._exception
-        if self.is_alive or self.was_killed:
-            raise UsageError(f"process {self.label} has no result: it {self._in_words}")
+        if self.is_alive or self.was_killed or self.exit_signal or self.exit_status:
+            status = f" with status {self.exit_status}" if self.exit_status else ""
+            raise UsageError(f"process {self.label} has no result: it {self._in_words}{status}")
         return self._result
 
     @property
@@ -220,6 +236,7 @@ class Process:
         self.signals.clear()
         network = self.host.network
         if network.process is self:
+            self._let_go_of_loop()
             refuse_lines()
         elif not self._greenlet:
             self._end()
@@ -237,11 +254,13 @@ class Process:
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)
-        self._note("was killed" if self.was_killed else "ends" if self._exception is None else "fails")
+        self.note("was killed" if self.was_killed else "ends" if self._exception is None else "fails")
         for other in self._joining:
             other.wake()
+        self.host.process_has_ended()
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """Tell the trace."""
         network = self.host.network
         if network.log is not None:
             network.log((network.now_ns, _HAPPEN, self.host.number, 0, f"{self.label} {what}"))
@@ -300,9 +319,18 @@ class Process:
     def _run(self) -> None:
         """Its function, and what the interpreter does then: it waits for threads that are no daemons."""
         try:
+            if self.signals.pending:  # before its first line
+                self._tell_signals()
             self._result = self._function()
         except SystemExit as exit:
-            self._exception = exit if exit.code else None
+            if self.signals.has_come:
+                self.exit_status = status_of(exit)
+            else:
+                self._exception = exit if exit.code else None
+        except KeyboardInterrupt:
+            if not self.signals.has_come:  # else somebody has interrupted the test
+                raise
+            self.exit_signal = signal.SIGINT
         if self.threads:
             for call in self.at_exit:
                 call()
@@ -398,23 +426,33 @@ class Process:
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:
-        asyncio: Any = sys.modules.get("_asyncio")
-        loop = None if asyncio is None else asyncio._get_running_loop()
-        if loop is not None:
-            asyncio._set_running_loop(None)  # which is the thread's, and it is another process's turn
+        loop = _take_running_loop()
         self.queued = False
         network = self.host.network
         assert network.process is self, f"{self.label} waits while it does not run"
         getcurrent().parent.switch()
         if loop is not None:
-            asyncio._set_running_loop(loop)
+            sys.modules["_asyncio"]._set_running_loop(loop)
         if self.was_killed:
-            if loop is not None:
-                asyncio._set_running_loop(None)
-                self._take_down = abandon(loop)
-                del loop
+            self._let_go_of_loop()
+            del loop
             refuse_lines()
             raise Killed
+        if self.signals.pending and self.leader is self:
+            self._tell_signals()
+
+    def _let_go_of_loop(self) -> None:
+        """It is killed, and what it has of asyncio is not on its stack."""
+        loop = _take_running_loop()
+        if loop is not None:
+            self._take_down = abandon(loop)
+
+    def _tell_signals(self) -> None:
+        """Call handlers, which may wait in turn; then it waits for what it waited for."""
+        before = self.events, self.call, self._deadline_ns, self.holder
+        self.events, self.call, self._deadline_ns, self.holder = ANY, "", None, None
+        self.signals.tell()
+        self.events, self.call, self._deadline_ns, self.holder = before
 
     def wake(self, key: int = 0) -> None:
         """What it waits for may have come."""

@@ -15,7 +15,6 @@ import os
 import random
 import resource
 import select
-import signal
 import socket
 import ssl
 import time
@@ -25,7 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import threads
+from . import signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -61,7 +60,6 @@ _FILES_FROM = 512
 _real_close, _real_fcntl, _real_open = os.close, fcntl.fcntl, os.open
 _real_lseek, _real_pread = os.lseek, os.pread
 _SENDFILE_BYTES_MAX = 1 << 20  # of one call, for they are read into memory
-_WAKEUP = -1
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -89,8 +87,7 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "sendfile"):
         found[os.sendfile] = _sendfile
     found[socket.socketpair] = _socketpair
-    found[signal.signal], found[signal.getsignal] = _signal, _getsignal
-    found[signal.set_wakeup_fd] = _set_wakeup_fd
+    found.update(signals.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
 
@@ -193,29 +190,3 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
 def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)
-
-
-def _signal(host: Host, original: Any, signalnum: int, handler: Any, /) -> Any:
-    """Handlers are kept; no signal comes to a process."""
-    before = _getsignal(host, original, signalnum)
-    _signals()[signalnum] = handler
-    return before
-
-
-def _getsignal(host: Host, original: Any, signalnum: int, /) -> Any:
-    default = signal.default_int_handler if signalnum == signal.SIGINT else signal.SIG_DFL
-    return _signals().get(signalnum, default)
-
-
-def _set_wakeup_fd(host: Host, original: Any, fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """No signal comes, and none wakes anybody."""
-    before = _signals().get(_WAKEUP, -1)
-    _signals()[_WAKEUP] = fd
-    return int(before)
-
-
-def _signals() -> dict[int, Any]:
-    """The handlers of the process that asks."""
-    process = running()
-    assert process is not None
-    return process.leader.signals
