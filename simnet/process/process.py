@@ -251,6 +251,7 @@ class Process(Exits):
             call(self)
         if self.leader is self:
             self.machine.close()
+            self.signals.clear()
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)

@@ -24,6 +24,7 @@ from ..errors import UsageError
 from .ending import Killed
 
 if TYPE_CHECKING:
+    from .interval_timer import IntervalTimer
     from .process import Process
 
 _SIGNALS_MAX = 64  # _NSIG of <signal.h> on Linux, without 0
@@ -57,17 +58,19 @@ class Signals:
     """Those of one process, which all its threads share.
 
     Attributes:
+        timer: what sends it SIGALRM.
         wakeup_fd: what `signal.set_wakeup_fd` was told; -1 if nothing.
         told: how many have had their handlers called.
         has_come: whether any has come that was not ignored.
     """
 
-    __slots__ = ("_handlers", "_process", "has_come", "pending", "told", "wakeup_fd")
+    __slots__ = ("_handlers", "_process", "has_come", "pending", "timer", "told", "wakeup_fd")
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self._handlers: dict[int, Any] = {}
         self.pending: list[int] = []
+        self.timer: IntervalTimer | None = None
         self.wakeup_fd = -1
         self.told = 0
         self.has_come = False
@@ -130,3 +133,5 @@ class Signals:
     def clear(self) -> None:
         """The process has ended: nobody is told anything any more."""
         self._handlers, self.pending, self.wakeup_fd = {}, [], -1
+        if self.timer is not None:
+            self.timer.set(0)

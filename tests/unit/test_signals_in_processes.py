@@ -315,6 +315,51 @@ def test_pause_waits_for_a_handler(network, client):
     assert process.result == 3.0
 
 
+def test_an_alarm_comes_once_after_whole_seconds(network, client):
+    def main():
+        told = []
+        signal.signal(signal.SIGALRM, lambda *_: told.append(time.monotonic()))
+        assert signal.alarm(9) == 0
+        time.sleep(1.5)
+        assert signal.alarm(3) == 8  # 7.5 s were left
+        time.sleep(20)
+        assert signal.alarm(0) == 0
+        return told
+
+    process = client.spawn(main)
+    network.run()
+    assert process.result == [4.5]
+    assert network.now == 21.5
+
+
+def test_an_interval_timer_comes_again_and_again_until_it_is_unset(network, client):
+    def main():
+        told = []
+        signal.signal(signal.SIGALRM, lambda *_: told.append(time.monotonic()))
+        assert signal.setitimer(signal.ITIMER_REAL, 0.25, 1) == (0.0, 0.0)
+        time.sleep(3)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.25, 1.0)
+        assert signal.setitimer(signal.ITIMER_REAL, 0) == (0.25, 1.0)
+        time.sleep(3)
+        with pytest.raises(NotImplementedError, match="only ITIMER_REAL"):
+            signal.setitimer(signal.ITIMER_PROF, 1)
+        return told
+
+    process = client.spawn(main)
+    network.run()
+    assert process.result == [0.25, 1.25, 2.25]
+
+
+def test_an_alarm_without_a_handler_ends_the_process_and_goes_with_it(network, client):
+    def main(seconds):
+        signal.setitimer(signal.ITIMER_REAL, 5, 5)
+        time.sleep(seconds)
+
+    ending, returning = client.spawn(main, 60), client.spawn(main, 1)
+    network.run()
+    assert (ending.exitcode, returning.exitcode, network.now) == (-14, 0, 5.0)
+
+
 def test_what_signal_refuses_is_refused(network, client):
     def main():
         with pytest.raises(OSError, match="Invalid argument"):

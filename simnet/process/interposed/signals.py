@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import _thread
 import errno
+import math
+import operator
 import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...units import SECOND_NS
 from ..ending import Killed
+from ..interval_timer import IntervalTimer
 from ..process import Process, running
 from ..signals import Signals, number_of
 
@@ -104,6 +108,39 @@ def _pause(host: Host, original: Any, /) -> None:
     thread.wait("pause", lambda: thread.leader is thread and signals.told > told, None)
 
 
+def _timer() -> IntervalTimer:
+    thread, signals = _here()
+    if signals.timer is None:
+        signals.timer = IntervalTimer(thread.leader)
+    return signals.timer
+
+
+def _alarm(host: Host, original: Any, seconds: int, /) -> int:
+    """Whole seconds; so is what was left, rounded up."""
+    timer = _timer()
+    left_ns, _ = timer.left()
+    timer.set(max(operator.index(seconds), 0) * SECOND_NS)
+    return -(-left_ns // SECOND_NS)
+
+
+def _setitimer(
+    host: Host, original: Any, which: int, seconds: float, interval: float = 0.0, /
+) -> tuple[float, float]:
+    before = _getitimer(host, original, which)
+    delay_ns, interval_ns = (math.ceil(each * 1_000_000) * 1_000 for each in (seconds, interval))
+    if delay_ns < 0 or interval_ns < 0:
+        raise signal.ItimerError(errno.EINVAL, os.strerror(errno.EINVAL))
+    _timer().set(delay_ns, interval_ns)
+    return before
+
+
+def _getitimer(host: Host, original: Any, which: int, /) -> tuple[float, float]:
+    if which != signal.ITIMER_REAL:
+        raise NotImplementedError("an interval timer of processor time is not simulated: only ITIMER_REAL is")
+    left_ns, interval_ns = _timer().left()
+    return left_ns / SECOND_NS, interval_ns / SECOND_NS
+
+
 def stand_ins() -> dict[Any, Callable[..., Any]]:
     """By function, what a process calls in its place."""
     return {
@@ -114,6 +151,9 @@ def stand_ins() -> dict[Any, Callable[..., Any]]:
         signal.raise_signal: _raise_signal,
         signal.pthread_kill: _pthread_kill,
         signal.pause: _pause,
+        signal.alarm: _alarm,
+        signal.setitimer: _setitimer,
+        signal.getitimer: _getitimer,
         os.kill: _kill,
         _thread.interrupt_main: _interrupt_main,
     }
