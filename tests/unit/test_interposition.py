@@ -64,6 +64,45 @@ def echo() -> None:
                 sock.sendall(data)
 
 
+# --- files of this computer ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile(2)")
+def test_sendfile_sends_a_file_of_this_computer_by_a_socket_of_the_host(network, server, client, tmp_path):
+    (tmp_path / "bread").write_bytes(b"brown bread, sliced")
+    server.spawn(echo)
+
+    def send() -> tuple[list[int], int, bytes]:
+        with socket.create_connection(("server", 7)) as sock, open(tmp_path / "bread", "rb") as file:
+            sent = [
+                os.sendfile(sock.fileno(), file.fileno(), 6, 5),  # which does not move the file's position
+                os.sendfile(sock.fileno(), file.fileno(), None, 5),
+                os.sendfile(sock.fileno(), file.fileno(), None, 1),
+                os.sendfile(sock.fileno(), file.fileno(), 100, 5),  # behind its end
+            ]
+            with pytest.raises(OSError, match="Invalid argument"):
+                os.sendfile(sock.fileno(), sock.fileno(), None, 1)
+            return sent, file.tell(), sock.recv(11, socket.MSG_WAITALL)
+
+    sent, position, answer = run(network, client, send)
+    assert (sent, position) == ([5, 5, 1, 0], 6)
+    assert answer == b"breadbrown "
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile(2)")
+def test_sendfile_is_short_where_the_kernel_takes_less(network, server, client, tmp_path):
+    (tmp_path / "bread").write_bytes(b"brown bread")
+    server.spawn(echo)
+
+    def send() -> tuple[int, int]:
+        with socket.create_connection(("server", 7)) as sock, open(tmp_path / "bread", "rb") as file:
+            sock.setblocking(False)
+            return os.sendfile(sock.fileno(), file.fileno(), None, 11), file.seek(0, os.SEEK_CUR)
+
+    network.on("client", "send", nth=1).take(4)
+    assert run(network, client, send) == (4, 4)
+
+
 # --- sockets -----------------------------------------------------------------------------------------
 
 

@@ -671,3 +671,29 @@ def test_everything_is_as_before_afterwards(network):
     assert queue.SimpleQueue.get is REAL["get"]
     assert ThreadPoolExecutor._counter is REAL["counter"]
     assert list(threading._active.values()) == threading.enumerate()
+
+
+def test_a_kill_runs_no_finally_of_a_condition_that_a_thread_waits_for(network, client):
+    """`Condition.wait` takes its lock again in a finally, and would wait for that in turn."""
+    taken = []
+
+    def main():
+        condition = threading.Condition()
+
+        def work():
+            with condition:
+                condition.wait()
+            taken.append("again")
+
+        for _ in range(2):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(1)
+        with condition:
+            time.sleep(60)
+
+    process = client.spawn(main)
+    network.at("2s").call(process.kill)
+    before = sys.gettrace()
+    network.run()
+    assert (process.state, taken) == ("was killed", [])
+    assert sys.gettrace() is before

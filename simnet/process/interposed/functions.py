@@ -8,13 +8,13 @@ Owns the table.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
 import random
 import resource
 import select
-import signal
 import socket
 import ssl
 import time
@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import entropy, threads
+from . import entropy, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -53,7 +53,8 @@ _OF_PATHS = "stat lstat unlink remove chmod"
 
 _FILES_FROM = 512
 _real_close, _real_fcntl, _real_open = os.close, fcntl.fcntl, os.open
-_WAKEUP = -1
+_real_lseek, _real_pread = os.lseek, os.pread
+_SENDFILE_BYTES_MAX = 1 << 20  # of one call, for they are read into memory
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -78,9 +79,10 @@ def stand_ins() -> dict[Any, Inside]:
     found[os.urandom] = found[ssl.RAND_bytes] = _urandom
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
+    if hasattr(os, "sendfile"):
+        found[os.sendfile] = _sendfile
     found[socket.socketpair] = _socketpair
-    found[signal.signal], found[signal.getsignal] = _signal, _getsignal
-    found[signal.set_wakeup_fd] = _set_wakeup_fd
+    found.update(signals.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
 
@@ -108,6 +110,32 @@ def _of_a_descriptor(
     if host.descriptors.get(number) is None:
         return original(fd, *rest, **kwargs)
     return getattr(getattr(host.modules, module), name)(fd, *rest, **kwargs)
+
+
+def _sendfile(
+    host: Host,
+    original: Any,
+    out_fd: Any,
+    in_fd: Any,
+    offset: int | None,
+    count: int,
+    *rest: Any,
+    **named: Any,
+) -> int:
+    """sendfile(2) from a file of this computer into one of the host, by which it is short as `write` is.
+
+    Into a file of this computer it is what it was.  No file of a host is one that could be read by it.
+    """
+    if host.descriptors.get(out_fd) is None:
+        return int(original(out_fd, in_fd, offset, count, *rest, **named))
+    if host.descriptors.get(in_fd) is not None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    start = _real_lseek(in_fd, 0, os.SEEK_CUR) if offset is None else offset
+    data = _real_pread(in_fd, min(count, _SENDFILE_BYTES_MAX), start)
+    sent: int = host.modules.os.write(out_fd, data) if data else 0
+    if offset is None:
+        _real_lseek(in_fd, start + sent, os.SEEK_SET)
+    return sent
 
 
 def _open(host: Host, original: Any, *args: Any, **kwargs: Any) -> int:
@@ -157,29 +185,3 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
 def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)
-
-
-def _signal(host: Host, original: Any, signalnum: int, handler: Any, /) -> Any:
-    """Handlers are kept; no signal comes to a process."""
-    before = _getsignal(host, original, signalnum)
-    _signals()[signalnum] = handler
-    return before
-
-
-def _getsignal(host: Host, original: Any, signalnum: int, /) -> Any:
-    default = signal.default_int_handler if signalnum == signal.SIGINT else signal.SIG_DFL
-    return _signals().get(signalnum, default)
-
-
-def _set_wakeup_fd(host: Host, original: Any, fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """No signal comes, and none wakes anybody."""
-    before = _signals().get(_WAKEUP, -1)
-    _signals()[_WAKEUP] = fd
-    return int(before)
-
-
-def _signals() -> dict[int, Any]:
-    """The handlers of the process that asks."""
-    process = running()
-    assert process is not None
-    return process.leader.signals
