@@ -17,6 +17,7 @@ import socketserver
 import subprocess
 import sys
 import time
+import types
 import uuid
 import weakref
 from time import monotonic as taken_before
@@ -334,6 +335,24 @@ def test_asyncio_runs_its_own_selector_loop_in_virtual_time(network, server, cli
     answer, ended, loop, transport = run(network, client, lambda: asyncio.run(ask()))
     assert (answer, ended) == (b"hello", 15.004)
     assert (loop, transport) == ("_UnixSelectorEventLoop", "_SelectorSocketTransport")
+
+
+def test_a_resolver_that_is_put_in_its_place_in_asyncio_is_asked(network, client, monkeypatch):
+    """As tests of programs do it, with `mock.patch("asyncio.base_events.socket")`."""
+
+    class Resolver(types.ModuleType):
+        def getaddrinfo(self, *args: object) -> list[object]:
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(socket, name)
+
+    async def connect() -> None:
+        await asyncio.open_connection("server", 7)
+
+    monkeypatch.setattr(asyncio.base_events, "socket", Resolver("socket"))
+    with pytest.raises(OSError, match=r"getaddrinfo\(\) returned empty list"):
+        run(network, client, lambda: asyncio.run(connect()))
 
 
 def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
