@@ -141,6 +141,7 @@ class Process(Exits):
         self.was_killed = False  # from then on, what its frames drop closes nothing
         self._function: Callable[[], object] = function
         self._greenlet: greenlet | None = None  # from its first turn to its end
+        self._hub: greenlet | None = None  # who let it go on
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
@@ -290,25 +291,34 @@ class Process(Exits):
         return True
 
     def _switch(self) -> None:
-        network, mine, hub = self.host.network, self._greenlet, getcurrent()
+        network, mine = self.host.network, self._greenlet
         assert mine is not None
+        hub = getcurrent()
+        if self._hub is not hub:
+            self._settle_under(hub)
         network.process = self
-        self._locals.exchange()
+        exchange = self._locals.exchange
+        exchange()
         own_globals.exchange(self.own_globals)
         try:
-            if mine.parent is not hub:
-                mine.parent = hub
             mine.switch()
-        except (error, ValueError) as failure:  # what greenlet says of another thread's
-            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
         finally:
             own_globals.exchange(self.own_globals)
-            self._locals.exchange()
-            if not self.is_alive:
-                self._locals.drop()
+            exchange()
             network.process = None
         if not self.is_alive:
-            self._greenlet = None  # which would keep its last exception, and by that its frames
+            self._locals.drop()
+            self._greenlet = self._hub = None  # which would keep its last exception, and by that its frames
+
+    def _settle_under(self, hub: greenlet) -> None:
+        """From now on `hub` lets it go on, and is switched to when it waits or ends."""
+        assert self._greenlet is not None
+        try:
+            self._greenlet.parent = hub
+        except (error, ValueError) as failure:  # what greenlet says of another thread's
+            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
+        self._hub = hub
+        self._locals.settle()
 
     @beneath_programs
     def _main(self) -> None:
@@ -386,9 +396,11 @@ class Process(Exits):
         watched = [(file, file.references) for file in files]
         for file, references in watched:
             file.watchers = (*file.watchers, self)
-            file.references += references > 0
+            if references > 0:
+                file.references += 1
+        network = self.host.network
         try:
-            while deadline_ns is None or self.host.network.now_ns < deadline_ns:
+            while deadline_ns is None or network.now_ns < deadline_ns:
                 self._stand_still()
                 if condition():
                     return True
@@ -396,7 +408,9 @@ class Process(Exits):
         finally:
             self.call, self._deadline_ns, self.queued = "", None, True
             for file, references in watched:
-                file.watchers = tuple(other for other in file.watchers if other is not self)
+                if self in (watchers := file.watchers):  # else its host has crashed
+                    at = watchers.index(self)
+                    file.watchers = watchers[:at] + watchers[at + 1 :]
                 if references > 0:
                     file.drop()
 
@@ -442,7 +456,7 @@ class Process(Exits):
         self.queued = False
         network = self.host.network
         assert network.process is self, f"{self.label} waits while it does not run"
-        getcurrent().parent.switch()
+        self._hub.switch()  # type: ignore[union-attr]
         if taken is not None:
             _put_running_loop(*taken)
         if self.was_killed:
