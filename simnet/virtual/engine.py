@@ -71,6 +71,7 @@ class Engine(ABC):
         self.runnable: dict[Turner, Host] = {}
         self.process: Process | None = None  # whose code is running just now
         self.idents = count(1)  # of processes and threads
+        self.tables = count()  # of descriptors that processes use
         self.daemons = 0  # processes that may wait for ever
         self.is_alone = False  # what arrives just now is all that is due at this moment
         self.is_calm = True  # nobody decides anything but the textbook

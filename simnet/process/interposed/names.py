@@ -19,7 +19,7 @@ from ..process import running
 _LEFT_ALONE = {OWN, *TOOLS, "importlib", "posix", "_socket", "_signal", "_random", "zipimport"}
 """Packages in which names mean what they always mean: simnet's own, tools, and what Python is made of."""
 
-_KEPT_IN_CLASSES = {"selectors", "sched"}
+_KEPT_IN_CLASSES = {"selectors", "sched", "multiprocessing.connection"}
 """Modules of the standard library that keep functions of others in classes and in defaults."""
 
 
@@ -75,6 +75,11 @@ class Names:
         self._places: list[_Place] = []
         self._modules: dict[str, Any] = {}
         self._are_up = False
+
+    def meant_by(self, function: Any) -> Any:
+        """What a name means in a process that led to `function` when it was read."""
+        known = None if isinstance(function, StandIn) else self._known(function)
+        return function if known is None else StandIn(known, function, self._insides[known])
 
     def put_up(self) -> None:
         if self._are_up and len(sys.modules) == len(self._modules):
