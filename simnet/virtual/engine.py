@@ -129,14 +129,19 @@ class Engine(ABC):
             for _ in self._moments(limit_ns, rests=until is None):
                 if condition is not None and condition():
                     return
+            self._reach(limit_ns)
         if limit_ns is not None:
-            self.now_ns = max(self.now_ns, limit_ns)
-        elif condition is not None:
+            return
+        if condition is not None:
             raise Deadlock(
                 f"nothing can happen any more, and {_describe(condition)} is not true\n{self.standstill()}"
             )
-        else:
-            check_quiet(self)  # type: ignore[arg-type]
+        check_quiet(self)  # type: ignore[arg-type]
+
+    def _reach(self, limit_ns: int | None) -> None:
+        """Nothing happens any more until then; said before the collector may close anything."""
+        if limit_ns is not None:
+            self.now_ns = max(self.now_ns, limit_ns)
 
     def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
         """Let time pass until `condition` is true, at the latest until `deadline_ns`; whether it is true.
@@ -155,9 +160,9 @@ class Engine(ABC):
             for _ in self._moments(deadline_ns):
                 if condition():
                     return True
+            self._reach(deadline_ns)
         if deadline_ns is None:
             raise Deadlock(f"{call}() waits, and nothing can happen any more\n{self.standstill()}")
-        self.now_ns = max(self.now_ns, deadline_ns)
         return False
 
     @contextmanager
@@ -172,16 +177,18 @@ class Engine(ABC):
         self._thread = thread = get_ident()
         outer = watch.begin(thread, self)
         try:
-            yield
+            try:
+                yield
+            finally:
+                self._is_passing = False
+                watch.end(thread, outer)
+            if self.guard is not None:
+                self.guard.check_swallowed()
+            if self.witness is not None:
+                self.witness.check()
         finally:
-            self._is_passing = False
-            watch.end(thread, outer)
             if was:
                 gc.enable()
-        if self.guard is not None:
-            self.guard.check_swallowed()
-        if self.witness is not None:
-            self.witness.check()
 
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
@@ -387,12 +394,12 @@ class Engine(ABC):
             for _ in self._moments_of(host, loop, limit_ns):
                 if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
+            goes_on = limit_ns is not None and self.schedule.next_time() is not None
+            if goes_on:
+                self._reach(limit_ns)
         if timeout == 0:
             self.patience.looked_in_vain("loop")
-        if limit_ns is not None and self.schedule.next_time() is not None:
-            self.now_ns = max(self.now_ns, limit_ns)
-            return True
-        return False
+        return goes_on
 
 
 def _describe(condition: Callable[[], object]) -> str:
