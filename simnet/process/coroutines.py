@@ -11,11 +11,11 @@ Owns the tasks of one loop.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..garbage import collector
 from .ending import beneath_programs
 
 
@@ -38,6 +38,6 @@ def abandon(loop: Any) -> Callable[[], None]:
             if not coroutine.cr_running:  # else it is on the stack, and went with it
                 coroutine.close()
         del coroutine
-        gc.collect()
+        collector.collect()
 
     return take_down

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import Checks
 from ..errors import Deadlock, Livelock, UsageError
 from ..fence import Fence, watch
+from ..garbage import collector
 from ..timers import name_of
 from ..trace import Trace
 from ..transport import Turner, enter_context, leave_context
@@ -168,7 +169,7 @@ class Engine(ABC):
     @contextmanager
     def _passing(self) -> Iterator[None]:
         """Time passes: once at a time, and without cyclic garbage that closes sockets at moments which
-        depend on the interpreter's memory."""
+        depend on the interpreter's memory.  What comes in between is the business of `garbage`."""
         if self._is_passing:
             raise UsageError("the network runs already: a handler or a timer cannot let time pass")
         was = gc.isenabled()
@@ -190,6 +191,11 @@ class Engine(ABC):
             if was:
                 gc.enable()
 
+    @property
+    def has_processes(self) -> bool:
+        """Whether there has been any."""
+        return any(host.descriptors.base for host in self.hosts.values())
+
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
         nobody's choice here, and would not be the same in the next run."""
@@ -200,7 +206,7 @@ class Engine(ABC):
         """Bound the memory of a long run, at moments that depend on nothing but the run."""
         self.trace.trim()
         if instants % _COLLECT_EVERY == 0 and instants:
-            gc.collect(1)
+            collector.collect(2 if self.has_processes else 1)
 
     def step(self) -> bool:
         """Let the next planned thing happen, and whatever follows from it at once.  False if nothing can."""

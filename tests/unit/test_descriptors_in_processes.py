@@ -314,6 +314,27 @@ def test_what_a_killed_process_had_in_a_buffer_is_lost(network, client):
         client.modules.os.read(writer[0], 100)
 
 
+def test_no_finally_of_a_killed_process_is_run_by_the_collector(network, client):
+    def wait() -> None:
+        def generate():
+            try:
+                yield
+            finally:
+                said.append("finally")
+
+        generator = generate()
+        next(generator)
+        Node(generator)
+        select.select([], [], [])
+
+    said: list[str] = []
+    process = client.spawn(wait)
+    network.run(until=1)
+    process.kill()
+    gc.collect()
+    assert said == []
+
+
 # --- what is asked of a number -----------------------------------------------------------------------
 
 
@@ -346,3 +367,79 @@ def test_numbers_go_through_messages_and_select_as_they_do_on_linux(network, cli
                 return select.select([left, right.fileno()], [], [], 0)[0] == [right.fileno()]
 
     assert run(network, client, use) is True
+
+
+# --- when the collector closes -----------------------------------------------------------------------
+
+
+def dials_and_leaves_it_in_a_cycle() -> None:
+    for _ in range(3):
+        Node(socket.create_connection(("server", 7)))
+    import time
+
+    time.sleep(5)
+
+
+def outcome_with_collections(collections: list[int], function=dials_and_leaves_it_in_a_cycle) -> object:
+    """How a run goes on after some collections that the interpreter made by itself."""
+
+    def serve() -> None:
+        with socket.create_server(("", 7)) as listening:
+            accepted = [listening.accept()[0] for _ in range(3)]
+            ended.append([select.select([sock], [], [], 1) != ([], [], []) for sock in accepted])
+
+    ended: list[object] = []
+    network = Network()
+    network.host("server").spawn(serve, daemon=True)
+    network.host("client").spawn(function, daemon=True)
+    network.run(until=1)
+    for generation in collections:
+        real_collect(generation)
+    network.run(until=20)
+    return ended, network.trace.digest()
+
+
+real_collect = gc.collect
+
+
+def test_a_run_is_the_same_whenever_the_collector_comes():
+    calm = outcome_with_collections([])
+    assert calm[0] == [[False, False, False]]
+    assert outcome_with_collections([0]) == outcome_with_collections([2, 2]) == calm
+
+
+def test_a_collection_that_is_asked_for_closes_what_was_left(monkeypatch):
+    def collects() -> None:
+        dials_and_leaves_it_in_a_cycle()
+        gc.collect()
+
+    def serve_to_the_end() -> None:
+        with socket.create_server(("", 7)) as listening:
+            for sock in [listening.accept()[0] for _ in range(3)]:
+                ended.append(sock.recv(1))
+
+    def run(collections: list[int]) -> str:
+        network = Network()
+        network.host("server").spawn(serve_to_the_end)
+        network.host("client").spawn(collects)
+        network.run(until=1)
+        for generation in collections:
+            real_collect(generation)
+        network.run()
+        return network.trace.digest()
+
+    ended: list[bytes] = []
+    assert run([]) == run([2]) == run([0, 1])
+    assert ended == [b""] * 9
+
+
+def test_the_test_asks_for_a_collection_as_well(network, server, client):
+    def dial() -> None:
+        Node(socket.socket())
+        select.select([], [], [])
+
+    client.spawn(dial, daemon=True)
+    network.run()
+    assert len(client.descriptors.items()) == 1
+    gc.collect()
+    assert client.descriptors.items() == []

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...fence import watch
+from ...garbage import collector
 from . import descriptors, entropy, locks, lookups, queues, sockets, threads, tls, wall_clock
 from .functions import stand_ins
 from .names import Names
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
-    *(descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
+    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
     *(locks.change, queues.change, threads.change, threads.change_methods),
 )
 

@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 from weakref import ref
 
+from ...garbage import collector
 from .file import File
 
 DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
@@ -129,6 +130,9 @@ class Descriptors:
 
     def close(self, fd: int, closer: Holder | None = None) -> None:
         """close(2); every holder but the one who closes is told."""
+        if collector.is_at_work and self.base and fd in self._files:
+            collector.leave(self, fd)
+            return
         file = self._files.pop(fd, None)
         if file is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
