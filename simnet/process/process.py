@@ -22,7 +22,7 @@ from ..trace import Kind
 from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
 from .coroutines import abandon
-from .ending import Killed, accept_lines, beneath_programs, refuse_lines
+from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
 from .exits import Exits, status_of
 from .kept import release
 from .locals import Locals
@@ -334,7 +334,7 @@ class Process(Exits):
             self._leave_threads()
         else:
             self._exception = None
-            accept_lines(self._take_down)
+            accept_lines(self._take_down or collect_young)
         self._end()
 
     @beneath_programs
