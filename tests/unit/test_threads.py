@@ -161,6 +161,25 @@ def test_kill_and_crash_leave_threads_where_they_are(network):
     assert not network.host("crashed").processes
 
 
+def test_who_is_killed_while_it_waits_for_a_condition_does_not_wait_for_its_lock(network):
+    condition = threading.Condition()
+
+    def wait() -> None:
+        with condition:
+            condition.wait()
+
+    def program() -> None:
+        Thread(target=wait).start()
+        with condition:
+            time.sleep(9)
+
+    process = network.host("host").spawn(program)
+    network.run(until="1s")
+    process.kill()
+    assert not network.host("host").processes
+    assert sys.gettrace() is None or not type(sys.gettrace()).__module__.startswith("simnet")
+
+
 def test_a_thread_may_crash_its_own_host(network):
     host = network.host("host")
     done = []

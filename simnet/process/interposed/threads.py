@@ -24,6 +24,7 @@ from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from ...fence.allowed import is_of_program
+from ..ending import beneath_programs
 from ..process import Process, running
 from ..thread import Thread, give_way_at
 
@@ -263,6 +264,7 @@ _SWITCHES_AFTER: tuple[tuple[type, str, str], ...] = (
 
 def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Callable[..., Any]:
     @wraps(method)
+    @beneath_programs
     def give_way_and_call(*args: Any, **kwargs: Any) -> Any:
         thread = running()
         if thread is None:
@@ -285,6 +287,7 @@ def _binding_anew(method: Callable[..., Any]) -> Callable[..., Any]:
     processes."""
 
     @wraps(method)
+    @beneath_programs
     def bind_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if running() is not None and isinstance(self.acquire, BuiltinMethodType):
             for name in _OF_A_LOCK:
