@@ -130,6 +130,7 @@ class Process(Exits):
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
         self.tasks, self.timers = count(1), count()  # of asyncio, that are made
+        self.passes = 0  # of asyncio's loops
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
@@ -404,7 +405,7 @@ class Process(Exits):
         try:
             while deadline_ns is None or network.now_ns < deadline_ns:
                 self._stand_still()
-                if self.queued and deadline_ns == self.host.network.now_ns and self.host.timers_first(1):
+                if self.queued and deadline_ns == network.now_ns and self.host.timers_first(1):
                     return False
                 if condition():
                     return True

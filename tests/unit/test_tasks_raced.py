@@ -13,6 +13,8 @@ import pytest
 
 from simnet import Network, Script
 from simnet.fuzz.campaign import search
+from simnet.fuzz.searches import Sweep
+from simnet.outcomes import HARSH, WAKES
 from simnet.script import parse
 
 # --- a time-out and what it waits for, at one moment --------------------------------------------------
@@ -241,3 +243,86 @@ def test_the_default_search_finds_a_race_of_two_tasks_shrinks_it_and_replays_it(
 
 def test_whoever_closes_what_he_leaves_is_not_blamed():
     assert search(ask_carefully, runs_max=100) is None
+
+
+# --- which task goes on first -------------------------------------------------------------------------
+
+
+def who_goes_first(network: Network) -> str:
+    """Three tasks that wait for one event, and a callback behind them."""
+    said: list[str] = []
+
+    async def wait(event: asyncio.Event, name: str) -> None:
+        await event.wait()
+        said.append(name)
+
+    async def main() -> None:
+        event = asyncio.Event()
+        tasks = [asyncio.create_task(wait(event, name)) for name in "abc"]
+        await asyncio.sleep(1)
+        event.set()
+        asyncio.get_running_loop().call_soon(said.append, "-")
+        await asyncio.gather(*tasks)
+
+    network.host("server").spawn(lambda: asyncio.run(main()), name="main")
+    network.run()
+    return "".join(said)
+
+
+def test_tasks_go_on_in_order_by_default():
+    assert who_goes_first(Network()) == "abc-"
+    assert {who_goes_first(Network(seed=seed, only=HARSH)) for seed in range(30)} == {"abc-"}
+
+
+def test_who_asks_lets_another_task_go_first_and_callbacks_stay_where_they_are():
+    found = {}
+    for seed in range(40):
+        network = Network(seed=seed, only=WAKES)
+        order = who_goes_first(network)
+        found[order] = network.script()
+    assert len(found) > 3
+    assert all(order.endswith("-") and set(order) == set("abc-") for order in found)
+    for order, script in found.items():
+        assert who_goes_first(Network(script)) == order
+
+
+def test_a_rule_and_a_sentence_say_that_a_task_goes_first():
+    network = Network()
+    network.on("server/main", "wake", start="500ms").first(3)
+    assert who_goes_first(network) == "cab-"
+    sentence = str(network.recording.deviations[-1])
+    assert sentence.endswith("wake of server/main goes on with task number 3")
+    network = Network(Script.of([parse(sentence)]))
+    assert who_goes_first(network) == "cab-"
+    assert network.unmet() == ()
+
+
+def ann_before_bob(network: Network) -> None:
+    """Two tasks wait for one event, and the program counts on the first to be served first."""
+    served: list[str] = []
+
+    async def wait(event: asyncio.Event, name: str) -> None:
+        await event.wait()
+        served.append(name)
+
+    async def serve() -> None:
+        event = asyncio.Event()
+        async with asyncio.TaskGroup() as buyers:
+            for name in ("ann", "bob"):
+                buyers.create_task(wait(event, name))
+            await asyncio.sleep(1)
+            event.set()
+
+    network.host("shop").spawn(lambda: asyncio.run(serve()), name="serve")
+    network.run()
+    assert served[0] == "ann", "bob was served before ann"
+
+
+def test_the_search_finds_who_relies_on_the_order_if_it_is_asked_to():
+    assert search(ann_before_bob, runs_max=50) is None
+    found = search(ann_before_bob, by=Sweep(WAKES), runs_max=50)
+    assert found is not None
+    (deviation,) = found.script.deviations
+    assert (deviation.where, deviation.op, deviation.amount) == ("shop/serve", "wake", 2)
+    with pytest.raises(AssertionError, match="bob was served"):
+        ann_before_bob(Network(Script.of([parse(str(deviation))])))

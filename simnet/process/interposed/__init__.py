@@ -8,9 +8,9 @@ Names are changed where they are owned, and in every module that took them from 
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
 in `functions`.  Cases of their own are descriptors (`descriptors`), sockets (`sockets`), TLS over them
 (`tls`), generators without a seed (`entropy`), a type made in C that reads the clock (`wall_clock`), the
-look-ups of asyncio (`lookups`), what it keeps of tasks (`tasks`), its timers (`timers`), objects in sets
-(`hashes`), and threads: those of the process (`threads`), with the locks (`locks`) and queues (`queues`) of
-this computer.
+look-ups of asyncio (`lookups`), what it keeps of tasks (`tasks`), its timers (`timers`), which of
+them goes on (`wakes`), objects in sets (`hashes`), and threads: those of the process (`threads`), with the
+locks (`locks`) and queues (`queues`) of this computer.
 
 Owns when all that is up.
 """
@@ -34,6 +34,7 @@ from . import (
     threads,
     timers,
     tls,
+    wakes,
     wall_clock,
 )
 from .functions import stand_ins
@@ -46,7 +47,7 @@ _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
     *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
     *(locks.change, queues.change, threads.change, threads.change_methods),
-    *(hashes.change, tasks.change, timers.change),
+    *(hashes.change, tasks.change, timers.change, wakes.change),
 )
 
 
