@@ -78,7 +78,6 @@ class Interposition:
         self._names.put_up()
         lookups.change()
         threads.change_pools()
-        hashes.change_packages()
 
     def take_down(self) -> None:
         """Change everything back."""
