@@ -1,4 +1,4 @@
-"""dnspython: its resolver, and a small name server of its messages, over UDP and, where it is cut short, TCP."""
+"""dnspython: its resolver, and a small name server: over UDP, and over TCP what is cut short."""
 
 import socketserver
 import struct
