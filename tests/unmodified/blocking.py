@@ -95,6 +95,42 @@ PROBES: tuple[Probe, ...] = (
         ),
         varies=True,
     ),
+    Probe(
+        "CherryPy",
+        "its engine and tree, JSON both ways, an error; an end by `engine.exit`",
+        "cherrypy_engine",
+        faults=(_CRUMBS, "every send on server takes 64 bytes"),
+        names_take="1s",
+        needs=("cheroot",),
+    ),
+    Probe(
+        "pika",
+        "its blocking connection: confirmed messages, a consumer that acknowledges, another try to connect",
+        "pika_blocking",
+        faults=(
+            "the 1st connect of client:1 -> server:5672 is refused",
+            "every send on server takes 700 bytes",
+            "every recv on baker is told to try again, 20% of the time",
+            _CRUMBS,
+        ),
+    ),
+    Probe(
+        "stomp.py",
+        "its threads that receive: a subscriber, a sender, and one who is refused",
+        "stomp_threads",
+        faults=(_CRUMBS, "every send on server takes 90 bytes"),
+    ),
+    Probe(
+        "kazoo",
+        "its threads: nodes, watches, and its lock for three clients",
+        "kazoo_lock",
+        faults=(
+            "the 3rd segment on server is lost",
+            "every segment on server is cut after 3 bytes",
+            "every switch on client lets others go first, 10% of the time",
+        ),
+        names_take="1s",
+    ),
 )
 
 REFUSED: tuple[Refused, ...] = ()
