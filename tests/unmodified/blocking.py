@@ -131,6 +131,36 @@ PROBES: tuple[Probe, ...] = (
         ),
         names_take="1s",
     ),
+    Probe(
+        "paramiko",
+        "client and server with their threads: passwords, commands, a key that is not the server's",
+        "paramiko_commands",
+        faults=(
+            "the 4th segment on client is lost",
+            "every send on server takes 100 bytes",
+            "every recv on client is told to try again, 10% of the time",
+        ),
+        varies=True,
+    ),
+    Probe(
+        "Pyro5",
+        "its name server, its daemon with a pool of threads, proxies, an iterator, an exception",
+        "pyro_daemon",
+        faults=(
+            "every switch on server lets others go first, 20% of the time",
+            _CRUMBS,
+            "every recv on client is told to try again, 10% of the time",
+        ),
+        names_take="500ms",
+    ),
+    Probe(
+        "httplib2",
+        "cached answers; a SOCKS proxy that looks names up",
+        "httplib2_proxied",
+        faults=(_CRUMBS, "every send on proxy takes 500 bytes", "the 1st connect on proxy loses 1 SYN"),
+        needs=("PySocks",),
+        names_take="300ms",
+    ),
 )
 
 REFUSED: tuple[Refused, ...] = ()
