@@ -135,6 +135,13 @@ def test_a_socket_is_one_to_isinstance_and_to_its_subclasses(network, server, cl
     assert run(network, client, ask) == (True, b"x", 1, "Counting")
 
 
+def test_arguments_may_have_the_names_that_simnet_has_for_its_own(network, server, client):
+    def ask() -> object:
+        return socket.getaddrinfo(host="server", port=7, type=socket.SOCK_STREAM)[0][4]
+
+    assert run(network, client, ask) == ("10.0.0.1", 7)
+
+
 def test_init_of_the_class_itself_makes_a_virtual_socket(network, client):
     class Old(socket.socket):
         def __init__(self):

@@ -216,6 +216,20 @@ def test_a_thread_is_killed_in_a_condition_whose_lock_another_has(network):
     assert sys.gettrace() is trace
 
 
+def test_what_a_thread_is_called_has_no_address_in_it(network):
+    """A name that a program makes of an object would be another one in every run."""
+    worker = object()
+
+    def program() -> None:
+        for name in (f"works for {worker}", f"serve-{id(worker)}"):
+            Thread(target=time.sleep, args=(1,), name=name).start()
+
+    process = network.host("host").spawn(program)
+    network.run(until="500ms")
+    labels = [thread.label for thread in process.threads]
+    assert labels == ["host/program/works-for-object-object-at", "host/program/serve"]
+
+
 def test_a_thread_may_crash_its_own_host(network):
     host = network.host("host")
     done = []

@@ -70,7 +70,7 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
     return {getattr(function, "__wrapped__", function): inside for function, inside in found.items()}
 
 
-def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
 
 
@@ -89,7 +89,7 @@ def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kw
     return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 
-def _draw(name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _draw(name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(host.random, name)(*args, **kwargs)
 
 
@@ -97,6 +97,6 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
     return host.entropy.randbytes(size)
 
 
-def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _socketpair(host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)
