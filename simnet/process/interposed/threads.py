@@ -18,12 +18,13 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from itertools import count
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from ...fence.allowed import is_of_program
+from ..kept import kill_all
 from ..process import Process, running
 from ..thread import Thread, give_way_at
 
@@ -154,6 +155,8 @@ def _started(function: Any, args: Any, kwargs: Any) -> Thread:
     starter = running()
     assert starter is not None
     _state()  # whose main thread is the first
+    if "concurrent.futures.thread" in sys.modules:
+        _end_before_pools_do()
     thread: Any = getattr(function, "__self__", None)
     is_python = isinstance(thread, threading.Thread)
     name = thread.name if is_python else getattr(function, "__name__", "thread")
@@ -345,6 +348,13 @@ def change_pools() -> None:
         _pools.update(is_over=futures._shutdown, counter=executor._counter)
         futures._shutdown = _IsOver(futures._shutdown)
         executor._counter = staticmethod(_numbered(executor._counter, "pools"))
+
+
+@cache
+def _end_before_pools_do() -> None:
+    """When the interpreter ends it joins the threads of pools, before `atexit`: those of processes are killed
+    before, for nobody lets them end."""
+    threading._register_atexit(kill_all)  # type: ignore[attr-defined]
 
 
 def change_pools_back() -> None:
