@@ -20,6 +20,7 @@ import sys
 import time
 import uuid
 import weakref
+from multiprocessing.connection import Client, Listener
 from time import monotonic as taken_before
 
 import pytest
@@ -174,6 +175,22 @@ def test_handlers_are_fenced_as_before_while_a_process_runs_beside_them(network,
         loop_for(server).call_later(0.5, lambda: time.time())
     with pytest.raises(Escaped, match=r"time\.time"):
         network.run()
+
+
+def test_connections_of_multiprocessing_read_and_write_descriptors_of_the_host(network, server, client):
+    """Their classes keep `os.read`, `os.write` and `os.close`."""
+
+    def answer() -> None:
+        with Listener(("", 7)) as listening, listening.accept() as connection:
+            connection.send(connection.recv()[::-1])
+
+    def ask() -> object:
+        with Client(("server", 7)) as connection:
+            connection.send([1, 2])
+            return connection.recv(), client.descriptors.get(connection.fileno()) is not None
+
+    server.spawn(answer)
+    assert run(network, client, ask) == ([2, 1], True)
 
 
 # --- clocks and entropy ------------------------------------------------------------------------------
