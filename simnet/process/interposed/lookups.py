@@ -8,7 +8,8 @@ Owns the two methods.
 from __future__ import annotations
 
 import socket
-import sys
+from asyncio.base_events import BaseEventLoop
+from collections.abc import Callable
 from typing import Any
 
 from ..process import running
@@ -32,19 +33,14 @@ async def _getnameinfo(self: Any, sockaddr: Any, flags: int = 0) -> Any:
     return socket.getnameinfo(sockaddr, flags)
 
 
-def change() -> None:
-    """Let loops look names up in processes; if asyncio is there, and it has not been done."""
-    asyncio: Any = sys.modules.get("asyncio.base_events")
-    cls = getattr(asyncio, "BaseEventLoop", None)
-    if cls is not None and not _before:
-        _before.update(getaddrinfo=cls.getaddrinfo, getnameinfo=cls.getnameinfo)
-        cls.getaddrinfo, cls.getnameinfo = _getaddrinfo, _getnameinfo
+def change() -> Callable[[], None]:
+    """Let loops look names up in processes; returns what undoes it."""
+    cls: Any = BaseEventLoop
+    _before.update(getaddrinfo=cls.getaddrinfo, getnameinfo=cls.getnameinfo)
+    cls.getaddrinfo, cls.getnameinfo = _getaddrinfo, _getnameinfo
 
-
-def change_back() -> None:
-    """Give asyncio its methods back."""
-    if _before:
-        cls = sys.modules["asyncio.base_events"].BaseEventLoop
+    def undo() -> None:
         for name, method in _before.items():
             setattr(cls, name, method)
-        _before.clear()
+
+    return undo

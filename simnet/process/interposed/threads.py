@@ -14,11 +14,12 @@ Owns these globals, and handles (the joinable threads of Python 3.13).
 from __future__ import annotations
 
 import _thread
+import concurrent.futures.thread
 import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache, partial, wraps
+from functools import partial, wraps
 from itertools import count
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ...virtual.host import Host
 
 _std: Any = threading
+_futures: Any = concurrent.futures.thread
 
 
 class _State:
@@ -118,11 +120,9 @@ def _numbered(outside: Callable[[], int], name: str) -> Callable[[], int]:
 def _end_pools(leader: Process) -> None:
     """The main thread has ended: pools do what they have been given, and their threads end."""
     leader.threading.is_over = True
-    futures: Any = sys.modules.get("concurrent.futures.thread")
-    if futures is not None:
-        for thread, work in list(futures._threads_queues.items()):
-            if thread in leader.threading._active.values():
-                work.put(None)
+    for thread, work in list(_futures._threads_queues.items()):
+        if thread in leader.threading._active.values():
+            work.put(None)
 
 
 def _excepthook_for(outside: Callable[[], Any]) -> Callable[[], Any]:
@@ -156,8 +156,6 @@ def _started(function: Any, args: Any, kwargs: Any) -> Thread:
     starter = running()
     assert starter is not None
     _state()  # whose main thread is the first
-    if "concurrent.futures.thread" in sys.modules:
-        _end_before_pools_do()
     thread: Any = getattr(function, "__self__", None)
     is_python = isinstance(thread, threading.Thread)
     name = thread.name if is_python else getattr(function, "__name__", "thread")
@@ -340,31 +338,21 @@ def change() -> Callable[[], None]:
     return undo
 
 
-_pools: dict[str, Any] = {}
+def change_pools() -> Callable[[], None]:
+    """The same for `concurrent.futures`."""
+    executor: Any = _futures.ThreadPoolExecutor
+    is_over, counter = _futures._shutdown, executor._counter
+    _futures._shutdown = _IsOver(is_over)
+    executor._counter = staticmethod(_numbered(counter, "pools"))
+
+    def undo() -> None:
+        if isinstance(_futures._shutdown, _IsOver):
+            _futures._shutdown = is_over
+        executor._counter = counter
+
+    return undo
 
 
-def change_pools() -> None:
-    """The same for `concurrent.futures`, if it is there and it has not been done."""
-    futures: Any = sys.modules.get("concurrent.futures.thread")
-    if futures is not None and not _pools:
-        executor = futures.ThreadPoolExecutor
-        _pools.update(is_over=futures._shutdown, counter=executor._counter)
-        futures._shutdown = _IsOver(futures._shutdown)
-        executor._counter = staticmethod(_numbered(executor._counter, "pools"))
-
-
-@cache
-def _end_before_pools_do() -> None:
-    """When the interpreter ends it joins the threads of pools, before `atexit`: those of processes are killed
-    before, for nobody lets them end."""
-    threading._register_atexit(kill_all)  # type: ignore[attr-defined]
-
-
-def change_pools_back() -> None:
-    """Give it back what it had."""
-    if _pools:
-        futures: Any = sys.modules["concurrent.futures.thread"]
-        if isinstance(futures._shutdown, _IsOver):
-            futures._shutdown = _pools["is_over"]
-        futures.ThreadPoolExecutor._counter = _pools["counter"]
-        _pools.clear()
+# When the interpreter ends it joins the threads of pools, before `atexit`.  Those of processes are ended by
+# nobody else, so they are killed first: what was registered last is called first.
+_std._register_atexit(kill_all)
