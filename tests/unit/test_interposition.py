@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import datetime
 import gc
@@ -18,6 +19,7 @@ import socketserver
 import subprocess
 import sys
 import time
+import types
 import uuid
 import weakref
 from multiprocessing.connection import Client, Listener
@@ -60,6 +62,45 @@ def echo() -> None:
         with sock:
             while data := sock.recv(100):
                 sock.sendall(data)
+
+
+# --- files of this computer ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile(2)")
+def test_sendfile_sends_a_file_of_this_computer_by_a_socket_of_the_host(network, server, client, tmp_path):
+    (tmp_path / "bread").write_bytes(b"brown bread, sliced")
+    server.spawn(echo)
+
+    def send() -> tuple[list[int], int, bytes]:
+        with socket.create_connection(("server", 7)) as sock, open(tmp_path / "bread", "rb") as file:
+            sent = [
+                os.sendfile(sock.fileno(), file.fileno(), 6, 5),  # which does not move the file's position
+                os.sendfile(sock.fileno(), file.fileno(), None, 5),
+                os.sendfile(sock.fileno(), file.fileno(), None, 1),
+                os.sendfile(sock.fileno(), file.fileno(), 100, 5),  # behind its end
+            ]
+            with pytest.raises(OSError, match="Invalid argument"):
+                os.sendfile(sock.fileno(), sock.fileno(), None, 1)
+            return sent, file.tell(), sock.recv(11, socket.MSG_WAITALL)
+
+    sent, position, answer = run(network, client, send)
+    assert (sent, position) == ([5, 5, 1, 0], 6)
+    assert answer == b"breadbrown "
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile(2)")
+def test_sendfile_is_short_where_the_kernel_takes_less(network, server, client, tmp_path):
+    (tmp_path / "bread").write_bytes(b"brown bread")
+    server.spawn(echo)
+
+    def send() -> tuple[int, int]:
+        with socket.create_connection(("server", 7)) as sock, open(tmp_path / "bread", "rb") as file:
+            sock.setblocking(False)
+            return os.sendfile(sock.fileno(), file.fileno(), None, 11), file.seek(0, os.SEEK_CUR)
+
+    network.on("client", "send", nth=1).take(4)
+    assert run(network, client, send) == (4, 4)
 
 
 # --- sockets -----------------------------------------------------------------------------------------
@@ -375,6 +416,87 @@ def test_asyncio_runs_its_own_selector_loop_in_virtual_time(network, server, cli
     answer, ended, loop, transport = run(network, client, lambda: asyncio.run(ask()))
     assert (answer, ended) == (b"hello", 15.004)
     assert (loop, transport) == ("_UnixSelectorEventLoop", "_SelectorSocketTransport")
+
+
+def test_tasks_are_numbered_from_one_in_every_process(network, server, client):
+    async def name_them() -> list[str]:
+        loop = asyncio.get_running_loop()
+        tasks = [asyncio.create_task(asyncio.sleep(0)), asyncio.Task(asyncio.sleep(0), loop=loop)]
+        await asyncio.sleep(0)
+        return [task.get_name() for task in (asyncio.current_task(), *tasks)]
+
+    for host in (server, client, server):
+        assert run(network, host, lambda: asyncio.run(name_them())) == ["Task-1", "Task-2", "Task-3"]
+
+
+def test_timers_of_one_moment_fire_in_the_order_in_which_they_were_set(network, client):
+    fired = []
+
+    async def sleep(n: int) -> None:
+        await asyncio.sleep(1)
+        fired.append(n)
+
+    async def set_them() -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        timers = [
+            loop.call_at(now + 0.1 + 0.2, fired.append, "sum"),
+            loop.call_at(now + 0.3, fired.append, "0.3"),
+        ]
+        assert timers[0].when() == now + 0.1 + 0.2
+        loop.call_later(float("inf"), fired.append, "never")
+        await asyncio.gather(*map(sleep, range(20)))
+
+    run(network, client, lambda: asyncio.run(set_them()))
+    assert fired == ["sum", "0.3", *range(20)]
+
+
+class EarlierTask(asyncio.Task):
+    """A class that was derived before anything was interposed."""
+
+
+def test_objects_keep_their_classes_and_the_hash_that_they_have_told(network, client):
+    with contextlib.closing(asyncio.new_event_loop()) as outside:
+        earlier = outside.create_future()
+
+        class Later(asyncio.Future):
+            pass
+
+        async def tell() -> object:
+            loop = asyncio.get_running_loop()
+            task = EarlierTask(asyncio.sleep(0), loop=loop)
+            await task
+            made = (asyncio.current_task(), task, loop.create_future(), Later(), earlier)
+            return type(made[0]) is asyncio.Task, [hash(each) for each in made], made
+
+        client.spawn(lambda: None)
+        hash(earlier)
+        is_task, told, made = run(network, client, lambda: asyncio.run(tell()))
+        assert is_task
+        assert told[4] == object.__hash__(earlier)
+        assert [hash(each) for each in made] == told
+        assert all(hash(each) != object.__hash__(each) for each in made[:4])
+        fence.take_down()
+        assert [hash(each) for each in made] == [object.__hash__(each) for each in made]
+        assert "__hash__" not in {**vars(asyncio.Task), **vars(asyncio.Protocol), **vars(types.CoroutineType)}
+
+
+def test_a_resolver_that_is_put_in_its_place_in_asyncio_is_asked(network, client, monkeypatch):
+    """As tests of programs do it, with `mock.patch("asyncio.base_events.socket")`."""
+
+    class Resolver(types.ModuleType):
+        def getaddrinfo(self, *args: object) -> list[object]:
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(socket, name)
+
+    async def connect() -> None:
+        await asyncio.open_connection("server", 7)
+
+    monkeypatch.setattr(asyncio.base_events, "socket", Resolver("socket"))
+    with pytest.raises(OSError, match=r"getaddrinfo\(\) returned empty list"):
+        run(network, client, lambda: asyncio.run(connect()))
 
 
 def test_a_crash_runs_no_finally_of_a_coroutine(network, client):

@@ -8,6 +8,7 @@ import http.client
 import http.server
 import logging
 import queue
+import selectors
 import socket
 import socketserver
 import subprocess
@@ -50,6 +51,34 @@ def test_threads_sleep_at_the_same_time(network):
         return time.monotonic()
 
     assert run(network, program) == 3.0
+
+
+@pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(network, kind):
+    """A thousand polls at one moment, and then a millisecond for the others: 20 of these while one sleeps."""
+
+    def program() -> int:
+        polls, goes_on = 0, True
+        left, right = socket.socketpair()
+
+        def spin() -> None:
+            nonlocal polls
+            with getattr(selectors, kind)() as selector:
+                selector.register(left, selectors.EVENT_WRITE)
+                while goes_on:
+                    selector.select()
+                    polls += 1
+
+        spinning = Thread(target=spin)
+        spinning.start()
+        time.sleep(0.02)
+        goes_on = False
+        spinning.join()
+        left.close()
+        right.close()
+        return polls
+
+    assert run(network, program) == 20 * 1000
 
 
 def test_each_thread_knows_itself_and_the_main_thread(network):
@@ -689,3 +718,29 @@ def test_everything_is_as_before_afterwards(network):
     assert queue.SimpleQueue.get is REAL["get"]
     assert ThreadPoolExecutor._counter is REAL["counter"]
     assert list(threading._active.values()) == threading.enumerate()
+
+
+def test_a_kill_runs_no_finally_of_a_condition_that_a_thread_waits_for(network, client):
+    """`Condition.wait` takes its lock again in a finally, and would wait for that in turn."""
+    taken = []
+
+    def main():
+        condition = threading.Condition()
+
+        def work():
+            with condition:
+                condition.wait()
+            taken.append("again")
+
+        for _ in range(2):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(1)
+        with condition:
+            time.sleep(60)
+
+    process = client.spawn(main)
+    network.at("2s").call(process.kill)
+    before = sys.gettrace()
+    network.run()
+    assert (process.state, taken) == ("was killed", [])
+    assert sys.gettrace() is before

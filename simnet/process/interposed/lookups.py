@@ -7,12 +7,14 @@ Owns the two methods.
 
 from __future__ import annotations
 
-import socket
-from asyncio.base_events import BaseEventLoop
+from asyncio import base_events
 from collections.abc import Callable
 from typing import Any
 
 from ..process import running
+
+_names: Any = base_events
+"""Where asyncio finds `socket`: its users put other resolvers in place there."""
 
 _before: dict[str, Any] = {}
 
@@ -24,18 +26,18 @@ async def _getaddrinfo(
         return await _before["getaddrinfo"](
             self, host, port, family=family, type=type, proto=proto, flags=flags
         )
-    return socket.getaddrinfo(host, port, family, type, proto, flags)
+    return _names.socket.getaddrinfo(host, port, family, type, proto, flags)
 
 
 async def _getnameinfo(self: Any, sockaddr: Any, flags: int = 0) -> Any:
     if running() is None:
         return await _before["getnameinfo"](self, sockaddr, flags)
-    return socket.getnameinfo(sockaddr, flags)
+    return _names.socket.getnameinfo(sockaddr, flags)
 
 
 def change() -> Callable[[], None]:
     """Let loops look names up in processes; returns what undoes it."""
-    cls: Any = BaseEventLoop
+    cls: Any = base_events.BaseEventLoop
     _before.update(getaddrinfo=cls.getaddrinfo, getnameinfo=cls.getnameinfo)
     cls.getaddrinfo, cls.getnameinfo = _getaddrinfo, _getnameinfo
 
