@@ -9,7 +9,7 @@ CRUMBS = "every segment anywhere comes in crumbs"
 PROBES: tuple[Probe, ...] = (
     Probe(
         "aiohttp",
-        "client and server: JSON, a body of 100 kB, a websocket with heartbeats; a GET that is reset is made again",
+        "client and server: JSON, a body of 100 kB, a websocket with heartbeats; a GET is made again",
         "aiohttp_both",
         faults=(
             CRUMBS,
@@ -20,7 +20,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "uvicorn",
-        "serves an application of starlette to both clients of httpx: JSON, a stream, threads, a body of 100 kB",
+        "serves a starlette application to both clients of httpx: JSON, a stream, threads, 100 kB",
         "uvicorn_httpx",
         needs=("h11", "starlette", "httpx", "httpcore", "anyio"),
         faults=(
@@ -58,7 +58,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     Probe(
         "paho-mqtt",
-        "its clients, with a loop in a thread, and amqtt's broker: at least once, also for one that was cut off",
+        "its clients, with a loop in a thread, and amqtt's broker: each hears all, also if it was cut off",
         "amqtt_paho",
         needs=("amqtt",),
         faults=(

@@ -1,4 +1,4 @@
-"""aiohttp on both sides: JSON, a body of some size, a websocket, and a GET that aiohttp makes again when it is reset."""
+"""aiohttp on both sides: JSON, a body of some size, a websocket, a GET that aiohttp makes again."""
 
 import asyncio
 from contextlib import suppress

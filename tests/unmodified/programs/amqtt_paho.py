@@ -1,4 +1,4 @@
-"""amqtt's broker, and clients of paho-mqtt with their loops in threads: one of them is cut off, and comes back."""
+"""amqtt's broker, and clients of paho-mqtt with loops in threads: one is cut off, and comes back."""
 
 import asyncio
 import time

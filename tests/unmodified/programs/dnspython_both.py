@@ -1,4 +1,4 @@
-"""dnspython asks a name server over UDP, and over TCP where an answer is cut off: blocking, and on asyncio."""
+"""dnspython asks a name server over UDP, and over TCP what is cut off: blocking, and on asyncio."""
 
 import asyncio
 import struct
@@ -11,6 +11,7 @@ import dns.rrset
 
 MANY = [f"192.0.2.{number}" for number in range(1, 101)]
 FEW = MANY[:2]
+NAMES = ("few.example", "many.example")
 
 
 def answer(wire, is_cut):
@@ -55,14 +56,13 @@ def resolver(cls):
 
 def ask():
     found = resolver(dns.resolver.Resolver)
-    return [
-        sorted(each.address for each in found.resolve(name, "A")) for name in ("few.example", "many.example")
-    ]
+    answers = (found.resolve(name, "A") for name in NAMES)
+    return [sorted(each.address for each in one) for one in answers]
 
 
 async def ask_asynchronously():
     found = resolver(dns.asyncresolver.Resolver)
-    answers = await asyncio.gather(*(found.resolve(name, "A") for name in ("few.example", "many.example")))
+    answers = await asyncio.gather(*(found.resolve(name, "A") for name in NAMES))
     return [sorted(each.address for each in one) for one in answers]
 
 

@@ -13,13 +13,8 @@ async def application(scope, receive, send):
     """ASGI by hand: the answer is what was posted, part by part."""
     if scope["type"] != "http":
         return
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [(b"version", scope["http_version"].encode())],
-        }
-    )
+    version = (b"version", scope["http_version"].encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [version]})
     more = True
     while more:
         message = await receive()

@@ -32,12 +32,12 @@ class Haggle(tornado.websocket.WebSocketHandler):
 
 
 async def serve():
-    app = tornado.web.Application([("/weigh/(.*)", Weigh), ("/haggle", Haggle)], log_function=len_of_nothing)
+    app = tornado.web.Application([("/weigh/(.*)", Weigh), ("/haggle", Haggle)], log_function=say_nothing)
     app.listen(80)
     await asyncio.Event().wait()
 
 
-def len_of_nothing(handler):
+def say_nothing(handler):
     """Requests are not logged."""
 
 

@@ -37,16 +37,16 @@ async def drip(request):
 
 
 ROUTES = [
-    *(Route("/hello/{name}", hello), Route("/size", size, methods=["POST"])),
-    *(Route("/drip", drip), Route("/threaded", threaded)),
+    Route("/hello/{name}", hello),
+    Route("/size", size, methods=["POST"]),
+    Route("/drip", drip),
+    Route("/threaded", threaded),
 ]
 
 
 def serve():
-    uvicorn.run(
-        *(Starlette(routes=ROUTES),),
-        **{"host": "0.0.0.0", "port": 80, "http": "h11", "ws": "none", "loop": "asyncio", "log_config": None},
-    )
+    app = Starlette(routes=ROUTES)
+    uvicorn.run(app, host="0.0.0.0", port=80, http="h11", ws="none", loop="asyncio", log_config=None)
 
 
 def ask():

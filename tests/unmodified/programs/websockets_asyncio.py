@@ -1,4 +1,4 @@
-"""websockets with asyncio: fragments, pings of either side, and a client that connects anew when it is lost."""
+"""websockets with asyncio: fragments, pings of either side, and a client that connects anew."""
 
 import asyncio
 import logging
@@ -14,9 +14,8 @@ WORDS = ("bread", "butter" * 15_000, "wine")
 
 async def reverse(connection):
     async for message in connection:
-        await connection.send(
-            part for part in (message[: -len(message) // 2 : -1], message[-len(message) // 2 :: -1])
-        )
+        backwards = message[::-1]
+        await connection.send(iter((backwards[:1], backwards[1:])))  # two fragments
 
 
 async def keep_serving():

@@ -1,4 +1,4 @@
-"""websockets without asyncio: a thread for each connection of the server, and one that reads in each client."""
+"""websockets without asyncio: a thread for each connection, and one that reads in each client."""
 
 import logging
 
