@@ -230,6 +230,10 @@ class Store:
     def increment_by(self, key: bytes, amount: bytes) -> Reply:
         return self._add(key, integer(amount))
 
+    @commands.named("DECRBY")
+    def decrement_by(self, key: bytes, amount: bytes) -> Reply:
+        return self._add(key, -integer(amount))
+
     def _add(self, key: bytes, amount: int) -> int:
         total = integer(self._string(key) or b"0") + amount
         if abs(total) > _INTEGER_MAX:

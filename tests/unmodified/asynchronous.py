@@ -100,6 +100,24 @@ PROBES: tuple[Probe, ...] = (
         is_secret=True,
     ),
     Probe(
+        "redis",
+        "redis-py against `examples/redis_server.py`: a pipeline, expiry, a queue between hosts, its retries",
+        "redis_blocking",
+        faults=(
+            "every segment anywhere is cut after 1 byte, 30% of the time",
+            "the 4th recv on baker is reset",
+            "at 15s partition shop from server",
+            "at 18s heal",
+        ),
+    ),
+    Probe(
+        "redis",
+        "`redis.asyncio`: 30 commands at a time over a pool, publish and subscribe, a time-out",
+        "redis_asyncio",
+        faults=(CRUMBS, "every send on client takes 5 bytes", "the 5th recv on client is reset"),
+        names_take="300ms",
+    ),
+    Probe(
         "zeroconf",
         "a service is offered, found by two browsers, and goes, by multicast",
         "zeroconf_browsing",
