@@ -54,7 +54,7 @@ def _kill(network: Engine) -> None:
 
 
 @atexit.register
-def _kill_all() -> None:
+def kill_all() -> None:
     """What the processes leave behind in cycles goes too, and none of its destructors closes a descriptor of
     this computer by a number that was one of a host."""
     for network in list(_kept):

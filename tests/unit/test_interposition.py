@@ -621,6 +621,29 @@ def test_a_loop_without_tasks_is_killed_as_any_other(network, client):
     assert process.state == "was killed"
 
 
+def test_a_process_that_imports_asyncio_itself_runs_as_one_that_finds_it_imported():
+    program = """
+from simnet import Network
+
+def look_up():
+    import asyncio
+    async def ask():
+        loop = asyncio.get_running_loop()
+        await loop.getaddrinfo("client", 7)
+        await loop.run_in_executor(None, print, "asked")
+    asyncio.run(ask())
+
+for _ in range(2):
+    network = Network()
+    network.host("client").spawn(look_up)
+    network.run()
+    print(network.trace.digest())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    _, first, _, again = done.stdout.split()
+    assert first == again
+
+
 def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():
     def outcome(hash_seed: str) -> str:
         done = subprocess.run(

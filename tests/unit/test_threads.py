@@ -11,6 +11,7 @@ import queue
 import selectors
 import socket
 import socketserver
+import subprocess
 import sys
 import threading
 import time
@@ -549,6 +550,23 @@ def test_a_pool_that_nobody_shuts_down_ends_with_its_process(network):
             return pool.submit(int, "7").result()
 
     assert run(Network(), later) == 7
+
+
+def test_an_interpreter_ends_although_a_pool_of_a_process_still_waits_for_work():
+    program = """
+from asyncio import run, sleep, to_thread
+from simnet import Network
+
+async def serve():
+    await to_thread(print, "hello", flush=True)
+    await sleep(10_000)
+
+network = Network()
+network.host("server").spawn(lambda: run(serve()), daemon=True)
+network.run(until="5s")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "", 0)
 
 
 # --- servers -----------------------------------------------------------------------------------------
