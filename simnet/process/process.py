@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar, copy_context
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, error, getcurrent, greenlet
@@ -61,13 +62,19 @@ at_end: list[Callable[[Process], None]] = []
 """What is told of every process and thread that has ended."""
 
 
-def _take_running_loop() -> Any:
-    """The loop that runs in this thread of the computer; it is another process's turn, and none does."""
+def _take_running_loop() -> tuple[Any, Any]:
+    """The loop that runs in this thread of the computer, and its hooks for generators; none does from now on.
+
+    They are the thread's, and it is another process's turn.
+    """
     asyncio: Any = sys.modules.get("_asyncio")
     loop = None if asyncio is None else asyncio._get_running_loop()
-    if loop is not None:
-        asyncio._set_running_loop(None)
-    return loop
+    if loop is None:
+        return None, None
+    hooks = sys.get_asyncgen_hooks()
+    asyncio._set_running_loop(None)
+    sys.set_asyncgen_hooks(None, None)
+    return loop, hooks
 
 
 class _NoPoller:
@@ -119,6 +126,8 @@ class Process(Exits):
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
+        self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
+        self.tasks, self.timers = count(1), count()  # of asyncio, that are made
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
@@ -427,16 +436,17 @@ class Process(Exits):
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:
-        loop = _take_running_loop()
+        loop, hooks = _take_running_loop()
         self.queued = False
         network = self.host.network
         assert network.process is self, f"{self.label} waits while it does not run"
         getcurrent().parent.switch()
         if loop is not None:
             sys.modules["_asyncio"]._set_running_loop(loop)
+            sys.set_asyncgen_hooks(*hooks)
         if self.was_killed:
             self._let_go_of_loop()
-            del loop
+            del loop, hooks
             refuse_lines()
             raise Killed
         if self.signals.pending and self.leader is self:
@@ -444,7 +454,7 @@ class Process(Exits):
 
     def _let_go_of_loop(self) -> None:
         """It is killed, and what it has of asyncio is not on its stack."""
-        loop = _take_running_loop()
+        loop, _ = _take_running_loop()
         if loop is not None:
             self._take_down = abandon(loop)
 

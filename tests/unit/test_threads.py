@@ -161,6 +161,32 @@ def test_kill_and_crash_leave_threads_where_they_are(network):
     assert not network.host("crashed").processes
 
 
+def test_a_thread_is_killed_in_a_condition_whose_lock_another_has(network):
+    """The lock is not taken again on the way out, for which the thread would have to wait."""
+    condition, done = threading.Condition(), []
+
+    def work() -> None:
+        with condition:
+            condition.wait()
+            done.append("went on")
+
+    def program() -> None:
+        Thread(target=work).start()
+        time.sleep(1)
+        with condition:
+            time.sleep(9)
+
+    killed = network.host("killed").spawn(program)
+    network.run(until="2s")
+    trace = sys.gettrace()
+    for each in list(network.host("killed").processes):
+        each.kill()
+        assert not each.is_alive
+    assert not killed.is_alive
+    assert not done
+    assert sys.gettrace() is trace
+
+
 def test_a_thread_may_crash_its_own_host(network):
     host = network.host("host")
     done = []

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import signals, threads
+from . import entropy, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -50,11 +50,6 @@ _OF_DESCRIPTORS: dict[ModuleType, str] = {
     fcntl: "fcntl ioctl",
 }
 _OF_PATHS = "stat lstat unlink remove chmod"
-_DRAWS = (
-    "random uniform triangular randint choice randrange sample shuffle choices normalvariate lognormvariate "
-    "expovariate vonmisesvariate gammavariate gauss betavariate binomialvariate paretovariate weibullvariate "
-    "getstate setstate getrandbits randbytes seed"
-)
 
 _FILES_FROM = 512
 _real_close, _real_fcntl, _real_open = os.close, fcntl.fcntl, os.open
@@ -77,7 +72,7 @@ def stand_ins() -> dict[Any, Inside]:
         found[getattr(time, name)] = partial(_clock, name)
     for name in _OF_PATHS.split():
         found[getattr(os, name)] = partial(_of_a_path, name)
-    for name in _DRAWS.split():
+    for name in entropy.DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
     found[os.open], found[io.open] = _open, _open_file
