@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
-    {"errors", "units", "words"},
+    {"errors", "garbage", "units", "words"},
     {
         "transport",
         "calls",

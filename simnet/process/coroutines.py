@@ -11,11 +11,11 @@ Owns the tasks of one loop.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..garbage import collector
 from .ending import beneath_programs
 
 
@@ -35,7 +35,7 @@ def abandon(loop: Any) -> Callable[[], None]:
         tasks.clear()
         while coroutines:
             _close(coroutines.pop())
-        gc.collect()
+        collector.collect()
 
     return take_down
 

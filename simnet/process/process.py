@@ -22,7 +22,7 @@ from ..trace import Kind
 from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
 from .coroutines import abandon
-from .ending import Killed, accept_lines, beneath_programs, refuse_lines
+from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
 from .exits import Exits, status_of
 from .kept import release
 from .locals import Locals
@@ -62,19 +62,21 @@ at_end: list[Callable[[Process], None]] = []
 """What is told of every process and thread that has ended."""
 
 
-def _take_running_loop() -> tuple[Any, Any]:
-    """The loop that runs in this thread of the computer, and its hooks for generators; none does from now on.
-
-    They are the thread's, and it is another process's turn.
-    """
+def _take_running_loop() -> tuple[Any, Any] | None:
+    """The loop that runs in this thread of the computer, with its hooks for asynchronous generators: it is
+    another process's turn, and none does."""
     asyncio: Any = sys.modules.get("_asyncio")
     loop = None if asyncio is None else asyncio._get_running_loop()
     if loop is None:
-        return None, None
+        return None
     hooks = sys.get_asyncgen_hooks()
-    asyncio._set_running_loop(None)
-    sys.set_asyncgen_hooks(None, None)
+    _put_running_loop(None, (None, None))
     return loop, hooks
+
+
+def _put_running_loop(loop: Any, hooks: Any) -> None:
+    sys.modules["_asyncio"]._set_running_loop(loop)
+    sys.set_asyncgen_hooks(*hooks)
 
 
 class _NoPoller:
@@ -139,6 +141,7 @@ class Process(Exits):
         self.was_killed = False  # from then on, what its frames drop closes nothing
         self._function: Callable[[], object] = function
         self._greenlet: greenlet | None = None  # from its first turn to its end
+        self._hub: greenlet | None = None  # who let it go on
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
@@ -288,25 +291,34 @@ class Process(Exits):
         return True
 
     def _switch(self) -> None:
-        network, mine, hub = self.host.network, self._greenlet, getcurrent()
+        network, mine = self.host.network, self._greenlet
         assert mine is not None
+        hub = getcurrent()
+        if self._hub is not hub:
+            self._settle_under(hub)
         network.process = self
-        self._locals.exchange()
+        exchange = self._locals.exchange
+        exchange()
         own_globals.exchange(self.own_globals)
         try:
-            if mine.parent is not hub:
-                mine.parent = hub
             mine.switch()
-        except (error, ValueError) as failure:  # what greenlet says of another thread's
-            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
         finally:
             own_globals.exchange(self.own_globals)
-            self._locals.exchange()
-            if not self.is_alive:
-                self._locals.drop()
+            exchange()
             network.process = None
         if not self.is_alive:
-            self._greenlet = None  # which would keep its last exception, and by that its frames
+            self._locals.drop()
+            self._greenlet = self._hub = None  # which would keep its last exception, and by that its frames
+
+    def _settle_under(self, hub: greenlet) -> None:
+        """From now on `hub` lets it go on, and is switched to when it waits or ends."""
+        assert self._greenlet is not None
+        try:
+            self._greenlet.parent = hub
+        except (error, ValueError) as failure:  # what greenlet says of another thread's
+            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
+        self._hub = hub
+        self._locals.settle()
 
     @beneath_programs
     def _main(self) -> None:
@@ -322,7 +334,7 @@ class Process(Exits):
             self._leave_threads()
         else:
             self._exception = None
-            accept_lines(self._take_down)
+            accept_lines(self._take_down or collect_young)
         self._end()
 
     @beneath_programs
@@ -384,9 +396,11 @@ class Process(Exits):
         watched = [(file, file.references) for file in files]
         for file, references in watched:
             file.watchers = (*file.watchers, self)
-            file.references += references > 0
+            if references > 0:
+                file.references += 1
+        network = self.host.network
         try:
-            while deadline_ns is None or self.host.network.now_ns < deadline_ns:
+            while deadline_ns is None or network.now_ns < deadline_ns:
                 self._stand_still()
                 if condition():
                     return True
@@ -394,7 +408,9 @@ class Process(Exits):
         finally:
             self.call, self._deadline_ns, self.queued = "", None, True
             for file, references in watched:
-                file.watchers = tuple(other for other in file.watchers if other is not self)
+                if self in (watchers := file.watchers):  # else its host has crashed
+                    at = watchers.index(self)
+                    file.watchers = watchers[:at] + watchers[at + 1 :]
                 if references > 0:
                     file.drop()
 
@@ -436,17 +452,16 @@ class Process(Exits):
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:
-        loop, hooks = _take_running_loop()
+        taken = _take_running_loop()
         self.queued = False
         network = self.host.network
         assert network.process is self, f"{self.label} waits while it does not run"
-        getcurrent().parent.switch()
-        if loop is not None:
-            sys.modules["_asyncio"]._set_running_loop(loop)
-            sys.set_asyncgen_hooks(*hooks)
+        self._hub.switch()  # type: ignore[union-attr]
+        if taken is not None:
+            _put_running_loop(*taken)
         if self.was_killed:
             self._let_go_of_loop()
-            del loop, hooks
+            del taken
             refuse_lines()
             raise Killed
         if self.signals.pending and self.leader is self:
@@ -454,9 +469,9 @@ class Process(Exits):
 
     def _let_go_of_loop(self) -> None:
         """It is killed, and what it has of asyncio is not on its stack."""
-        loop, _ = _take_running_loop()
-        if loop is not None:
-            self._take_down = abandon(loop)
+        taken = _take_running_loop()
+        if taken is not None:
+            self._take_down = abandon(taken[0])
 
     def _tell_signals(self) -> None:
         """Call handlers, which may wait in turn; then it waits for what it waited for."""

@@ -254,7 +254,14 @@ class Host(Pausable, Questions, Spawning, Transport):
     def _begin_descriptors_anew(self) -> None:
         """Objects of the programs that ended, which Python may drop at any time, close none of later ones."""
         self.descriptors.vanish()
-        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
+        before = self.descriptors
+        self.descriptors = Descriptors(before.limit, before.system_limit)
+        if before.base:
+            self.raise_numbers()
+
+    def raise_numbers(self) -> None:
+        """From now on descriptors have numbers that this computer cannot have, for processes run here."""
+        self.descriptors.count_from(next(self.network.tables))
 
     def _end_loops(self) -> None:
         self.runs = self.is_stopping = False

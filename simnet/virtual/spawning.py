@@ -64,8 +64,11 @@ class Spawning:
         if not callable(function):
             raise UsageError(f"a process runs a function, not {function!r}")
         host = cast("Host", self)
-        interposition.put_up_for(host)
-        process = Process(host, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
+        name = self._name_of(name, function)
+        function = interposition.put_up_for(host, function)
+        if not host.descriptors.base:
+            host.raise_numbers()
+        process = Process(host, name, daemon, partial(function, *args, **kwargs))
         self.processes[process] = process
         self.network.daemons += daemon
         keep(self.network)

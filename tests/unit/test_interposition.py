@@ -481,6 +481,24 @@ def test_objects_keep_their_classes_and_the_hash_that_they_have_told(network, cl
         assert "__hash__" not in {**vars(asyncio.Task), **vars(asyncio.Protocol), **vars(types.CoroutineType)}
 
 
+def test_a_resolver_that_is_put_in_its_place_in_asyncio_is_asked(network, client, monkeypatch):
+    """As tests of programs do it, with `mock.patch("asyncio.base_events.socket")`."""
+
+    class Resolver(types.ModuleType):
+        def getaddrinfo(self, *args: object) -> list[object]:
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(socket, name)
+
+    async def connect() -> None:
+        await asyncio.open_connection("server", 7)
+
+    monkeypatch.setattr(asyncio.base_events, "socket", Resolver("socket"))
+    with pytest.raises(OSError, match=r"getaddrinfo\(\) returned empty list"):
+        run(network, client, lambda: asyncio.run(connect()))
+
+
 def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
     said = []
 

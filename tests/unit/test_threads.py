@@ -8,6 +8,7 @@ import http.client
 import http.server
 import logging
 import queue
+import selectors
 import socket
 import socketserver
 import sys
@@ -49,6 +50,34 @@ def test_threads_sleep_at_the_same_time(network):
         return time.monotonic()
 
     assert run(network, program) == 3.0
+
+
+@pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(network, kind):
+    """A thousand polls at one moment, and then a millisecond for the others: 20 of these while one sleeps."""
+
+    def program() -> int:
+        polls, goes_on = 0, True
+        left, right = socket.socketpair()
+
+        def spin() -> None:
+            nonlocal polls
+            with getattr(selectors, kind)() as selector:
+                selector.register(left, selectors.EVENT_WRITE)
+                while goes_on:
+                    selector.select()
+                    polls += 1
+
+        spinning = Thread(target=spin)
+        spinning.start()
+        time.sleep(0.02)
+        goes_on = False
+        spinning.join()
+        left.close()
+        right.close()
+        return polls
+
+    assert run(network, program) == 20 * 1000
 
 
 def test_each_thread_knows_itself_and_the_main_thread(network):

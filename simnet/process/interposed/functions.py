@@ -1,19 +1,15 @@
 """What is interposed: which functions of the standard modules a process finds its host's in the place of.
 
-A descriptor may be of the host or, for files on disks are no part of a network, of this computer; the host's
-come first.  So do paths: those of AF_UNIX are the host's.
+Files on disks are no part of a network, so those of this computer are used; but paths of AF_UNIX are the
+host's, and come first.  What takes a descriptor is `descriptors`.
 
 Owns the table.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import io
 import os
 import random
-import resource
 import select
 import socket
 import ssl
@@ -24,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import entropy, signals, threads
+from . import descriptors, entropy, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -42,19 +38,7 @@ _OF_THE_HOST: dict[ModuleType, str] = {
     os: "pipe pipe2 getpid",
 }
 _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
-_OF_DESCRIPTORS: dict[ModuleType, str] = {
-    os: (
-        "read write readv writev close dup dup2 fstat get_blocking set_blocking get_inheritable "
-        "set_inheritable"
-    ),
-    fcntl: "fcntl ioctl",
-}
 _OF_PATHS = "stat lstat unlink remove chmod"
-
-_FILES_FROM = 512
-_real_close, _real_fcntl, _real_open = os.close, fcntl.fcntl, os.open
-_real_lseek, _real_pread = os.lseek, os.pread
-_SENDFILE_BYTES_MAX = 1 << 20  # of one call, for they are read into memory
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -64,10 +48,6 @@ def stand_ins() -> dict[Any, Inside]:
         for name in names.split():
             if hasattr(module, name):
                 found[getattr(module, name)] = partial(_of_the_host, module.__name__, name)
-    for module, names in _OF_DESCRIPTORS.items():
-        for name in names.split():
-            if hasattr(module, name):
-                found[getattr(module, name)] = partial(_of_a_descriptor, module.__name__, name)
     for name in _CLOCKS.split():
         found[getattr(time, name)] = partial(_clock, name)
     for name in _OF_PATHS.split():
@@ -75,14 +55,12 @@ def stand_ins() -> dict[Any, Inside]:
     for name in entropy.DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
-    found[os.open], found[io.open] = _open, _open_file
     found[os.urandom] = found[ssl.RAND_bytes] = _urandom
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
-    if hasattr(os, "sendfile"):
-        found[os.sendfile] = _sendfile
     found[socket.socketpair] = _socketpair
     found.update(signals.stand_ins())
+    found.update(descriptors.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
 
@@ -103,74 +81,11 @@ def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
     return getattr(host.modules.time, name)(*args)
 
 
-def _of_a_descriptor(
-    module: str, name: str, host: Host, original: Any, fd: Any, *rest: Any, **kwargs: Any
-) -> Any:
-    number = fd if isinstance(fd, int) else fd.fileno() if hasattr(fd, "fileno") else -1
-    if host.descriptors.get(number) is None:
-        return original(fd, *rest, **kwargs)
-    return getattr(getattr(host.modules, module), name)(fd, *rest, **kwargs)
-
-
-def _sendfile(
-    host: Host,
-    original: Any,
-    out_fd: Any,
-    in_fd: Any,
-    offset: int | None,
-    count: int,
-    *rest: Any,
-    **named: Any,
-) -> int:
-    """sendfile(2) from a file of this computer into one of the host, by which it is short as `write` is.
-
-    Into a file of this computer it is what it was.  No file of a host is one that could be read by it.
-    """
-    if host.descriptors.get(out_fd) is None:
-        return int(original(out_fd, in_fd, offset, count, *rest, **named))
-    if host.descriptors.get(in_fd) is not None:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    start = _real_lseek(in_fd, 0, os.SEEK_CUR) if offset is None else offset
-    data = _real_pread(in_fd, min(count, _SENDFILE_BYTES_MAX), start)
-    sent: int = host.modules.os.write(out_fd, data) if data else 0
-    if offset is None:
-        _real_lseek(in_fd, start + sent, os.SEEK_SET)
-    return sent
-
-
-def _open(host: Host, original: Any, *args: Any, **kwargs: Any) -> int:
-    """A file of this computer gets a number that those of a host do not come to, so that it is not closed in
-    the place of a socket."""
-    fd: int = original(*args, **kwargs)
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    is_low = limit != resource.RLIM_INFINITY and limit < 2 * _FILES_FROM
-    try:
-        return _real_fcntl(fd, fcntl.F_DUPFD_CLOEXEC, limit // 2 if is_low else _FILES_FROM)
-    finally:
-        _real_close(fd)
-
-
-def _open_file(
-    host: Host,
-    original: Any,
-    file: Any,
-    mode: str = "r",
-    buffering: int = -1,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    closefd: bool = True,
-    opener: Any = None,
-) -> Any:
-    """For whoever asks a file for its number."""
-    if opener is None and not isinstance(file, int):
-        opener = partial(_open, host, partial(_real_open, mode=0o666))
-    return original(file, mode, buffering, encoding, errors, newline, closefd, opener)
-
-
 def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:
-    has_paths = "unix_names" in vars(host) and isinstance(path, (str, bytes, os.PathLike))
-    is_of_host = has_paths and host.modules.os.path.exists(path)
+    if isinstance(path, int):
+        is_of_host = descriptors.is_of(host, path)
+    else:
+        is_of_host = "unix_names" in vars(host) and host.modules.os.path.exists(path)
     return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 

@@ -81,6 +81,11 @@ class Names:
         self._modules: dict[str, Any] = {}
         self._are_up = False
 
+    def meant_by(self, function: Any) -> Any:
+        """What a name means in a process that led to `function` when it was read."""
+        known = None if isinstance(function, StandIn) else self._known(function)
+        return function if known is None else StandIn(known, function, self._insides[known])
+
     def put_up(self) -> None:
         if self._are_up and len(sys.modules) == len(self._modules):
             return
