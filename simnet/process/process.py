@@ -232,14 +232,15 @@ class Process(Exits):
     def kill(self) -> None:
         """End it as SIGKILL does: no ``finally`` of it is run.
 
-        Its descriptors are those of its host, and stay open.  The process itself may call this; the line that
-        does is its last one.
+        The kernel closes what it has opened, so peers get a FIN, or a RST where something was not read
+        (RFC 2525, section 2.17).  The process itself may call this; the line that does is its last one.
         """
         current = self.host.network.process
         for each in sorted((*self.threads, self), key=lambda each: each is current):
             if each.is_alive:
                 each.close()
                 self.host.network.forget(each)
+        self.host.descriptors.close_those_of(self)
 
     def close(self) -> None:
         """What its host does when it ends its programs."""

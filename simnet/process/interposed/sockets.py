@@ -27,7 +27,7 @@ from ...errors import UsageError
 from ..process import running
 from ..thread import give_way_at
 
-_PASSED_ON = (
+PASSED_ON = (
     *("bind", "connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
     *("send", "sendall", "sendto", "sendmsg"),
     *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
@@ -98,7 +98,7 @@ def _passed_on(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in _PASSED_ON:
+for _name in PASSED_ON:
     setattr(HostedSocket, _name, _passed_on(_name))
 HostedSocket.__name__ = HostedSocket.__qualname__ = "socket"
 HostedSocket.__module__ = "socket"
