@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import descriptors, entropy, signals, threads
+from . import descriptors, entropy, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -70,7 +70,7 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
     return {getattr(function, "__wrapped__", function): inside for function, inside in found.items()}
 
 
-def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
 
 
@@ -85,7 +85,7 @@ def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kw
     if isinstance(path, int):
         is_of_host = descriptors.is_of(host, path)
     else:
-        is_of_host = "unix_names" in vars(host) and host.modules.os.path.exists(path)
+        is_of_host = "unix_names" in vars(host) and paths.is_of_host(host, path)
     return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 
