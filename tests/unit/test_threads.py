@@ -8,6 +8,7 @@ import http.client
 import http.server
 import logging
 import queue
+import select
 import selectors
 import socket
 import socketserver
@@ -79,6 +80,46 @@ def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(net
         return polls
 
     assert run(network, program) == 20 * 1000
+
+
+def test_a_thread_that_always_finds_something_ready_lets_go_first_who_is_ready(network):
+    """After a hundred polls."""
+
+    def program() -> int:
+        polls, goes_on = 0, True
+        left, right = socket.socketpair()
+
+        begins = threading.Event()
+
+        def end() -> None:
+            nonlocal goes_on
+            begins.wait()
+            goes_on = False
+
+        ending = Thread(target=end)
+        ending.start()
+        begins.set()
+        while goes_on:
+            select.select([], [left], [])
+            polls += 1
+        ending.join()
+        left.close()
+        right.close()
+        return polls
+
+    assert run(network, program) == 100
+
+
+def test_threads_are_counted(network):
+    def program() -> list[int]:
+        counts = [_thread._count()]
+        sleeping = Thread(target=time.sleep, args=(1,))
+        sleeping.start()
+        counts.append(_thread._count())
+        sleeping.join()
+        return [*counts, _thread._count()]
+
+    assert run(network, program) == [0, 1, 0]
 
 
 def test_each_thread_knows_itself_and_the_main_thread(network):

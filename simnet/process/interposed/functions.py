@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import descriptors, entropy, signals, threads
+from . import descriptors, entropy, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -85,7 +85,7 @@ def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kw
     if isinstance(path, int):
         is_of_host = descriptors.is_of(host, path)
     else:
-        is_of_host = "unix_names" in vars(host) and host.modules.os.path.exists(path)
+        is_of_host = "unix_names" in vars(host) and paths.is_of_host(host, path)
     return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 

@@ -26,9 +26,10 @@ from typing import Any
 from ...errors import UsageError
 from ..process import running
 from ..thread import give_way_at
+from .paths import make_room
 
 PASSED_ON = (
-    *("bind", "connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
+    *("connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
     *("send", "sendall", "sendto", "sendmsg"),
     *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
     *("getsockopt", "setsockopt", "setblocking", "settimeout", "gettimeout", "getblocking", "fileno"),
@@ -79,6 +80,12 @@ class HostedSocket(std.socket):
     @property
     def timeout(self) -> float | None:
         return self._virtual.timeout  # type: ignore[no-any-return]
+
+    def bind(self, address: Any, /) -> None:
+        process = running()
+        if process is not None and self._virtual.family == std.AF_UNIX:
+            make_room(process.host, address)
+        self._virtual.bind(address)
 
 
 def _passed_on(name: str) -> Callable[..., Any]:
