@@ -343,11 +343,13 @@ class Process:
         if condition():
             return True
         self.events, self.call, self._deadline_ns = events, call, deadline_ns
-        watched = [(file, file.references) for file in files]
-        for file, references in watched:
-            file.watchers = (*file.watchers, self)
-            if references > 0:
+        watched = []
+        for file in files:
+            before, is_held = file.watchers, file.references > 0
+            file.watchers = during = (*before, self)
+            if is_held:
                 file.references += 1
+            watched.append((file, before, during, is_held))
         network = self.host.network
         try:
             while deadline_ns is None or network.now_ns < deadline_ns:
@@ -357,11 +359,12 @@ class Process:
             return False
         finally:
             self.call, self._deadline_ns, self.queued = "", None, True
-            for file, references in watched:
-                if self in (watchers := file.watchers):  # else its host has crashed
-                    at = watchers.index(self)
-                    file.watchers = watchers[:at] + watchers[at + 1 :]
-                if references > 0:
+            for file, before, during, is_held in watched:
+                if file.watchers is during:  # the usual case: nobody else has come or gone
+                    file.watchers = before
+                else:
+                    file.watchers = tuple(other for other in file.watchers if other is not self)
+                if is_held:
                     file.drop()
 
     def give_way(self) -> None:

@@ -260,7 +260,8 @@ class Engine(ABC):
                     raise Livelock(self._no_end(instants))
             yield instants
             if self.daemons and limit_ns is None:
-                idle = idle + 1 if only_daemons_wake(self) else 0
+                # What they wake up by is in the heap.
+                idle = idle + 1 if self.schedule.heap and only_daemons_wake(self) else 0
                 if idle > IDLE_MAX or (idle and rests and not others(self.hosts.values())):
                     return
             if not self._advance(limit_ns):
