@@ -24,7 +24,7 @@ from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
 from .exits import Exits, status_of
-from .kept import release
+from .kept import began, release
 from .locals import Locals
 from .machine import Machine
 from .own_globals import own_globals
@@ -474,7 +474,7 @@ class Process(Exits):
         """It is killed, and what it has of asyncio is not on its stack."""
         taken = _take_running_loop()
         if taken is not None:
-            self._take_down = abandon(taken[0])
+            self._take_down = abandon(taken[0], began(self.host.network))
 
     def _tell_signals(self) -> None:
         """Call handlers, which may wait in turn; then it waits for what it waited for."""

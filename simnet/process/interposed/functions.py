@@ -19,7 +19,6 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..process import running
 from . import descriptors, entropy, signals, threads
 
 if TYPE_CHECKING:
