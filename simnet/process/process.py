@@ -79,18 +79,6 @@ def _put_running_loop(loop: Any, hooks: Any) -> None:
     sys.set_asyncgen_hooks(*hooks)
 
 
-class _NoPoller:
-    """What a loop's poller is to the network; a process has none."""
-
-    __slots__ = ()
-
-    def settle(self) -> bool:
-        return False
-
-    def hold(self, stands_still: bool) -> None:
-        """Nobody hands anything over to a process."""
-
-
 class Process(Exits):
     """Blocking code on a host; made by `Host.spawn`.
 
@@ -107,7 +95,7 @@ class Process(Exits):
         call: what it waits in, such as ``recv``; empty while it does not wait.
     """
 
-    poller: Any = _NoPoller()
+    poller = None
     is_default = asks = False
 
     def __init__(

@@ -74,10 +74,10 @@ class Interposition:
         if not self.is_up:
             self.is_up = True
             self._undo = [change() for change in _CHANGES]
-        self._names.put_up()
-        lookups.change()
-        threads.change_pools()
-        hashes.change_packages()
+        if self._names.put_up():
+            lookups.change()
+            threads.change_pools()
+            hashes.change_packages()
 
     def take_down(self) -> None:
         """Change everything back."""

@@ -86,15 +86,17 @@ class Names:
         known = None if isinstance(function, StandIn) else self._known(function)
         return function if known is None else StandIn(known, function, self._insides[known])
 
-    def put_up(self) -> None:
+    def put_up(self) -> bool:
+        """Change them; again, in modules that have come since.  False if there are none."""
         if self._are_up and len(sys.modules) == len(self._modules):
-            return
+            return False
         self._look()
         self._are_up = True
         for place in self._places:
             value = place.read()
             if not isinstance(value, _STANDING) and _original(value) is place.original:
                 place.write(self._stand_in_for(place.original, value))
+        return True
 
     def take_down(self) -> None:
         self._look()  # what was imported meanwhile may have taken a stand-in
