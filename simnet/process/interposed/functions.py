@@ -19,7 +19,6 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..process import running
 from . import descriptors, entropy, paths, signals, threads
 
 if TYPE_CHECKING:
@@ -75,9 +74,7 @@ def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: An
 
 
 def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
-    process = running()
-    assert process is not None
-    process.read_clock()
+    host.network.process.read_clock()  # type: ignore[union-attr]
     return getattr(host.modules.time, name)(*args)
 
 

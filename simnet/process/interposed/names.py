@@ -91,6 +91,7 @@ class Names:
         return function if known is None else StandIn(known, function, self._insides[known])
 
     def put_up(self) -> None:
+        """Change them; again, in modules that have come since."""
         if self._are_up and len(sys.modules) == len(self._modules):
             return
         self._look()

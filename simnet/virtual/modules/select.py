@@ -22,7 +22,7 @@ from ..kernel.file import RDBAND, RDNORM, WRBAND, WRNORM
 from ..kernel.pipe import PIPE_BUF
 from ..socket.arguments import duration_ns
 from .arguments import MILLISECOND_NS, descriptor_of, milliseconds, unsigned_short_of
-from .binding import module_like
+from .binding import module_like, names_of
 from .epoll import CLOEXEC, Epoll
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ _CONSTANTS = {
     **{"EPOLLET": EDGE, "EPOLLONESHOT": ONESHOT, "EPOLLEXCLUSIVE": EXCLUSIVE, "EPOLL_CLOEXEC": CLOEXEC},
 }
 """As Linux numbers them, also where this computer runs another system."""
+
+_CARRIED = {**names_of(std, ["error"]), **_CONSTANTS}
 
 
 class Poll:
@@ -208,4 +210,4 @@ def module_for(host: Host) -> ModuleType:
         return Poll.on(host)
 
     epoll = type("epoll", (Epoll,), {"__slots__": (), "__module__": "select", "_machine": host})
-    return module_like(std, ["error"], {"select": select, "poll": poll, "epoll": epoll, **_CONSTANTS})
+    return module_like(std, _CARRIED, {"select": select, "poll": poll, "epoll": epoll})
