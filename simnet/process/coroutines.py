@@ -34,10 +34,14 @@ def abandon(loop: Any) -> Callable[[], None]:
     def take_down() -> None:
         tasks.clear()
         while coroutines:
-            coroutine = coroutines.pop()
-            if not coroutine.cr_running:  # else it is on the stack, and went with it
-                coroutine.close()
-        del coroutine
+            _close(coroutines.pop())
         collector.collect()
 
     return take_down
+
+
+@beneath_programs
+def _close(coroutine: Any) -> None:
+    """Unless it is on the stack, and goes with it."""
+    if not coroutine.cr_running:
+        coroutine.close()

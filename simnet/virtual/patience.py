@@ -23,6 +23,7 @@ FINDS_MAX = 1_000_000
 """Polls at one moment that find something ready, before their program is said to do nothing with it."""
 
 _LOOKS_AT_ONCE, _LOOK_NS = 100, 1_000  # after so many at one moment, so much time passes
+_FINDS_AT_ONCE, _FINDS_NS = 1_000, 1_000_000  # the same, of a process whose polls find something
 
 
 class Patience:
@@ -63,6 +64,9 @@ class Patience:
     def looked_and_found(self, call: str) -> None:
         """A call outside of handlers has found something ready, and time has not passed for it.
 
+        A process that always finds something never waits, and the others of its network would never go on:
+        after many finds it stands still for a moment, as it is interrupted on a real machine.
+
         Raises:
             Livelock: that has gone on for long at one moment: what is ready is left as it is.
         """
@@ -76,3 +80,7 @@ class Patience:
                 f"{call}() has found something ready {FINDS_MAX:,} times at t={seconds(network.now_ns)}, "
                 f"and time does not move\n{network.netstat()}"
             )
+        process = network.process
+        if process is not None and self._finds % _FINDS_AT_ONCE == 0:
+            process.wait(call, bool, network.now_ns + _FINDS_NS)
+            self._found_ns = network.now_ns  # that time moved by itself is no sign of life

@@ -8,8 +8,9 @@ Names are changed where they are owned, and in every module that took them from 
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
 in `functions`.  Cases of their own are descriptors (`descriptors`), sockets (`sockets`), TLS over them
 (`tls`), generators without a seed (`entropy`), a type made in C that reads the clock (`wall_clock`), the
-look-ups of asyncio (`lookups`), and threads: those of the process (`threads`), with the locks (`locks`) and
-queues (`queues`) of this computer.
+look-ups of asyncio (`lookups`), what it keeps of tasks (`tasks`), its timers (`timers`), objects in sets
+(`hashes`), and threads: those of the process (`threads`), with the locks (`locks`) and queues (`queues`) of
+this computer.
 
 Owns when all that is up.
 """
@@ -21,7 +22,20 @@ from typing import TYPE_CHECKING
 
 from ...fence import watch
 from ...garbage import collector
-from . import descriptors, entropy, locks, lookups, queues, sockets, threads, tls, wall_clock
+from . import (
+    descriptors,
+    entropy,
+    hashes,
+    locks,
+    lookups,
+    queues,
+    sockets,
+    tasks,
+    threads,
+    timers,
+    tls,
+    wall_clock,
+)
 from .functions import stand_ins
 from .names import Names
 
@@ -32,6 +46,7 @@ _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
     *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
     *(locks.change, queues.change, threads.change, threads.change_methods),
+    *(hashes.change, tasks.change, timers.change),
 )
 
 
@@ -62,6 +77,7 @@ class Interposition:
         self._names.put_up()
         lookups.change()
         threads.change_pools()
+        hashes.change_packages()
 
     def take_down(self) -> None:
         """Change everything back."""

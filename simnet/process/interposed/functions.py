@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import random
 import select
-import signal
 import socket
 import ssl
 import time
@@ -21,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import descriptors, threads
+from . import descriptors, entropy, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -40,13 +39,6 @@ _OF_THE_HOST: dict[ModuleType, str] = {
 }
 _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
 _OF_PATHS = "stat lstat unlink remove chmod"
-_DRAWS = (
-    "random uniform triangular randint choice randrange sample shuffle choices normalvariate lognormvariate "
-    "expovariate vonmisesvariate gammavariate gauss betavariate binomialvariate paretovariate weibullvariate "
-    "getstate setstate getrandbits randbytes seed"
-)
-
-_WAKEUP = -1
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -60,15 +52,14 @@ def stand_ins() -> dict[Any, Inside]:
         found[getattr(time, name)] = partial(_clock, name)
     for name in _OF_PATHS.split():
         found[getattr(os, name)] = partial(_of_a_path, name)
-    for name in _DRAWS.split():
+    for name in entropy.DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
     found[os.urandom] = found[ssl.RAND_bytes] = _urandom
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
-    found[signal.signal], found[signal.getsignal] = _signal, _getsignal
-    found[signal.set_wakeup_fd] = _set_wakeup_fd
+    found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
@@ -109,29 +100,3 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
 def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)
-
-
-def _signal(host: Host, original: Any, signalnum: int, handler: Any, /) -> Any:
-    """Handlers are kept; no signal comes to a process."""
-    before = _getsignal(host, original, signalnum)
-    _signals()[signalnum] = handler
-    return before
-
-
-def _getsignal(host: Host, original: Any, signalnum: int, /) -> Any:
-    default = signal.default_int_handler if signalnum == signal.SIGINT else signal.SIG_DFL
-    return _signals().get(signalnum, default)
-
-
-def _set_wakeup_fd(host: Host, original: Any, fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """No signal comes, and none wakes anybody."""
-    before = _signals().get(_WAKEUP, -1)
-    _signals()[_WAKEUP] = fd
-    return int(before)
-
-
-def _signals() -> dict[int, Any]:
-    """The handlers of the process that asks."""
-    process = running()
-    assert process is not None
-    return process.leader.signals

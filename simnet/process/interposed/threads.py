@@ -24,6 +24,7 @@ from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 from ...fence.allowed import is_of_program
+from ..ending import beneath_programs
 from ..process import Process, running
 from ..thread import Thread, give_way_at
 
@@ -262,6 +263,7 @@ _SWITCHES_AFTER: tuple[tuple[type, str, str], ...] = (
 
 
 def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Callable[..., Any]:
+    @beneath_programs
     @wraps(method)
     def give_way_and_call(*args: Any, **kwargs: Any) -> Any:
         thread = running()
@@ -284,6 +286,7 @@ def _binding_anew(method: Callable[..., Any]) -> Callable[..., Any]:
     """A condition keeps methods of its lock; one that was made before has kept those that know no threads of
     processes."""
 
+    @beneath_programs
     @wraps(method)
     def bind_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if running() is not None and isinstance(self.acquire, BuiltinMethodType):
