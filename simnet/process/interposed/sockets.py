@@ -9,8 +9,8 @@ subclass, or of a program's own subclass one that has both as its bases.  ``isin
 
 A `HostedSocket` has no descriptor of this computer.  What `socket.socket` adds in Python (file objects,
 accept, sendfile, dup, close) is inherited as it is; what it has from C is passed on.  Programs call that by
-the class as well, ``socket.socket.send(sock, data)``: so it is replaced there too (`methods`), and a call of a
-real socket takes 0.3 µs longer while interposition is up.
+the class as well, ``socket.socket.send(sock, data)``: so it is replaced there too (`methods`), and a call of
+a real socket takes 0.3 µs longer while interposition is up.
 
 Not covered: `_socket.socket` called itself, which makes a socket of this computer.
 
