@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..process import running
-from . import descriptors, entropy, signals, threads
+from . import descriptors, entropy, identity, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -34,8 +34,8 @@ _OF_THE_HOST: dict[ModuleType, str] = {
         "if_nametoindex"
     ),
     select: "select poll epoll",
-    time: "get_clock_info gmtime localtime ctime asctime strftime mktime sleep",
-    os: "pipe pipe2 getpid",
+    time: "get_clock_info gmtime localtime ctime asctime strftime mktime tzset sleep",
+    os: "pipe pipe2 getpid getppid cpu_count process_cpu_count sched_getaffinity getloadavg uname",
 }
 _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
 _OF_PATHS = "stat lstat unlink remove chmod"
@@ -59,6 +59,7 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
+    found.update(identity.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
     found.update(threads.stand_ins())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..host import Host
 
 _ASK_NO_MACHINE = ("struct_time", "strptime")
+_UTC = ("", "UTC", "UTC0", "Etc/UTC", "GMT", "GMT0")
 
 
 def module_for(host: Host) -> ModuleType:
@@ -119,7 +120,12 @@ def _calendar(time_ns: Callable[[], int]) -> dict[str, Any]:
     def mktime(tuple: Any, /) -> float:
         return float(calendar.timegm(tuple))
 
-    functions = (gmtime, localtime, ctime, asctime, strftime, mktime)
+    def tzset() -> None:
+        zone = os.environ.get("TZ", "UTC")
+        if zone not in _UTC:
+            raise NotImplementedError(f"tzset() to {zone!r} is not simulated: local time is UTC")
+
+    functions = (gmtime, localtime, ctime, asctime, strftime, mktime, tzset)
     return {function.__name__: function for function in functions}
 
 
