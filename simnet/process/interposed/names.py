@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -46,6 +47,9 @@ class StandIn:
         return self._inside(process.host, self.original, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
+        inside = object.__getattribute__(self, "_inside")
+        if name in getattr(inside, "of_the_class", ()) and (process := running()) is not None:
+            return partial(getattr(inside, name), process.host)
         return getattr(object.__getattribute__(self, "original"), name)
 
     def __repr__(self) -> str:

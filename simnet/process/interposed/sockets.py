@@ -28,9 +28,12 @@ from ...errors import UsageError
 from ..process import running
 from ..thread import give_way_at
 from .methods import replace
+from .paths import adopt_directory
+
+_AF_UNIX = getattr(std, "AF_UNIX", None)
 
 _PASSED_ON = (
-    *("bind", "connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
+    *("connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
     *("send", "sendall", "sendto", "sendmsg"),
     *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
     *("getsockopt", "setsockopt", "setblocking", "settimeout", "gettimeout", "getblocking", "fileno"),
@@ -62,6 +65,11 @@ class HostedSocket(std.socket):
             raise UsageError("a socket of a virtual host is made by a process on it")
         self._io_refs, self._closed = 0, False
         self._virtual = process.host.modules.socket.socket(family, type, proto, fileno)
+
+    def bind(self, address: Any, /) -> None:
+        if self._virtual.family == _AF_UNIX:
+            adopt_directory(self._virtual._host, address)
+        self._virtual.bind(address)
 
     def _real_close(self, *_: object) -> None:
         self._virtual.close()
@@ -165,7 +173,7 @@ def change() -> Callable[[], None]:
     """Let `socket.socket` decide; returns what undoes it."""
     std.socket.__new__ = staticmethod(_new)  # type: ignore[method-assign]
     std.socket.__init__ = _init  # type: ignore[method-assign]
-    by_class = [name for name in (*_PASSED_ON, "detach") if name in vars(_socket.socket)]
+    by_class = [name for name in ("bind", *_PASSED_ON, "detach") if name in vars(_socket.socket)]
     undo_methods = replace(_socket.socket, {**{name: _for_both(name) for name in by_class}, "close": _close})
 
     def undo() -> None:
