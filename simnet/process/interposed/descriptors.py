@@ -249,6 +249,10 @@ class HostedFile(io.RawIOBase):
         self._check()
         return False
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._check()
+        return int(self._host.modules.os.lseek(self._fd, offset, whence))
+
     def readinto(self, buffer: Any, /) -> int | None:
         self._check()
         if not self._reads:
@@ -288,3 +292,6 @@ class HostedFile(io.RawIOBase):
     def _check(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")
+
+
+HostedFile.__module__, HostedFile.__name__, HostedFile.__qualname__ = "_io", "FileIO", "FileIO"

@@ -21,7 +21,7 @@ from .entropy import KeptGenerator
 _LEFT_ALONE = {OWN, *TOOLS, "importlib", "posix", "_socket", "_signal", "_random", "zipimport"}
 """Packages in which names mean what they always mean: simnet's own, tools, and what Python is made of."""
 
-_KEPT_IN_CLASSES = {"selectors", "sched", "multiprocessing.connection"}
+_KEPT_IN_CLASSES = {"selectors", "sched", "logging", "multiprocessing.connection"}
 """Modules of the standard library that keep functions of others in classes and in defaults."""
 
 
