@@ -114,7 +114,7 @@ class Epoll:
         file = self._file()
         found = file.events(events_max)
         if found:
-            self._machine.network.patience.looked_and_found("epoll.poll")
+            self._machine.network.patience.looked_and_found("epoll.poll", self._machine, found)
             self._machine.step("epoll.poll", len(found))
             return found
         if wait_ms == 0:

@@ -98,7 +98,7 @@ class Poll:
         elif not ready:
             self._host.network.patience.looked_in_vain("poll")
         else:
-            self._host.network.patience.looked_and_found("poll")
+            self._host.network.patience.looked_and_found("poll", self._host, ready)
         self._host.step("poll", len(ready))
         return ready
 
@@ -184,20 +184,24 @@ def module_for(host: Host) -> ModuleType:
             file = host.descriptors.get(fd)
             return NVAL if file is None else file.poll_mask()
 
-        def ready() -> list[list[Any]]:
-            return [[item for item, fd in members if mask(fd) & events] for members, events in asked]
+        def ready() -> list[list[tuple[Any, int]]]:
+            return [[member for member in members if mask(member[1]) & events] for members, events in asked]
 
         def is_woken() -> bool:
             return any(mask(fd) & events & ~NVAL for members, events in asked for _, fd in members)
 
-        if not is_woken():
+        found = ready()
+        if any(found):
+            wanted = [events for _, events in asked]
+            events = [(fd, each) for each, some in zip(wanted, found, strict=True) for _, fd in some]
+            host.network.patience.looked_and_found("select", host, events)
+        else:
             if wait_ns != 0:
                 wait(host, "select", is_woken, wait_ns, [fd for members, _ in asked for _, fd in members])
             else:
                 host.network.patience.looked_in_vain("select")
-        else:
-            host.network.patience.looked_and_found("select")
-        readable, writable, exceptional = ready()
+            found = ready()
+        readable, writable, exceptional = ([item for item, _ in members] for members in found)
         host.step("select", len(readable) + len(writable) + len(exceptional))
         return readable, writable, exceptional
 
