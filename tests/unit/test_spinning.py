@@ -112,3 +112,20 @@ def test_another_thread_may_be_who_does_something_with_it(network, server, clien
     said, when = serving.result
     assert said == [b"hello"]
     assert 0.5 < when < 0.52  # a pause is 10 ms at most
+
+
+@POLLING
+def test_who_is_held_up_does_not_spin_meanwhile(network, server, client, selector):
+    def serve():
+        with accepted() as sock, getattr(selectors, selector)() as poll:
+            poll.register(sock, selectors.EVENT_READ)
+            for _ in range(20):
+                poll.select()
+            return sock.recv(100)
+
+    serving = server.spawn(serve)
+    client.spawn(hello)
+    for nth in range(1, 21):
+        network.on("server", "step", nth=nth).hold_up("2s")
+    network.run()
+    assert serving.result == b"hello"
