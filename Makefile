@@ -23,7 +23,7 @@ VERSION = $(eval VERSION := $$(shell $$(FIND) default))$(VERSION)
 NEWEST = $(eval NEWEST := $$(shell $$(FIND) newest))$(NEWEST)
 python = .venv/$(VERSION)/bin/python
 
-.PHONY: help test check suite static format-check lint types format demo bench bench-real zoo docs fidelity coverage clean
+.PHONY: help test check suite static format-check lint types format demo bench bench-real zoo unmodified docs fidelity coverage clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,9 @@ bench-real: .venv/$$(VERSION)/bench.installed ## the loop on real sockets beside
 zoo: .venv/$$(VERSION)/test.installed ## search for the bugs of tests/zoo: ten minutes, most of them for Hypothesis
 	@$(python) -m tests.zoo --fetch
 	@$(python) -m tests.zoo $(ARGS)
+
+unmodified: .venv/$$(VERSION)/test.installed ## the table of packages that run unmodified: docs/reference/unmodified.md
+	@$(python) -m tests.unmodified --write docs
 
 docs: .venv/$$(VERSION)/docs.installed ## the documentation, into docs/_build/html
 	@$(python) -m sphinx -W --keep-going --quiet -b html docs docs/_build/html

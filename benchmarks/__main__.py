@@ -8,11 +8,15 @@ import sys
 from importlib.metadata import version
 from statistics import median
 
-from benchmarks import echo, examples, searches, worlds
+from benchmarks import blocking, echo, examples, searches, streams, worlds
 from benchmarks.measure import Row
 from benchmarks.peers import RECV_BYTES, why_no_simloop
+from benchmarks.streams import why_no_aiohttp
 
-WORKLOADS = {"echo": echo, "worlds": worlds, "searches": searches, "examples": examples}
+WORKLOADS = {
+    **{"echo": echo, "worlds": worlds, "searches": searches, "examples": examples},
+    **{"blocking": blocking, "streams": streams},
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -61,13 +65,15 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 def notes(rows: list[Row], arguments: list[str]) -> list[str]:
     """What was measured, and how to measure it again."""
     python = f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}"
-    simloop = why_no_simloop() or f"simloop {version('simloop')}: the same protocols; its trace is always on."
+    simloop = why_no_simloop() or f"simloop {version('simloop')}: the same code; its trace is always on."
+    aiohttp = why_no_aiohttp() or f"aiohttp {version('aiohttp')}: client and server."
     return [
         f"Medians of {len(rows[0].seconds)} interleaved rounds after a warm-up, on {python};",
         "ratios are of CPU time, user and kernel, and taken within a round.",
         f"A message has {len(echo.MESSAGE)} bytes.",
-        f"asyncio: protocols, both ends in this process, {RECV_BYTES // 1024} KiB receive buffers.",
+        f"asyncio: both ends in this process, {RECV_BYTES // 1024} KiB receive buffers.",
         simloop,
+        aiohttp,
         " ".join(["again:", "python", "-m", "benchmarks", *arguments]),
     ]
 

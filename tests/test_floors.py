@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parent.parent / "simnet"
 
 # Lowest first. A name is a module of simnet, or a package with everything in it.
 FLOORS = (
-    {"errors", "units", "words"},
+    {"errors", "garbage", "units", "words"},
     {
         "transport",
         "calls",
@@ -35,6 +35,7 @@ FLOORS = (
         "choices",
         "trace",
         "fence",
+        "undriven",
     },
     {"loop", "passes", "machine", "process", "real", "virtual"},
     {"dispatchers", "stage"},
@@ -60,6 +61,7 @@ WITHIN_A_FLOOR = {
     ("ways", "transport"): "what is asked for are a machine's events",
     ("timers", "transport"): "timers go by a machine's clock",
     ("calls", "transport"): "a call ends the wait of a loop by its machine's wakeup",
+    ("undriven", "transport"): "it is a kind of transport",
     ("fence", "transport"): "who is on a virtual machine has it as the current transport",
     ("asynchat", "asyncore"): "the old asynchat imports the old asyncore, and programs reach it that way",
     ("fuzz", "scenario"): "what a search finds is kept as a scenario",

@@ -11,11 +11,11 @@ Owns the tasks of one loop.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..garbage import collector
 from .ending import beneath_programs
 
 
@@ -34,10 +34,14 @@ def abandon(loop: Any) -> Callable[[], None]:
     def take_down() -> None:
         tasks.clear()
         while coroutines:
-            coroutine = coroutines.pop()
-            if not coroutine.cr_running:  # else it is on the stack, and went with it
-                coroutine.close()
-        del coroutine
-        gc.collect()
+            _close(coroutines.pop())
+        collector.collect()
 
     return take_down
+
+
+@beneath_programs
+def _close(coroutine: Any) -> None:
+    """Unless it is on the stack, and goes with it."""
+    if not coroutine.cr_running:
+        coroutine.close()

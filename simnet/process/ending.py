@@ -25,6 +25,7 @@ from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 from ..fence.allowed import OWN, is_of_program
+from ..garbage import collector, run_collector
 
 
 class Killed(GeneratorExit):
@@ -39,6 +40,17 @@ def beneath_programs(function: _Function) -> _Function:
     """What this function of simnet calls is a program, or what a program leaves behind."""
     _beneath.add(function.__code__)
     return function
+
+
+beneath_programs(run_collector)
+
+
+def collect_young() -> None:
+    """What frames have left behind in cycles goes, while lines are refused: no buffer is flushed later.
+
+    What is older than two collections is not found.
+    """
+    collector.collect(1)
 
 
 class _Refusal:
@@ -98,10 +110,12 @@ def accept_lines(before: Callable[[], object] | None = None) -> None:
     frames, and the destructors that they lead to must not run either.
     """
     _set_handled(None)
-    if before is not None:
-        before()
-    trace, sys.unraisablehook = _before.pop()
-    sys.settrace(trace)
+    try:
+        if before is not None:
+            before()
+    finally:
+        trace, sys.unraisablehook = _before.pop()
+        sys.settrace(trace)
 
 
 def _without_the_killed(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:

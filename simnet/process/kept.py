@@ -13,11 +13,11 @@ Owns that number, and the order.
 from __future__ import annotations
 
 import atexit
-import gc
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..garbage import collector
 from .ending import accept_lines, refuse_lines
 
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ def _kill_all() -> None:
     for network in list(_kept):
         _kill(network)
     refuse_lines()
-    accept_lines(gc.collect)
+    accept_lines(collector.collect)

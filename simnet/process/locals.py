@@ -8,6 +8,9 @@ Where they are found is a matter of the version: the dictionary of the thread (P
 3.12, from 3.13 on two fields in the state of the thread, a key and what tells that the thread has ended
 (Modules/_threadmodule.c).  Nobody says where these two are; they are looked for once, by what they hold.
 
+A process runs in one thread of this computer from its first turn on (greenlets cannot leave theirs), so where
+its values go is looked up then, and a switch only exchanges them.
+
 Owns the exchange.
 """
 
@@ -32,7 +35,7 @@ _state_of_thread.argtypes, _state_of_thread.restype = (), ctypes.c_void_p
 _drop = ctypes.pythonapi.Py_DecRef
 _drop.argtypes, _drop.restype = (ctypes.c_void_p,), None
 
-_Two = ctypes.c_void_p * 2
+_Two = ctypes.c_size_t * 2
 
 
 _dicts: dict[int, dict[Any, Any]] = {}
@@ -50,14 +53,19 @@ def _dict_of_thread() -> dict[Any, Any]:
 class InTheDictionary:
     """The values of one process, or what was there in their place while it runs."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_of_thread", "_values")
 
     def __init__(self) -> None:
         self._values: dict[Any, Any] = {}
+        self._of_thread: dict[Any, Any] = {}
+
+    def settle(self) -> None:
+        """This is the thread that the process runs in."""
+        self._of_thread = _dict_of_thread()
 
     def exchange(self) -> None:
         """Put in what is here, and take out what is there."""
-        of_thread = _dict_of_thread()
+        of_thread = self._of_thread
         values = {key: value for key, value in of_thread.items() if value.__class__ is _KIND}
         for key in values:
             del of_thread[key]
@@ -73,35 +81,32 @@ class InTheDictionary:
         self._values = {}
 
 
-_fields: dict[int, Any] = {}
-"""The two fields by the addresses of states: only a way of looking at them."""
-
-
 class InTheState:
-    """The same from Python 3.13 on: the two fields."""
+    """The same from Python 3.13 on: the two fields, which are empty together."""
 
-    __slots__ = ("_key", "_sentinel")
+    __slots__ = ("_fields", "_key", "_sentinel")
 
     def __init__(self) -> None:
-        self._key: int | None = None
-        self._sentinel: int | None = None
+        self._key = self._sentinel = 0
+        self._fields: memoryview = memoryview(b"")
+
+    def settle(self) -> None:
+        both = _Two.from_address(_state_of_thread() + _OFFSET)
+        self._fields = memoryview(both).cast("B").cast("P")
 
     def exchange(self) -> None:
-        address = _state_of_thread()
-        fields = _fields.get(address)
-        if fields is None:
-            fields = _fields[address] = _Two.from_address(address + _OFFSET)
-        key, sentinel = fields
-        if key is not None or self._key is not None:
-            fields[:] = self._key, self._sentinel
+        fields = self._fields
+        key = fields[0]
+        if key or self._key:
+            sentinel = fields[1]
+            fields[0], fields[1] = self._key, self._sentinel
             self._key, self._sentinel = key, sentinel
 
     def drop(self) -> None:
-        key, sentinel, self._key, self._sentinel = self._key, self._sentinel, None, None
-        if key is not None:
-            _drop(key)
-        if sentinel is not None:
-            _drop(sentinel)
+        key, sentinel, self._key, self._sentinel = self._key, self._sentinel, 0, 0
+        for each in (key, sentinel):
+            if each:
+                _drop(each)
 
 
 def _kind_in_the_dictionary() -> type:

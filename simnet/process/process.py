@@ -8,9 +8,11 @@ Owns the life of a process, and waiting.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextvars import Context, ContextVar, copy_context
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, error, getcurrent, greenlet
@@ -20,9 +22,13 @@ from ..trace import Kind
 from ..transport import IN, PRI, enter_context
 from ..units import duration_ns
 from .coroutines import abandon
-from .ending import Killed, accept_lines, beneath_programs, refuse_lines
+from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
+from .exits import Exits, status_of
 from .kept import release
 from .locals import Locals
+from .machine import Machine
+from .own_globals import own_globals
+from .signals import Signals
 from .standing import library_call, place_of
 
 if TYPE_CHECKING:
@@ -56,6 +62,23 @@ at_end: list[Callable[[Process], None]] = []
 """What is told of every process and thread that has ended."""
 
 
+def _take_running_loop() -> tuple[Any, Any] | None:
+    """The loop that runs in this thread of the computer, with its hooks for asynchronous generators: it is
+    another process's turn, and none does."""
+    asyncio: Any = sys.modules.get("_asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if loop is None:
+        return None
+    hooks = sys.get_asyncgen_hooks()
+    _put_running_loop(None, (None, None))
+    return loop, hooks
+
+
+def _put_running_loop(loop: Any, hooks: Any) -> None:
+    sys.modules["_asyncio"]._set_running_loop(loop)
+    sys.set_asyncgen_hooks(*hooks)
+
+
 class _NoPoller:
     """What a loop's poller is to the network; a process has none."""
 
@@ -68,7 +91,7 @@ class _NoPoller:
         """Nobody hands anything over to a process."""
 
 
-class Process:
+class Process(Exits):
     """Blocking code on a host; made by `Host.spawn`.
 
     Attributes:
@@ -79,6 +102,7 @@ class Process:
         leader: the process that a thread is of; a process is its own.
         threads: those of a process that are alive, itself not among them.
         ident: what `threading.get_ident` tells it.
+        machine: its host as it sees it, with the loops that it runs.
         daemon: whether it may wait for ever: a run ends without it.
         call: what it waits in, such as ``recv``; empty while it does not wait.
         waits: in how many calls it has stood still so far.
@@ -95,6 +119,7 @@ class Process:
         daemon: bool,
         function: Callable[[], object],
         context: Context | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self.host, self.name, self.daemon = host, name, daemon
         self.label = f"{host.name}/{name}"
@@ -105,6 +130,8 @@ class Process:
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
+        self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
+        self.tasks, self.timers = count(1), count()  # of asyncio, that are made
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
@@ -116,18 +143,21 @@ class Process:
         self.was_killed = False  # from then on, what its frames drop closes nothing
         self._function: Callable[[], object] = function
         self._greenlet: greenlet | None = None  # from its first turn to its end
+        self._hub: greenlet | None = None  # who let it go on
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
         self._reads, self._read_ns = 0, -1  # of clocks, at a moment
-        self.signals: dict[int, Any] = {}  # its handlers
+        self.signals = Signals(self)
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
         self._context = copy_context() if context is None else context
-        self._context.run(enter_context, host)
+        self.own_globals: dict[Any, Any] = {}  # the values of some, while it does not run
+        self.machine = Machine(host) if machine is None else machine
+        self._context.run(enter_context, self.machine)
         self._context.run(_process.set, self)
         self._wake = host.network.waker(host, self)
-        self._note("begins")
+        self.note("begins")
 
     def __repr__(self) -> str:
         return f"<Process {self.label} {self.state}>"
@@ -136,23 +166,27 @@ class Process:
 
     @property
     def state(self) -> str:
-        """In words: ready, waits in recv, ended, failed, was killed."""
+        """In words: ready, waits in recv, ended, failed, was killed; with the signal that was sent to it, was
+        killed by SIGTERM, ended by SIGINT."""
         if self.is_alive:
             return f"waits in {self.call}" if self.call else "ready"
-        return "was killed" if self.was_killed else "failed" if self._exception is not None else "ended"
+        if (by := self.ended_by()) is not None:
+            return by
+        return "failed" if self._exception is not None else "ended"
 
     @property
     def result(self) -> Any:
         """What its function returned.
 
         Raises:
-            UsageError: it has not ended, or was killed.
+            UsageError: it has not ended, was killed, or a signal has ended it.
             Whatever its function let out.
         """
         if self._exception is not None:
             raise self._exception
-        if self.is_alive or self.was_killed:
-            raise UsageError(f"process {self.label} has no result: it {self._in_words}")
+        if self.is_alive or self.was_killed or self.exit_signal or self.exit_status:
+            status = f" with status {self.exit_status}" if self.exit_status else ""
+            raise UsageError(f"process {self.label} has no result: it {self._in_words}{status}")
         return self._result
 
     @property
@@ -216,6 +250,7 @@ class Process:
         self.signals.clear()
         network = self.host.network
         if network.process is self:
+            self._let_go_of_loop()
             refuse_lines()
         elif not self._greenlet:
             self._end()
@@ -228,14 +263,19 @@ class Process:
         self.is_alive = False
         for call in at_end:
             call(self)
+        if self.leader is self:
+            self.machine.close()
+            self.signals.clear()
         if self.host.processes.pop(self, None) is not None:
             self.host.network.daemons -= self.daemon
             release(self.host.network)
-        self._note("was killed" if self.was_killed else "ends" if self._exception is None else "fails")
+        self.note("was killed" if self.was_killed else "ends" if self._exception is None else "fails")
         for other in self._joining:
             other.wake()
+        self.host.process_has_ended()
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
+        """Tell the trace."""
         network = self.host.network
         if network.log is not None:
             network.log((network.now_ns, _HAPPEN, self.host.number, 0, f"{self.label} {what}"))
@@ -253,23 +293,34 @@ class Process:
         return True
 
     def _switch(self) -> None:
-        network, mine, hub = self.host.network, self._greenlet, getcurrent()
+        network, mine = self.host.network, self._greenlet
         assert mine is not None
+        hub = getcurrent()
+        if self._hub is not hub:
+            self._settle_under(hub)
         network.process = self
-        self._locals.exchange()
+        exchange = self._locals.exchange
+        exchange()
+        own_globals.exchange(self.own_globals)
         try:
-            if mine.parent is not hub:
-                mine.parent = hub
             mine.switch()
-        except (error, ValueError) as failure:  # what greenlet says of another thread's
-            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
         finally:
-            self._locals.exchange()
-            if not self.is_alive:
-                self._locals.drop()
+            own_globals.exchange(self.own_globals)
+            exchange()
             network.process = None
         if not self.is_alive:
-            self._greenlet = None  # which would keep its last exception, and by that its frames
+            self._locals.drop()
+            self._greenlet = self._hub = None  # which would keep its last exception, and by that its frames
+
+    def _settle_under(self, hub: greenlet) -> None:
+        """From now on `hub` lets it go on, and is switched to when it waits or ends."""
+        assert self._greenlet is not None
+        try:
+            self._greenlet.parent = hub
+        except (error, ValueError) as failure:  # what greenlet says of another thread's
+            raise UsageError(f"{self.label} runs in another thread of this computer: {failure}") from None
+        self._hub = hub
+        self._locals.settle()
 
     @beneath_programs
     def _main(self) -> None:
@@ -285,16 +336,25 @@ class Process:
             self._leave_threads()
         else:
             self._exception = None
-            accept_lines(self._take_down)
+            accept_lines(self._take_down or collect_young)
         self._end()
 
     @beneath_programs
     def _run(self) -> None:
         """Its function, and what the interpreter does then: it waits for threads that are no daemons."""
         try:
+            if self.signals.pending:  # before its first line
+                self._tell_signals()
             self._result = self._function()
         except SystemExit as exit:
-            self._exception = exit if exit.code else None
+            if self.signals.has_come:
+                self.exit_status = status_of(exit)
+            else:
+                self._exception = exit if exit.code else None
+        except KeyboardInterrupt:
+            if not self.signals.has_come:  # else somebody has interrupted the test
+                raise
+            self.exit_signal = signal.SIGINT
         if self.threads:
             for call in self.at_exit:
                 call()
@@ -339,9 +399,11 @@ class Process:
         watched = [(file, file.references) for file in files]
         for file, references in watched:
             file.watchers = (*file.watchers, self)
-            file.references += references > 0
+            if references > 0:
+                file.references += 1
+        network = self.host.network
         try:
-            while deadline_ns is None or self.host.network.now_ns < deadline_ns:
+            while deadline_ns is None or network.now_ns < deadline_ns:
                 self._stand_still()
                 if condition():
                     return True
@@ -349,7 +411,9 @@ class Process:
         finally:
             self.call, self._deadline_ns, self.queued = "", None, True
             for file, references in watched:
-                file.watchers = tuple(other for other in file.watchers if other is not self)
+                if self in (watchers := file.watchers):  # else its host has crashed
+                    at = watchers.index(self)
+                    file.watchers = watchers[:at] + watchers[at + 1 :]
                 if references > 0:
                     file.drop()
 
@@ -397,23 +461,33 @@ class Process:
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:
-        asyncio: Any = sys.modules.get("_asyncio")
-        loop = None if asyncio is None else asyncio._get_running_loop()
-        if loop is not None:
-            asyncio._set_running_loop(None)  # which is the thread's, and it is another process's turn
+        taken = _take_running_loop()
         self.queued = False
         network = self.host.network
         assert network.process is self, f"{self.label} waits while it does not run"
-        getcurrent().parent.switch()
-        if loop is not None:
-            asyncio._set_running_loop(loop)
+        self._hub.switch()  # type: ignore[union-attr]
+        if taken is not None:
+            _put_running_loop(*taken)
         if self.was_killed:
-            if loop is not None:
-                asyncio._set_running_loop(None)
-                self._take_down = abandon(loop)
-                del loop
+            self._let_go_of_loop()
+            del taken
             refuse_lines()
             raise Killed
+        if self.signals.pending and self.leader is self:
+            self._tell_signals()
+
+    def _let_go_of_loop(self) -> None:
+        """It is killed, and what it has of asyncio is not on its stack."""
+        taken = _take_running_loop()
+        if taken is not None:
+            self._take_down = abandon(taken[0])
+
+    def _tell_signals(self) -> None:
+        """Call handlers, which may wait in turn; then it waits for what it waited for."""
+        before = self.events, self.call, self._deadline_ns, self.holder
+        self.events, self.call, self._deadline_ns, self.holder = ANY, "", None, None
+        self.signals.tell()
+        self.events, self.call, self._deadline_ns, self.holder = before
 
     def wake(self, key: int = 0) -> None:
         """What it waits for may have come."""

@@ -37,8 +37,10 @@ class Thread(Process):
     def __init__(self, leader: Process, name: str, function: Callable[[], object], is_awaited: bool) -> None:
         host = leader.host
         name = f"{leader.name}/{_NO_NAME.sub('-', name).strip('-')}"
-        super().__init__(host, host.name_for(name), leader.daemon, function, Context())
+        name = host.name_for(name)
+        super().__init__(host, name, leader.daemon, function, Context(), leader.machine)
         self.leader, self.is_awaited = leader, is_awaited
+        self.own_globals = leader.own_globals
         self.sentinel: Any = None
         leader.threads[self] = None
         host.processes[self] = self

@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ..transport import Address, Poller, Transport, Turner, current, enter_context, leave_context
+from ..transport import Address, Poller, Turner
+from ..undriven import Undriven
 from .modules import MODULES
 from .pollers import best_kind, make_poller
 from .waking import SocketWakeup
@@ -26,7 +27,7 @@ class SystemClock:
         return time.time_ns()
 
 
-class RealTransport(Transport):
+class RealTransport(Undriven):
     """Sockets of this computer.  Loops run when somebody runs them.
 
     Args:
@@ -35,30 +36,14 @@ class RealTransport(Transport):
             is watched with the others; select ends at descriptor 1023.
     """
 
-    drives_loops = False
     ends_on_error = False
     modules = MODULES
 
     def __init__(self, poller: str | None = None) -> None:
+        super().__init__(threading.RLock())
         self.clock = SystemClock()
         self._kind = poller or best_kind()
-        self._default_loop: Turner | None = None
-        self.kept: dict[str, Any] = {}
-        self._loops: list[weakref.ref[Turner]] = []
-        self.making = threading.RLock()
         _machines.add(self)
-
-    @property
-    def loops(self) -> list[Any]:
-        """Its own loop, and those of the maps that programs still hold, in the order of their making.
-
-        A map of one's own is no leak: it goes with its last channel, and takes the sockets along.
-        """
-        return [loop for reference in self._loops if (loop := reference()) is not None]
-
-    @loops.setter
-    def loops(self, loops: list[Any]) -> None:
-        self._loops = [weakref.ref(loop) for loop in loops]
 
     def __repr__(self) -> str:
         return f"RealTransport(poller={self._kind!r})"
@@ -79,42 +64,8 @@ class RealTransport(Transport):
     ) -> list[tuple[Any, Any, int, str, Address]]:
         return std.getaddrinfo(host, port, family, type, proto, flags)
 
-    def adopt(self, loop: Turner) -> None:
-        if loop.is_default:
-            self._default_loop = loop
-        with self.making:
-            self.loops = [*self.loops, loop]
-
-    def dismiss(self, loop: Turner) -> None:
-        if loop is self._default_loop:
-            self._default_loop = None
-        with self.making:
-            self.loops = [other for other in self.loops if other is not loop]
-
-    def waker(self, loop: Turner) -> Callable[[], None]:
-        return _nothing
-
     def wakeup(self, loop: Turner) -> SocketWakeup:
         return SocketWakeup()
-
-    def drive(self, loop: Turner, timeout: float | None) -> bool:
-        if current() is self:
-            loop.turn(timeout)
-            return True
-        token = enter_context(self)  # handlers make their channels on the machine that they run on
-        try:
-            loop.turn(timeout)
-        finally:
-            leave_context(token)
-        return True
-
-    def close(self) -> None:
-        """Close all loops: nothing is called any more.  Sockets stay open."""
-        for loop in self.loops:
-            loop.close()
-        self.loops = []
-        self._default_loop = None
-        self.kept = {}
 
 
 _machines: weakref.WeakSet[RealTransport] = weakref.WeakSet()
@@ -135,7 +86,3 @@ def _part_from_parent() -> None:
 
 if hasattr(os, "register_at_fork"):  # after the pollers, which are renewed by then
     os.register_at_fork(after_in_child=_part_from_parent)
-
-
-def _nothing() -> None:
-    """A loop that somebody runs looks for itself in its next pass."""

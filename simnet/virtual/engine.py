@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import Checks
 from ..errors import Deadlock, Livelock, UsageError
 from ..fence import Fence, watch
+from ..garbage import collector
 from ..timers import name_of
 from ..trace import Trace
 from ..transport import Turner, enter_context, leave_context
@@ -71,6 +72,7 @@ class Engine(ABC):
         self.runnable: dict[Turner, Host] = {}
         self.process: Process | None = None  # whose code is running just now
         self.idents = count(1)  # of processes and threads
+        self.tables = count()  # of descriptors that processes use
         self.daemons = 0  # processes that may wait for ever
         self.is_alone = False  # what arrives just now is all that is due at this moment
         self.is_calm = True  # nobody decides anything but the textbook
@@ -128,14 +130,19 @@ class Engine(ABC):
             for _ in self._moments(limit_ns, rests=until is None):
                 if condition is not None and condition():
                     return
+            self._reach(limit_ns)
         if limit_ns is not None:
-            self.now_ns = max(self.now_ns, limit_ns)
-        elif condition is not None:
+            return
+        if condition is not None:
             raise Deadlock(
                 f"nothing can happen any more, and {_describe(condition)} is not true\n{self.standstill()}"
             )
-        else:
-            check_quiet(self)  # type: ignore[arg-type]
+        check_quiet(self)  # type: ignore[arg-type]
+
+    def _reach(self, limit_ns: int | None) -> None:
+        """Nothing happens any more until then; said before the collector may close anything."""
+        if limit_ns is not None:
+            self.now_ns = max(self.now_ns, limit_ns)
 
     def wait(self, call: str, condition: Callable[[], object], deadline_ns: int | None) -> bool:
         """Let time pass until `condition` is true, at the latest until `deadline_ns`; whether it is true.
@@ -154,15 +161,15 @@ class Engine(ABC):
             for _ in self._moments(deadline_ns):
                 if condition():
                     return True
+            self._reach(deadline_ns)
         if deadline_ns is None:
             raise Deadlock(f"{call}() waits, and nothing can happen any more\n{self.standstill()}")
-        self.now_ns = max(self.now_ns, deadline_ns)
         return False
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
         """Time passes: once at a time, and without cyclic garbage that closes sockets at moments which
-        depend on the interpreter's memory."""
+        depend on the interpreter's memory.  What comes in between is the business of `garbage`."""
         if self._is_passing:
             raise UsageError("the network runs already: a handler or a timer cannot let time pass")
         was = gc.isenabled()
@@ -171,16 +178,23 @@ class Engine(ABC):
         self._thread = thread = get_ident()
         outer = watch.begin(thread, self)
         try:
-            yield
+            try:
+                yield
+            finally:
+                self._is_passing = False
+                watch.end(thread, outer)
+            if self.guard is not None:
+                self.guard.check_swallowed()
+            if self.witness is not None:
+                self.witness.check()
         finally:
-            self._is_passing = False
-            watch.end(thread, outer)
             if was:
                 gc.enable()
-        if self.guard is not None:
-            self.guard.check_swallowed()
-        if self.witness is not None:
-            self.witness.check()
+
+    @property
+    def has_processes(self) -> bool:
+        """Whether there has been any."""
+        return any(host.descriptors.base for host in self.hosts.values())
 
     def check_thread(self, call: str) -> None:
         """Raise NotImplementedError outside of the thread that lets time pass: when others get a turn is
@@ -192,7 +206,7 @@ class Engine(ABC):
         """Bound the memory of a long run, at moments that depend on nothing but the run."""
         self.trace.trim()
         if instants % _COLLECT_EVERY == 0 and instants:
-            gc.collect(1)
+            collector.collect(2 if self.has_processes else 1)
 
     def step(self) -> bool:
         """Let the next planned thing happen, and whatever follows from it at once.  False if nothing can."""
@@ -386,12 +400,12 @@ class Engine(ABC):
             for _ in self._moments_of(host, loop, limit_ns):
                 if self.runnable.pop(loop, None) and loop in host.loops and self._turn(host, loop):
                     return True
+            goes_on = limit_ns is not None and self.schedule.next_time() is not None
+            if goes_on:
+                self._reach(limit_ns)
         if timeout == 0:
             self.patience.looked_in_vain("loop")
-        if limit_ns is not None and self.schedule.next_time() is not None:
-            self.now_ns = max(self.now_ns, limit_ns)
-            return True
-        return False
+        return goes_on
 
 
 def _describe(condition: Callable[[], object]) -> str:

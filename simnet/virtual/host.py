@@ -203,6 +203,18 @@ class Host(Pausable, Questions, Spawning, Transport):
         """
         return self.network.kill(self.name)
 
+    def terminate(self) -> Fault:
+        """Ask its programs to end, as SIGTERM does: each process gets one; see `Process.terminate`.
+
+        Handlers that live on the host itself have no say, and end as by `kill`.  When the last process has
+        ended, the kernel closes what is open, and the host is as after `kill`, until `restart`.
+        """
+        return self.network.terminate(self.name)
+
+    def interrupt(self) -> Fault:
+        """The same by SIGINT, as Ctrl-C does: KeyboardInterrupt in each process, and `finally`."""
+        return self.network.interrupt(self.name)
+
     def restart(self) -> Fault:
         """Run the programs given to `boot` again, after a crash or `kill`."""
         return self.network.restart(self.name)
@@ -242,17 +254,28 @@ class Host(Pausable, Questions, Spawning, Transport):
     def _begin_descriptors_anew(self) -> None:
         """Objects of the programs that ended, which Python may drop at any time, close none of later ones."""
         self.descriptors.vanish()
-        self.descriptors = Descriptors(self.descriptors.limit, self.descriptors.system_limit)
+        before = self.descriptors
+        self.descriptors = Descriptors(before.limit, before.system_limit)
+        if before.base:
+            self.raise_numbers()
+
+    def raise_numbers(self) -> None:
+        """From now on descriptors have numbers that this computer cannot have, for processes run here."""
+        self.descriptors.count_from(next(self.network.tables))
 
     def _end_loops(self) -> None:
-        self.runs = False
+        self.runs = self.is_stopping = False
         self.end_pauses()
         self.end_processes()
-        for loop in self.loops:
+        self.leave_loops()
+
+    def leave_loops(self) -> list[Turner]:
+        """Turn its loops no more; returns them."""
+        loops, self.loops, self.kept = self.loops, [], {}
+        for loop in loops:
             self.network.forget(loop)
             loop.close()
-        self.loops = []
-        self.kept = {}
+        return loops
 
     def power_on(self) -> None:
         """The host's part of a restart."""

@@ -30,6 +30,7 @@ FINDS_MAX = 1_000_000
 """Polls at one moment that find something ready, before their program is said to do nothing with it."""
 
 _LOOKS_AT_ONCE, _LOOK_NS = 100, 1_000  # after so many at one moment, so much time passes
+_FINDS_AT_ONCE, _FINDS_NS = 1_000, 1_000_000  # the same, of a process whose polls find something
 
 _VAIN_FINDS, _PAUSE_MAX_NS = 10, 10_000_000
 """After so many polls of a process that find what it left as it was the last time, a pause: of a microsecond,
@@ -89,8 +90,9 @@ class Patience:
     ) -> None:
         """A call outside of handlers has found something ready, and time has not passed for it.
 
-        A process that leaves it as it is lets a little time pass, and the others run: one of them may be who
-        is to do something with it.
+        A process that always finds something never waits, and the others of its network would never go on:
+        after many finds it stands still for a moment, as it is interrupted on a real machine.  It does so
+        after few where it leaves what it finds as it is: another thread may be who is to do something.
 
         Args:
             events: what is ready on `host`: descriptors, and what they are ready for.
@@ -110,8 +112,12 @@ class Patience:
                 f"{call}() has found something ready {FINDS_MAX:,} times at t={seconds(network.now_ns)}, "
                 f"and time does not move\n{network.netstat()}"
             )
-        if host is not None and network.process is not None:
-            self._left_alone(network.process, call, host, events)
+        process = network.process
+        if process is not None and self._finds % _FINDS_AT_ONCE == 0:
+            process.hold_up(call, _FINDS_NS)
+            self._found_ns = network.now_ns  # that time moved by itself is no sign of life
+        if process is not None and host is not None:
+            self._left_alone(process, call, host, events)
 
     def _left_alone(self, process: Process, call: str, host: Host, events: Sequence[tuple[int, int]]) -> None:
         found = [(file, asked) for fd, asked in events if (file := host.descriptors.get(fd)) is not None]

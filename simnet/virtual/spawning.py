@@ -16,6 +16,7 @@ from ..transport import Turner
 if TYPE_CHECKING:
     from ..process import Process
     from .host import Host
+    from .kernel.descriptors import Descriptors
     from .network import Network
 
 
@@ -27,7 +28,11 @@ class Spawning:
     runs: bool
     loops: list[Turner]
     processes: dict[Any, Process]
+    descriptors: Descriptors
     _names: dict[str, int]
+
+    leave_loops: Callable[[], list[Turner]]
+    end_programs: Callable[[], None]
 
     def spawn(
         self,
@@ -59,8 +64,11 @@ class Spawning:
         if not callable(function):
             raise UsageError(f"a process runs a function, not {function!r}")
         host = cast("Host", self)
-        interposition.put_up_for(host)
-        process = Process(host, self._name_of(name, function), daemon, partial(function, *args, **kwargs))
+        name = self._name_of(name, function)
+        function = interposition.put_up_for(host, function)
+        if not host.descriptors.base:
+            host.raise_numbers()
+        process = Process(host, name, daemon, partial(function, *args, **kwargs))
         self.processes[process] = process
         self.network.daemons += daemon
         keep(self.network)
@@ -90,6 +98,24 @@ class Spawning:
     def has(self, turner: Turner) -> bool:
         """Whether a loop or a process still runs here."""
         return turner in self.loops or turner in self.processes
+
+    is_stopping = False
+    """Whether its programs have been told to end, and some have not."""
+
+    def signal_programs(self, number: int) -> None:
+        """The host's part of `terminate` and `interrupt`."""
+        self.is_stopping = True
+        for loop in self.leave_loops():
+            for fd in [fd for fd in loop.map if self.descriptors.get(fd) is not None]:
+                self.descriptors.close(fd)
+        for process in [process for process in self.processes if process.leader is process]:
+            process.send_signal(number)
+        self.process_has_ended()
+
+    def process_has_ended(self) -> None:
+        """If it was the last that was to end, the kernel closes what is left."""
+        if self.is_stopping and not self.processes:
+            self.end_programs()
 
     def end_processes(self) -> None:
         """All of them, as `Process.kill` does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import five_clients, peers, searches
+from benchmarks import blocking, five_clients, peers, searches, streams
 from benchmarks.__main__ import main, table
 from benchmarks.measure import Row, compare
 from benchmarks.virtual import on_simnet
@@ -22,6 +22,33 @@ def test_every_message_comes_back_on_both_networks(connections):
 @pytest.mark.skipif(peers.why_no_simloop() is not None, reason=peers.why_no_simloop() or "")
 def test_every_message_comes_back_on_simloop():
     peers.on_simloop(3, 4, b"ping")
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+@pytest.mark.parametrize(
+    "place", [streams.between_hosts, streams.within_a_process, streams.over_loopback, streams.between_threads]
+)
+def test_every_message_comes_back_by_streams(place, connections):
+    place(streams.serve, streams.talk, connections, 4)
+
+
+@pytest.mark.skipif(streams.why_no_aiohttp() is not None, reason=streams.why_no_aiohttp() or "")
+@pytest.mark.parametrize("place", [streams.between_hosts, streams.within_a_process, streams.over_loopback])
+def test_every_request_is_answered_by_aiohttp(place):
+    place(streams.serve_http, streams.talk_http, 1, 4)
+
+
+@pytest.mark.parametrize("place", [blocking.between_hosts, blocking.within_a_process, blocking.over_loopback])
+def test_every_message_comes_back_to_blocking_code(place):
+    place(4, b"ping")
+
+
+@pytest.mark.parametrize("switches", [blocking.between_processes, blocking.between_threads])
+def test_the_benchmark_of_switches_lets_each_go_on(switches, monkeypatch):
+    times = []
+    monkeypatch.setattr(blocking, "yield_often", times.append)
+    switches(10)
+    assert times == [5, 5]
 
 
 def test_the_test_of_the_searches_passes_on_both_networks():

@@ -1,23 +1,17 @@
 """pyftpdlib, as it comes from PyPI, on simnet.asyncore: a server on loopback, and one on a virtual host.
 
-Its handlers ask the current machine through `asyncore.socket`.  Besides, pyftpdlib has a loop of its own,
-and asks `select`, `socket` and `time` by its modules' globals: on a virtual host these are the host's.
-
-Owns how the server is made and turned in either world.  What clients see of it is said by the tests.
+Owns how the server is made and run in either world.  What clients see of it is said by the tests.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from simnet import Host, install_asyncore
-from simnet.loop import loop_for
+from simnet import install_asyncore
 
 with install_asyncore(replace=True):  # pyftpdlib keeps what it finds; tests beside it may have another
     from pyftpdlib import handlers, ioloop, servers
@@ -65,56 +59,6 @@ def served_on_loopback(folder: Path) -> Iterator[tuple[str, int]]:
             thread.join(10)
 
 
-class Turned:
-    """A loop of pyftpdlib's as one channel of a host's: an epoll is readable while it has something to do."""
-
-    declares_interest = True
-
-    def __init__(self, host: Host, own_loop: Any) -> None:
-        self._loop, self._own = loop_for(host), own_loop
-        self._timer = self._loop.call_later(0, self.handle_read_event)
-        self._loop.add(own_loop.fileno(), self)
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def handle_read_event(self) -> None:
-        """One pass, which does not wait; it tells in how many seconds its earliest timer is due."""
-        self._timer.cancel()
-        delay = self._own.loop(timeout=0, blocking=False)
-        if delay is not None:
-            self._timer = self._loop.call_later(delay, self.handle_read_event)
-
-    def handle_error(self) -> None:
-        raise  # noqa: PLE0704 - called where the exception is being handled
-
-    handle_close = handle_write_event = handle_expt_event = handle_error
-
-
-@contextmanager
-def asked_of(host: Host) -> Iterator[None]:
-    """What pyftpdlib's modules have imported of this computer is the host's."""
-    modules = host.modules
-    time = modules.time
-    twins = {"socket": modules.socket, "select": modules.select, "time": time, "timer": time.monotonic}
-    with ExitStack() as stack:
-        for name, module in sorted(sys.modules.items()):
-            if name.startswith("pyftpdlib."):
-                own = {asked: twin for asked, twin in twins.items() if asked in vars(module)}
-                stack.enter_context(mock.patch.dict(vars(module), own))
-        stack.enter_context(mock.patch.object(ioloop.Epoll, "_poller", modules.select.epoll))
-        yield
-
-
-@contextmanager
-def served_on(host: Host, folder: Path, port: int = 21, **settings: Any) -> Iterator[None]:
-    """The server, on a virtual host that drives it."""
-    # sendfile(2) would be asked of this computer, with the number of a virtual descriptor.
-    handler = handler_for(folder, use_sendfile=False, **settings)
-    with asked_of(host), host, closing(ioloop.Epoll()) as own_loop:
-        servers.FTPServer(("", port), handler, ioloop=own_loop)
-        Turned(host, own_loop)
-        yield
+def serve(folder: Path, port: int = 21, **settings: Any) -> None:
+    """What a program does that is an FTP server, for a process on a virtual host."""
+    servers.FTPServer(("", port), handler_for(folder, **settings)).serve_forever()

@@ -54,7 +54,8 @@ def on_loopback(folder):
 def on_the_virtual_network(folder):
     network = Network(latency="10ms")
     server, host = network.host("server"), network.host("client")
-    with ftp.served_on(server, folder), client_on(host) as client, client:
+    server.spawn(ftp.serve, folder, daemon=True)
+    with client_on(host) as client, client:
         client.connect("server", 21, timeout=10)
         yield client
 
@@ -113,7 +114,8 @@ def test_a_file_that_is_not_there_is_refused_and_the_session_goes_on(client):
 def test_to_log_in_takes_the_round_trips_that_it_takes(tmp_path):
     network = Network(latency="10ms")
     server, host = network.host("server"), network.host("client")
-    with ftp.served_on(server, tmp_path), client_on(host) as client, client:
+    server.spawn(ftp.serve, tmp_path, daemon=True)
+    with client_on(host) as client, client:
         client.connect("server", 21)
         client.login(ftp.USER, ftp.PASSWORD)
         # SYN, SYN+ACK, ACK, greeting; USER and its answer; PASS and its answer: 8 x 10 ms.
@@ -123,13 +125,33 @@ def test_to_log_in_takes_the_round_trips_that_it_takes(tmp_path):
 def test_an_idle_client_is_disconnected_by_pyftpdlibs_own_timer(tmp_path):
     network = Network(latency="10ms")
     server, host = network.host("server"), network.host("client")
-    with ftp.served_on(server, tmp_path), client_on(host) as client, client:
+    server.spawn(ftp.serve, tmp_path, daemon=True)
+    with client_on(host) as client, client:
         client.connect("server", 21)
         client.login(ftp.USER, ftp.PASSWORD)
         with pytest.raises(ftplib.error_temp, match=r"^421 Control connection timed out"):
             client.getresp()
         # PASS arrived at 70 ms; 300 s of silence; the answer is 10 ms under way.
         assert network.now == pytest.approx(300.080)
+
+
+def test_two_servers_are_two_programs_each_with_its_one_loop(tmp_path):
+    """pyftpdlib keeps its loop in a class, which is of the interpreter: here of each process."""
+    network = Network(latency="10ms")
+    for name in ("ada", "charles"):
+        (tmp_path / name).mkdir()
+        network.host(name).spawn(ftp.serve, tmp_path / name, daemon=True)
+
+    def upload(name):
+        with ftplib.FTP() as client:
+            client.connect(name, timeout=10)
+            client.login(ftp.USER, ftp.PASSWORD)
+            return client.storbinary("STOR analysis", io.BytesIO(name.encode()))
+
+    uploads = [network.host("client").spawn(upload, name) for name in ("ada", "charles")]
+    network.run()
+    assert [each.result for each in uploads] == ["226 Transfer complete."] * 2
+    assert [(tmp_path / name / "analysis").read_text() for name in ("ada", "charles")] == ["ada", "charles"]
 
 
 def attempt(folder, seed, only):
@@ -140,7 +162,8 @@ def attempt(folder, seed, only):
     network = Network(seed=seed, only=only, check="-listener-survives")
     server, host = network.host("server"), network.host("client")
     (folder / "analysis").unlink(missing_ok=True)
-    with ftp.served_on(server, folder, **ftp.patient(3600)), client_on(host) as client:
+    server.spawn(ftp.serve, folder, daemon=True, **ftp.patient(3600))
+    with client_on(host) as client:
         try:
             client.connect("server", 21, timeout=3600)
             client.login(ftp.USER, ftp.PASSWORD)
@@ -159,7 +182,8 @@ def test_a_client_that_comes_after_half_a_minute_finds_no_data_channel(tmp_path)
     network = Network(latency="10ms")
     server, host = network.host("server"), network.host("client")
     network.on("server", "segment", containing=b"227 Entering passive mode").late("60s")
-    with ftp.served_on(server, tmp_path), client_on(host) as client, client:
+    server.spawn(ftp.serve, tmp_path, daemon=True)
+    with client_on(host) as client, client:
         client.connect("server", 21)
         client.login(ftp.USER, ftp.PASSWORD)
         with pytest.raises(ConnectionRefusedError):

@@ -31,11 +31,13 @@ def serving(network, received):
         def process_message(self, peer, mailfrom, rcpttos, data, **options):
             received.append(data)
 
-    machine = {"socket": server.modules.socket, "time": server.modules.time}  # it notes when it was started
-    with mock.patch.multiple(smtpd, **machine), server:
+    def serve():
         Server(("0.0.0.0", 25), None)
-        with host, mock.patch.object(smtplib, "socket", host.modules.socket):
-            yield smtplib.SMTP(local_hostname="client", timeout=3600)
+        asyncore.loop()
+
+    server.spawn(serve, daemon=True)
+    with host, mock.patch.object(smtplib, "socket", host.modules.socket):
+        yield smtplib.SMTP(local_hostname="client", timeout=3600)
 
 
 def test_what_smtplib_sends_is_received():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 import datetime
 import gc
 import http.client
@@ -17,8 +19,10 @@ import socketserver
 import subprocess
 import sys
 import time
+import types
 import uuid
 import weakref
+from multiprocessing.connection import Client, Listener
 from time import monotonic as taken_before
 
 import pytest
@@ -27,6 +31,14 @@ from simnet import Escaped, Host, Network, fence
 from simnet.process import kept
 
 REAL = {"sleep": time.sleep, "urandom": os.urandom, "random": random.random, "pair": socket.socketpair}
+
+
+KEPT = random.Random(7)
+
+
+def drawn_by_default(generator=random.Random()) -> int:  # noqa: B008 - that is the case
+    """As WebSocketWriter of aiohttp does it for its masks."""
+    return generator.getrandbits(32)
 
 
 class Keeper:
@@ -50,6 +62,45 @@ def echo() -> None:
         with sock:
             while data := sock.recv(100):
                 sock.sendall(data)
+
+
+# --- files of this computer ---------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile(2)")
+def test_sendfile_sends_a_file_of_this_computer_by_a_socket_of_the_host(network, server, client, tmp_path):
+    (tmp_path / "bread").write_bytes(b"brown bread, sliced")
+    server.spawn(echo)
+
+    def send() -> tuple[list[int], int, bytes]:
+        with socket.create_connection(("server", 7)) as sock, open(tmp_path / "bread", "rb") as file:
+            sent = [
+                os.sendfile(sock.fileno(), file.fileno(), 6, 5),  # which does not move the file's position
+                os.sendfile(sock.fileno(), file.fileno(), None, 5),
+                os.sendfile(sock.fileno(), file.fileno(), None, 1),
+                os.sendfile(sock.fileno(), file.fileno(), 100, 5),  # behind its end
+            ]
+            with pytest.raises(OSError, match="Invalid argument"):
+                os.sendfile(sock.fileno(), sock.fileno(), None, 1)
+            return sent, file.tell(), sock.recv(11, socket.MSG_WAITALL)
+
+    sent, position, answer = run(network, client, send)
+    assert (sent, position) == ([5, 5, 1, 0], 6)
+    assert answer == b"breadbrown "
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile(2)")
+def test_sendfile_is_short_where_the_kernel_takes_less(network, server, client, tmp_path):
+    (tmp_path / "bread").write_bytes(b"brown bread")
+    server.spawn(echo)
+
+    def send() -> tuple[int, int]:
+        with socket.create_connection(("server", 7)) as sock, open(tmp_path / "bread", "rb") as file:
+            sock.setblocking(False)
+            return os.sendfile(sock.fileno(), file.fileno(), None, 11), file.seek(0, os.SEEK_CUR)
+
+    network.on("client", "send", nth=1).take(4)
+    assert run(network, client, send) == (4, 4)
 
 
 # --- sockets -----------------------------------------------------------------------------------------
@@ -167,6 +218,22 @@ def test_handlers_are_fenced_as_before_while_a_process_runs_beside_them(network,
         network.run()
 
 
+def test_connections_of_multiprocessing_read_and_write_descriptors_of_the_host(network, server, client):
+    """Their classes keep `os.read`, `os.write` and `os.close`."""
+
+    def answer() -> None:
+        with Listener(("", 7)) as listening, listening.accept() as connection:
+            connection.send(connection.recv()[::-1])
+
+    def ask() -> object:
+        with Client(("server", 7)) as connection:
+            connection.send([1, 2])
+            return connection.recv(), client.descriptors.get(connection.fileno()) is not None
+
+    server.spawn(answer)
+    assert run(network, client, ask) == ([2, 1], True)
+
+
 # --- clocks and entropy ------------------------------------------------------------------------------
 
 
@@ -228,6 +295,21 @@ def test_entropy_is_the_same_in_every_run_and_another_on_every_host():
 
     assert drawn("a") == drawn("a")
     assert not set(drawn("a")) & set(drawn("b"))
+
+
+def test_a_generator_that_a_module_keeps_is_the_hosts_in_a_process():
+    def drawn() -> tuple[float, int, list[int]]:
+        return KEPT.random(), drawn_by_default(), copy.copy(KEPT).sample(range(9), 3)
+
+    before = KEPT.getstate()
+    hosts = [Network().host(name) for name in ("server", "server", "client")]
+    first, again, other = (run(host.network, host, drawn) for host in hosts)
+    assert first == again
+    assert first != other
+    assert KEPT.getstate() == before
+    assert KEPT.random() == random.Random(7).random()
+    fence.take_down()
+    assert type(KEPT) is random.Random
 
 
 def test_the_generator_of_the_test_is_not_drawn_from(network, client):
@@ -336,6 +418,87 @@ def test_asyncio_runs_its_own_selector_loop_in_virtual_time(network, server, cli
     assert (loop, transport) == ("_UnixSelectorEventLoop", "_SelectorSocketTransport")
 
 
+def test_tasks_are_numbered_from_one_in_every_process(network, server, client):
+    async def name_them() -> list[str]:
+        loop = asyncio.get_running_loop()
+        tasks = [asyncio.create_task(asyncio.sleep(0)), asyncio.Task(asyncio.sleep(0), loop=loop)]
+        await asyncio.sleep(0)
+        return [task.get_name() for task in (asyncio.current_task(), *tasks)]
+
+    for host in (server, client, server):
+        assert run(network, host, lambda: asyncio.run(name_them())) == ["Task-1", "Task-2", "Task-3"]
+
+
+def test_timers_of_one_moment_fire_in_the_order_in_which_they_were_set(network, client):
+    fired = []
+
+    async def sleep(n: int) -> None:
+        await asyncio.sleep(1)
+        fired.append(n)
+
+    async def set_them() -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        timers = [
+            loop.call_at(now + 0.1 + 0.2, fired.append, "sum"),
+            loop.call_at(now + 0.3, fired.append, "0.3"),
+        ]
+        assert timers[0].when() == now + 0.1 + 0.2
+        loop.call_later(float("inf"), fired.append, "never")
+        await asyncio.gather(*map(sleep, range(20)))
+
+    run(network, client, lambda: asyncio.run(set_them()))
+    assert fired == ["sum", "0.3", *range(20)]
+
+
+class EarlierTask(asyncio.Task):
+    """A class that was derived before anything was interposed."""
+
+
+def test_objects_keep_their_classes_and_the_hash_that_they_have_told(network, client):
+    with contextlib.closing(asyncio.new_event_loop()) as outside:
+        earlier = outside.create_future()
+
+        class Later(asyncio.Future):
+            pass
+
+        async def tell() -> object:
+            loop = asyncio.get_running_loop()
+            task = EarlierTask(asyncio.sleep(0), loop=loop)
+            await task
+            made = (asyncio.current_task(), task, loop.create_future(), Later(), earlier)
+            return type(made[0]) is asyncio.Task, [hash(each) for each in made], made
+
+        client.spawn(lambda: None)
+        hash(earlier)
+        is_task, told, made = run(network, client, lambda: asyncio.run(tell()))
+        assert is_task
+        assert told[4] == object.__hash__(earlier)
+        assert [hash(each) for each in made] == told
+        assert all(hash(each) != object.__hash__(each) for each in made[:4])
+        fence.take_down()
+        assert [hash(each) for each in made] == [object.__hash__(each) for each in made]
+        assert "__hash__" not in {**vars(asyncio.Task), **vars(asyncio.Protocol), **vars(types.CoroutineType)}
+
+
+def test_a_resolver_that_is_put_in_its_place_in_asyncio_is_asked(network, client, monkeypatch):
+    """As tests of programs do it, with `mock.patch("asyncio.base_events.socket")`."""
+
+    class Resolver(types.ModuleType):
+        def getaddrinfo(self, *args: object) -> list[object]:
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(socket, name)
+
+    async def connect() -> None:
+        await asyncio.open_connection("server", 7)
+
+    monkeypatch.setattr(asyncio.base_events, "socket", Resolver("socket"))
+    with pytest.raises(OSError, match=r"getaddrinfo\(\) returned empty list"):
+        run(network, client, lambda: asyncio.run(connect()))
+
+
 def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
     said = []
 
@@ -411,6 +574,44 @@ network.run()
 assert not network.unmet(), network.unmet()
 print(*(client.result for client in clients), network.trace.digest())
 """
+
+
+def test_an_asynchronous_generator_is_of_the_loop_it_began_in(network, server, client):
+    ended = []
+
+    async def numbers():
+        try:
+            for number in range(3):
+                await asyncio.sleep(2)
+                yield number
+        finally:
+            ended.append((socket.gethostname(), time.monotonic()))
+
+    async def first() -> None:
+        await asyncio.sleep(1)  # by then the loop of the client runs
+        async for _ in (kept := numbers()):
+            await asyncio.sleep(100)
+            assert kept is not None
+            break
+
+    async def wait() -> None:
+        await asyncio.sleep(10)
+
+    server.spawn(lambda: asyncio.run(first()))
+    client.spawn(lambda: asyncio.run(wait()))
+    network.run()
+    assert ended == [("server", 103.0)]
+    assert sys.get_asyncgen_hooks() == (None, None)
+
+
+def test_a_loop_without_tasks_is_killed_as_any_other(network, client):
+    def serve() -> None:
+        asyncio.new_event_loop().run_forever()
+
+    process = client.spawn(serve, daemon=True)
+    network.run()
+    process.kill()
+    assert process.state == "was killed"
 
 
 def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -91,6 +93,35 @@ def test_run_until_a_time_ends_at_that_time_whatever_happens(until: Any) -> None
     assert net.now_ns == ms(2500)
     net.run(until="1s")
     assert net.now_ns == ms(2500)
+
+
+@pytest.fixture
+def _an_eager_collector() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("_an_eager_collector")
+def test_what_the_collector_closes_after_a_run_is_closed_at_its_end() -> None:
+    """It comes before `run` has returned.  The FIN was one of the last moment then, and not one of 1 s."""
+    network = Network()
+    server, client = network.host("server"), network.host("client")
+    listening = server.modules.socket.create_server(("", 7))
+    socks = [client.modules.socket.create_connection(("server", 7))]
+
+    def drop() -> None:
+        cycle: list[Any] = [socks.pop()]
+        cycle.append(cycle)
+
+    with client:
+        loop_for(client).call_later(0.002, drop)
+    network.run(until=1)
+    network.run()
+    assert network.now >= 1
+    assert client.descriptors.items() == []
+    listening.close()
 
 
 def test_run_until_a_time_leaves_what_is_later() -> None:

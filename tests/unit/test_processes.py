@@ -78,9 +78,9 @@ def test_its_host_is_the_current_transport_and_that_of_nobody_else(network, serv
     seen = []
 
     def look(host: Host) -> None:
-        seen.append(current() is host)
+        seen.append(current().host is host)
         host.modules.time.sleep(1)
-        seen.append(current() is host)
+        seen.append(current().host is host)
 
     server.spawn(look, server)
     client.spawn(look, client)

@@ -283,3 +283,20 @@ def test_a_window_behind_a_partition_that_is_healed_opens() -> None:
     opener.send(b"more")
     world.net.run()
     assert accepted.recv(10) == b"more"
+
+
+def just_connected(world: World) -> tuple[Any, Any]:
+    """A listener, and an opener that is connected, of which the listener has not heard yet."""
+    listener, opener = world.listener(), world.dial()
+    world.until(opener, OUT)
+    assert world.mask(listener) == 0
+    return listener, opener
+
+
+def test_who_is_just_connected_and_asks_for_it_holds_up_no_run() -> None:
+    """A probe was planned for two hours later; it would have found nothing out."""
+    world = World()
+    _listener, opener = just_connected(world)
+    opener.setsockopt(std.SOL_SOCKET, std.SO_KEEPALIVE, 1)
+    world.net.run()
+    assert world.net.now < 1

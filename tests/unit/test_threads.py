@@ -8,6 +8,7 @@ import http.client
 import http.server
 import logging
 import queue
+import selectors
 import socket
 import socketserver
 import sys
@@ -49,6 +50,54 @@ def test_threads_sleep_at_the_same_time(network):
         return time.monotonic()
 
     assert run(network, program) == 3.0
+
+
+@pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(network, kind):
+    """Ten polls, and a microsecond for the others; ten more, and two, and so on up to 10 ms: 1 + 2 + 4 + ...
+    + 8192 are 16.4 ms, and the next pause ends after the 20 ms that one sleeps."""
+
+    def program() -> int:
+        polls, goes_on = 0, True
+        left, right = socket.socketpair()
+
+        def spin() -> None:
+            nonlocal polls
+            with getattr(selectors, kind)() as selector:
+                selector.register(left, selectors.EVENT_WRITE)
+                while goes_on:
+                    selector.select()
+                    polls += 1
+
+        spinning = Thread(target=spin)
+        spinning.start()
+        time.sleep(0.02)
+        goes_on = False
+        spinning.join()
+        left.close()
+        right.close()
+        return polls
+
+    assert run(network, program) == 10 * 15 + 1
+
+
+@pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_a_thread_that_always_finds_something_to_do_does_not_stop_the_others(network, kind):
+    """A thousand polls at one moment, and then a millisecond for the others."""
+
+    def program() -> float:
+        left, right = socket.socketpair()
+        right.sendall(bytes(3000))
+        with getattr(selectors, kind)() as selector:
+            selector.register(left, selectors.EVENT_READ)
+            for _ in range(3000):
+                selector.select()
+                left.recv(1)
+        left.close()
+        right.close()
+        return time.monotonic()
+
+    assert run(network, program) == 0.003
 
 
 def test_each_thread_knows_itself_and_the_main_thread(network):
@@ -161,23 +210,30 @@ def test_kill_and_crash_leave_threads_where_they_are(network):
     assert not network.host("crashed").processes
 
 
-def test_who_is_killed_while_it_waits_for_a_condition_does_not_wait_for_its_lock(network):
-    condition = threading.Condition()
+def test_a_thread_is_killed_in_a_condition_whose_lock_another_has(network):
+    """The lock is not taken again on the way out, for which the thread would have to wait."""
+    condition, done = threading.Condition(), []
 
-    def wait() -> None:
+    def work() -> None:
         with condition:
             condition.wait()
+            done.append("went on")
 
     def program() -> None:
-        Thread(target=wait).start()
+        Thread(target=work).start()
+        time.sleep(1)
         with condition:
             time.sleep(9)
 
-    process = network.host("host").spawn(program)
-    network.run(until="1s")
-    process.kill()
-    assert not network.host("host").processes
-    assert sys.gettrace() is None or not type(sys.gettrace()).__module__.startswith("simnet")
+    killed = network.host("killed").spawn(program)
+    network.run(until="2s")
+    trace = sys.gettrace()
+    for each in list(network.host("killed").processes):
+        each.kill()
+        assert not each.is_alive
+    assert not killed.is_alive
+    assert not done
+    assert sys.gettrace() is trace
 
 
 def test_a_thread_may_crash_its_own_host(network):
@@ -664,3 +720,29 @@ def test_everything_is_as_before_afterwards(network):
     assert queue.SimpleQueue.get is REAL["get"]
     assert ThreadPoolExecutor._counter is REAL["counter"]
     assert list(threading._active.values()) == threading.enumerate()
+
+
+def test_a_kill_runs_no_finally_of_a_condition_that_a_thread_waits_for(network, client):
+    """`Condition.wait` takes its lock again in a finally, and would wait for that in turn."""
+    taken = []
+
+    def main():
+        condition = threading.Condition()
+
+        def work():
+            with condition:
+                condition.wait()
+            taken.append("again")
+
+        for _ in range(2):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(1)
+        with condition:
+            time.sleep(60)
+
+    process = client.spawn(main)
+    network.at("2s").call(process.kill)
+    before = sys.gettrace()
+    network.run()
+    assert (process.state, taken) == ("was killed", [])
+    assert sys.gettrace() is before

@@ -6,9 +6,11 @@ the host that the process runs on, anywhere else what was there before, a check 
 
 Names are changed where they are owned, and in every module that took them from there before, be it as a
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
-in `functions`.  Cases of their own are sockets (`sockets`), TLS over them (`tls`), generators without a seed
-(`entropy`), a type made in C that reads the clock (`wall_clock`), the look-ups of asyncio (`lookups`), and
-threads: those of the process (`threads`), with the locks (`locks`) and queues (`queues`) of this computer.
+in `functions`.  Cases of their own are descriptors (`descriptors`), sockets (`sockets`), TLS over them
+(`tls`), generators without a seed (`entropy`), a type made in C that reads the clock (`wall_clock`), the
+look-ups of asyncio (`lookups`), what it keeps of tasks (`tasks`), its timers (`timers`), objects in sets
+(`hashes`), and threads: those of the process (`threads`), with the locks (`locks`) and queues (`queues`) of
+this computer.
 
 Owns when all that is up.
 """
@@ -19,7 +21,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...fence import watch
-from . import entropy, locks, lookups, queues, sockets, threads, tls, wall_clock
+from ...garbage import collector
+from . import (
+    descriptors,
+    entropy,
+    hashes,
+    locks,
+    lookups,
+    queues,
+    sockets,
+    tasks,
+    threads,
+    timers,
+    tls,
+    wall_clock,
+)
 from .functions import stand_ins
 from .names import Names
 
@@ -28,8 +44,9 @@ if TYPE_CHECKING:
 
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
-    *(sockets.change, tls.change, entropy.change, wall_clock.change),
+    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
     *(locks.change, queues.change, threads.change, threads.change_methods),
+    *(hashes.change, tasks.change, timers.change),
 )
 
 
@@ -41,14 +58,15 @@ class Interposition:
         self._names: Names | None = None
         self._undo: list[Callable[[], None]] = []
 
-    def put_up_for(self, host: Host) -> None:
-        """Before a process of a host runs."""
+    def put_up_for(self, host: Host, function: Callable[..., object]) -> Callable[..., object]:
+        """Before a process of a host runs a function; returns what that is in the process."""
         if self._names is None:
             for room in _ROOMS:  # what these take from the real modules is real: they are imported before
                 getattr(host.modules, room)
             self._names = Names(stand_ins())
             watch.checks.above = self
         self.put_up()
+        return self._names.meant_by(function)  # type: ignore[no-any-return]
 
     def put_up(self) -> None:
         """Change everything; again, for modules that have come since."""
@@ -59,6 +77,7 @@ class Interposition:
         self._names.put_up()
         lookups.change()
         threads.change_pools()
+        hashes.change_packages()
 
     def take_down(self) -> None:
         """Change everything back."""

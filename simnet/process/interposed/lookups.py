@@ -7,7 +7,6 @@ Owns the two methods.
 
 from __future__ import annotations
 
-import socket
 import sys
 from typing import Any
 
@@ -23,13 +22,18 @@ async def _getaddrinfo(
         return await _before["getaddrinfo"](
             self, host, port, family=family, type=type, proto=proto, flags=flags
         )
-    return socket.getaddrinfo(host, port, family, type, proto, flags)
+    return _asyncio_socket().getaddrinfo(host, port, family, type, proto, flags)
 
 
 async def _getnameinfo(self: Any, sockaddr: Any, flags: int = 0) -> Any:
     if running() is None:
         return await _before["getnameinfo"](self, sockaddr, flags)
-    return socket.getnameinfo(sockaddr, flags)
+    return _asyncio_socket().getnameinfo(sockaddr, flags)
+
+
+def _asyncio_socket() -> Any:
+    """What asyncio finds under the name: its users put other resolvers in place there."""
+    return sys.modules["asyncio.base_events"].socket
 
 
 def change() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -15,11 +16,12 @@ import attrs
 from ...fence.allowed import OWN, TOOLS
 from ...fence.patches import Check
 from ..process import running
+from .entropy import KeptGenerator
 
 _LEFT_ALONE = {OWN, *TOOLS, "importlib", "posix", "_socket", "_signal", "_random", "zipimport"}
 """Packages in which names mean what they always mean: simnet's own, tools, and what Python is made of."""
 
-_KEPT_IN_CLASSES = {"selectors", "sched"}
+_KEPT_IN_CLASSES = {"selectors", "sched", "multiprocessing.connection"}
 """Modules of the standard library that keep functions of others in classes and in defaults."""
 
 
@@ -53,6 +55,9 @@ class StandIn:
         return self.__name__
 
 
+_STANDING = (StandIn, KeptGenerator)
+
+
 @attrs.frozen(eq=False)
 class _Place:
     """Where a name is kept: in a namespace that is read and written by these two."""
@@ -63,7 +68,7 @@ class _Place:
 
 
 class Names:
-    """All places of some functions, and what stands there instead.
+    """All places of some functions, and of generators that packages keep, and what stands there instead.
 
     Args:
         insides: by function (or class), what a process calls in its place, with its host and the function
@@ -76,6 +81,11 @@ class Names:
         self._modules: dict[str, Any] = {}
         self._are_up = False
 
+    def meant_by(self, function: Any) -> Any:
+        """What a name means in a process that led to `function` when it was read."""
+        known = None if isinstance(function, StandIn) else self._known(function)
+        return function if known is None else StandIn(known, function, self._insides[known])
+
     def put_up(self) -> None:
         if self._are_up and len(sys.modules) == len(self._modules):
             return
@@ -83,16 +93,21 @@ class Names:
         self._are_up = True
         for place in self._places:
             value = place.read()
-            if not isinstance(value, StandIn) and _original(value) is place.original:
-                place.write(StandIn(place.original, value, self._insides[place.original]))
+            if not isinstance(value, _STANDING) and _original(value) is place.original:
+                place.write(self._stand_in_for(place.original, value))
 
     def take_down(self) -> None:
         self._look()  # what was imported meanwhile may have taken a stand-in
         self._are_up = False
         for place in self._places:
             value = place.read()
-            if isinstance(value, StandIn):
+            if isinstance(value, _STANDING):
                 place.write(value._before)
+
+    def _stand_in_for(self, original: Any, value: Any) -> Any:
+        if isinstance(original, Random):
+            return KeptGenerator(original)
+        return StandIn(original, value, self._insides[original])
 
     def _look(self) -> None:
         """Look through the modules that are new."""
@@ -108,7 +123,7 @@ class Names:
     def _places_in(self, dotted: str, module: ModuleType) -> Iterator[_Place]:
         whole = dotted in _KEPT_IN_CLASSES or dotted.partition(".")[0] not in sys.stdlib_module_names
         for name, value in list(vars(module).items()):
-            if (original := self._known(value)) is not None:
+            if (original := self._known(value, whole)) is not None:
                 yield _in_dict(vars(module), name, original)
             elif whole and isinstance(value, type) and value.__module__ == dotted:
                 yield from self._places_in_class(value)
@@ -131,8 +146,10 @@ class Names:
             if (original := self._known(value)) is not None:
                 yield _in_dict(function.__kwdefaults__, name, original)  # type: ignore[arg-type]
 
-    def _known(self, value: Any) -> Any:
-        """The function that a value is, or stands for, if it is one of ours."""
+    def _known(self, value: Any, whole: bool = True) -> Any:
+        """What a value is, or stands for, if it is one of ours: a function, or of a package's a generator."""
+        if whole and type(value) in (Random, KeptGenerator):
+            return _original(value)
         if not isinstance(value, (BuiltinFunctionType, FunctionType, MethodType, type, Check, StandIn)):
             return None
         original = _original(value)
@@ -144,7 +161,7 @@ class Names:
 
 def _original(value: Any) -> Any:
     """What a name means when nobody has changed it."""
-    return value.__wrapped__ if isinstance(value, (Check, StandIn)) else value
+    return value.__wrapped__ if isinstance(value, (Check, *_STANDING)) else value
 
 
 def _in_dict(namespace: dict[str, Any], name: str, original: Any) -> _Place:

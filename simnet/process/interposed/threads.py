@@ -263,8 +263,8 @@ _SWITCHES_AFTER: tuple[tuple[type, str, str], ...] = (
 
 
 def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Callable[..., Any]:
-    @wraps(method)
     @beneath_programs
+    @wraps(method)
     def give_way_and_call(*args: Any, **kwargs: Any) -> Any:
         thread = running()
         if thread is None:
@@ -286,8 +286,8 @@ def _binding_anew(method: Callable[..., Any]) -> Callable[..., Any]:
     """A condition keeps methods of its lock; one that was made before has kept those that know no threads of
     processes."""
 
-    @wraps(method)
     @beneath_programs
+    @wraps(method)
     def bind_and_call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if running() is not None and isinstance(self.acquire, BuiltinMethodType):
             for name in _OF_A_LOCK:

@@ -6,6 +6,7 @@ Owns the cuts that stand just now.  When a happening comes, and its words, are n
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,19 @@ class Effects:
         host.end_programs()
         return None
 
+    def _terminate(self, group: Group) -> Undo:
+        return self._signal(group, signal.SIGTERM)
+
+    def _interrupt(self, group: Group) -> Undo:
+        return self._signal(group, signal.SIGINT)
+
+    def _signal(self, group: Group, number: int) -> Undo:
+        (host,) = group
+        if not host.runs:
+            raise UsageError(f"no program of host {host.name} can be sent a signal: none runs")
+        host.signal_programs(number)
+        return None
+
     def _restart(self, group: Group) -> Undo:
         (host,) = group
         if host.runs:
@@ -163,8 +177,13 @@ class Effects:
         return None
 
     def _run_again(self, group: Group) -> None:
-        """The end of a crash or kill, unless somebody has restarted the host meanwhile."""
+        """The end of a crash or kill, unless somebody has restarted the host meanwhile.
+
+        Of programs that were to end, those that are left end now.
+        """
         (host,) = group
+        if host.is_stopping:
+            host.end_programs()
         if not host.runs:
             self._restart(group)
 

@@ -105,6 +105,14 @@ class Happenings(ABC):
         """As `Host.kill`.  After `time`, as `Host.restart`."""
         return self._befall("kill", (names(host),), time)
 
+    def terminate(self, host: str, time: Time = None) -> Fault:
+        """As `Host.terminate`.  After `time` whoever is left is killed, and then as `Host.restart`."""
+        return self._befall("terminate", (names(host),), time)
+
+    def interrupt(self, host: str) -> Fault:
+        """As `Host.interrupt`."""
+        return self.befall("interrupt", (names(host),))
+
     def restart(self, host: str) -> Fault:
         """As `Host.restart`."""
         return self.befall("restart", (names(host),))

@@ -1,4 +1,9 @@
-"""The descriptors of a host: small numbers, the lowest free one first, and the file behind each.
+"""The descriptors of a host: the lowest free number first, and the file behind each.
+
+They are small numbers until a process runs on the host.  In a process they come into the hands of code that
+knows nothing of a host, such as a file object made in C, which closes its number when the garbage collector
+finds it.  What is no descriptor of this computer whatever happens can neither close nor read one of its own:
+so from then on numbers begin at a `base` above all that this computer can have.
 
 Owns numbers and limits.  What a file does is the business of its kind.
 """
@@ -11,10 +16,19 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 from weakref import ref
 
+from ...garbage import collector
 from .file import File
 
 DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
 FIRST = 3  # 0, 1 and 2 are the standard streams
+
+HOSTED = 2_000_000_000
+"""From here on are numbers of hosts with processes.  Linux gives numbers below fs.nr_open, the lowest first;
+that is 1,048,576, or as systemd sets it 1,073,741,816."""
+
+_TABLE, _TABLES = 100_000, 1_400
+"""So many numbers for each table, and so many tables before the first numbers are used again: what the
+programs of one host, or those before a crash, have left behind closes nothing of another."""
 
 
 class Holder(Protocol):
@@ -27,10 +41,14 @@ class Holder(Protocol):
 class Descriptors:
     """The table of one host, from one start of it to the next."""
 
-    __slots__ = ("_files", "_free", "_holders", "_inheritable", "_next", "is_gone", "limit", "system_limit")
+    __slots__ = (
+        *("_files", "_free", "_holders", "_inheritable", "_next"),
+        *("base", "is_gone", "limit", "system_limit"),
+    )
 
     def __init__(self, limit: int = DESCRIPTORS_MAX, system_limit: int | None = None) -> None:
         self.limit = limit
+        self.base = 0
         self.system_limit = system_limit
         self.is_gone = False  # the host has crashed: to close a descriptor of it means nothing
         self._files: dict[int, File] = {}
@@ -39,9 +57,14 @@ class Descriptors:
         self._inheritable: set[int] = set()
         self._holders: dict[int, tuple[ref[Holder], ...]] = {}
 
+    def count_from(self, nth: int) -> None:
+        """From now on numbers are above all that this computer can have, as the `nth` table of a network."""
+        self.base = HOSTED + nth % _TABLES * _TABLE
+        self._free, self._next = [], self.base + FIRST
+
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
-        if (self._free[0] if self._free else self._next) >= self.limit:
+        if (self._free[0] if self._free else self._next) - self.base >= self.limit:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if self.system_limit is not None and len(self._files) >= self.system_limit:
             raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
@@ -69,7 +92,9 @@ class Descriptors:
 
     def open_at(self, file: File, fd: int) -> None:
         """Under a number that the program chose; whatever was there is closed (dup2(2))."""
-        if not 0 <= fd < self.limit:
+        if 0 <= fd < self.base:
+            raise NotImplementedError(f"dup2() to {fd}, which is a number of this computer, is not simulated")
+        if not 0 <= fd - self.base < self.limit:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         file.hold()  # first: what is closed may be the same file
         if fd in self._files:
@@ -85,12 +110,14 @@ class Descriptors:
 
     def open_from(self, file: File, lowest: int) -> int:
         """The lowest free descriptor from `lowest` on (F_DUPFD in fcntl(2))."""
+        if lowest >= HOSTED:
+            lowest -= self.base
         if not 0 <= lowest < self.limit:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        fd = max(lowest, FIRST)
+        fd = self.base + max(lowest, FIRST)
         while fd in self._files:
             fd += 1
-        if fd >= self.limit:
+        if fd - self.base >= self.limit:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         self.open_at(file, fd)
         return fd
@@ -103,6 +130,9 @@ class Descriptors:
 
     def close(self, fd: int, closer: Holder | None = None) -> None:
         """close(2); every holder but the one who closes is told."""
+        if collector.is_at_work and self.base and fd in self._files:
+            collector.leave(self, fd)
+            return
         file = self._files.pop(fd, None)
         if file is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -111,7 +141,8 @@ class Descriptors:
             if holder is not None and holder is not closer:
                 holder.lose_descriptor(fd)
         self._inheritable.discard(fd)
-        heappush(self._free, fd)
+        if fd >= self.base:
+            heappush(self._free, fd)
         file.drop()
 
     def hold(self, fd: int, holder: Holder) -> None:

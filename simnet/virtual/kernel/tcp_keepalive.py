@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ...units import SECOND_NS
 from .. import linux as std
-from .tcp_states import SYNCHRONIZED
+from .tcp_states import SYN_RECEIVED, SYNCHRONIZED
 from .tcp_wire import KEEPALIVE, PROBE, RST
 
 if TYPE_CHECKING:
@@ -57,12 +57,20 @@ class Keepalive:
         if end.state not in SYNCHRONIZED or end.is_reachable():
             return
         assert end.path is not None
+        if self._opens():
+            self._plan(end.net.now_ns + 2 * end.path.latency_ns)
+            return
         if not self._unanswered:
             # Those that would have been sent until now were answered, each after a round trip.
             round_ns = self._idle_ns + 2 * end.path.latency_ns
             late_ns = end.net.now_ns - (self._heard_ns + self._idle_ns)
             self._heard_ns += max(-(-late_ns // round_ns), 0) * round_ns
         self._plan(self._heard_ns + self._idle_ns)
+
+    def _opens(self) -> bool:
+        """Whether the last ACK of the handshake is still under way, so that soon nothing is suspect."""
+        peer, path = self._end.peer, self._end.path
+        return peer is not None and path is not None and peer.state is SYN_RECEIVED and path.is_open
 
     def fire(self) -> None:
         """The timer is due (tcp_keepalive_timer)."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..host import Host
 
 _MODES = {True: modes.S_IFDIR | 0o755, False: modes.S_IFSOCK | 0o755}  # umask(2) is 022
+_BLOCK_BYTES = 4096  # what is best to read and write at once, of sockets and pipes too
 
 
 def _call(function: Callable[[bytes], Any], path: Any) -> Any:
@@ -86,7 +87,7 @@ def questions(host: Host) -> Sequence[Callable[..., Any]]:
 
 def status(mode: int, inode: int) -> std.stat_result:
     """What stat(2) says of anything: nobody owns it, and it is of no time."""
-    return std.stat_result((mode, inode, 0, 1, 0, 0, 0, 0, 0, 0))
+    return std.stat_result((mode, inode, 0, 1, 0, 0, 0, 0, 0, 0), {"st_blksize": _BLOCK_BYTES})
 
 
 def predicates(host: Host) -> Sequence[Callable[..., bool]]:

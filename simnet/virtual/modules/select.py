@@ -131,7 +131,7 @@ def wait(
     host.wait(call, is_woken, None if wait_ns is None else host.network.now_ns + wait_ns, files)
 
 
-def _members(source: Any) -> Iterator[tuple[Any, int]]:
+def _members(source: Any, base: int) -> Iterator[tuple[Any, int]]:
     """Whom a program asks about: objects and their descriptors.
 
     A list may change while its members are asked for their numbers.
@@ -144,7 +144,7 @@ def _members(source: Any) -> Iterator[tuple[Any, int]]:
     while index < len(items):
         item = items[index]
         fd = descriptor_of(item)
-        if fd >= FD_SETSIZE:
+        if fd - base >= FD_SETSIZE:
             raise ValueError("filedescriptor out of range in select()")
         if index >= FD_SETSIZE:
             raise ValueError("too many file descriptors in select()")
@@ -173,7 +173,7 @@ def module_for(host: Host) -> ModuleType:
     ) -> tuple[list[Any], list[Any], list[Any]]:
         wait_ns = _microseconds(timeout)
         asked = [
-            (list(_members(members)), events)
+            (list(_members(members, host.descriptors.base)), events)
             for members, events in ((rlist, READABLE), (wlist, WRITABLE), (xlist, EXCEPTIONAL))
         ]
         for members, _ in asked:

@@ -1,0 +1,82 @@
+"""The garbage collector and descriptors: what it finds is closed when the program asks for a collection.
+
+An object in a reference cycle is found when the collector runs, which depends on what the whole interpreter
+has allocated.  If it closed a socket then, the same run would have a FIN more or less.  While time passes the
+collector is kept away (`virtual.engine`); but a test lets time pass in several runs, and in between it comes
+at any moment.  So what it finds by itself is left open, and closed at the next `gc.collect()`, be it of a
+process or of the test, in the order of descriptors.
+
+This goes for hosts with processes, for as long as interposition is up.  What else a finalizer does, it does
+when the collector runs: a buffered file writes, a generator runs its ``finally``.
+
+Owns whether the collector is at work, and what it has left open.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+_collect = gc.collect
+
+
+def run_collector(*args: Any, **kwargs: Any) -> int:
+    """`gc.collect`; what this calls is what programs leave behind."""
+    return _collect(*args, **kwargs)
+
+
+class Table(Protocol):
+    """Descriptors of a host."""
+
+    base: int
+
+    def get(self, fd: int, /) -> Any: ...
+
+    def close(self, fd: int, /) -> None: ...
+
+
+class Collector:
+    """The collector of this interpreter.
+
+    Attributes:
+        is_at_work: whether it runs just now.
+    """
+
+    def __init__(self) -> None:
+        self.is_at_work = False
+        self._left: list[tuple[Table, int, Any]] = []
+
+    def watch(self) -> Callable[[], None]:
+        """Begin to watch it; returns what ends that."""
+        gc.callbacks.append(self._told)
+        gc.collect = self.collect
+
+        def end() -> None:
+            gc.collect = _collect
+            gc.callbacks.remove(self._told)
+            self.is_at_work = False
+            self._left.clear()
+
+        return end
+
+    def _told(self, phase: str, info: dict[str, int]) -> None:
+        self.is_at_work = phase == "start"
+
+    def leave(self, table: Table, fd: int) -> None:
+        """An object that it has found would close a descriptor."""
+        self._left.append((table, fd, table.get(fd)))
+
+    def collect(self, *args: Any, **kwargs: Any) -> int:
+        """`gc.collect`, and close what was left."""
+        found = run_collector(*args, **kwargs)
+        left, self._left = self._left, []
+        for table, fd, file in sorted(left, key=lambda each: (each[0].base, each[1])):
+            if table.get(fd) is file:  # else somebody has closed it by its number
+                with suppress(OSError):
+                    table.close(fd)
+        return found
+
+
+collector = Collector()

@@ -1,0 +1,74 @@
+"""Packages run unmodified in the processes of a network, and the page of the documentation says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unmodified.page import CELLS, PAGE, PASSES, faults_of, named, rows_in
+from tests.unmodified.probe import Probe, Refused
+from tests.unmodified.table import PROBES, REFUSED
+
+DOCS = Path(__file__).parents[2] / "docs"
+AGAIN = "run `make unmodified`"
+
+
+@pytest.fixture(params=PROBES, ids=lambda probe: probe.program)
+def probe(request: pytest.FixtureRequest) -> Probe:
+    if request.param.lacks:
+        pytest.skip(request.param.lacks)
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=REFUSED, ids=lambda refused: refused.package)
+def refused(request: pytest.FixtureRequest) -> Refused:
+    if request.param.lacks:
+        pytest.skip(request.param.lacks)
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_it_passes_on_a_calm_network_and_repeats(probe: Probe) -> None:
+    first, second = (probe.perform(with_faults=False) for _ in range(2))
+    assert first.digest == second.digest
+
+
+def test_it_passes_with_its_faults_and_repeats(probe: Probe) -> None:
+    first, second = (probe.perform(with_faults=True) for _ in range(2))
+    assert first.digest == second.digest
+
+
+def test_its_faults_make_another_run(probe: Probe) -> None:
+    """A fault that changes nothing shows nothing."""
+    calm, stormy = (probe.perform(with_faults) for with_faults in (False, True))
+    assert calm.digest != stormy.digest
+
+
+def test_what_does_not_run_fails_for_the_reason_that_is_given(refused: Refused) -> None:
+    name, text = refused.raises
+    error = refused.perform()
+    assert error is not None, f"{refused.package} runs: it wants a probe of its own"
+    assert type(error).__name__ == name
+    assert text in str(error)
+
+
+@pytest.mark.once
+def test_every_program_belongs_to_one_probe() -> None:
+    programs = [each.program for each in (*PROBES, *REFUSED)]
+    assert len(programs) == len(set(programs))
+    there = {path.stem for path in (Path(__file__).parent / "programs").glob("*.py")}
+    assert there == set(programs)
+
+
+@pytest.mark.once
+def test_the_page_lists_every_probe_with_its_faults_as_passing() -> None:
+    rows = rows_in((DOCS / PAGE).read_text(), CELLS)
+    told = [(row[0], *row[2:4]) for row in rows]
+    assert told == [(named(probe), probe.exercised, faults_of(probe)) for probe in PROBES], AGAIN
+    assert all(row[4] in (PASSES, probe.gone) for row, probe in zip(rows, PROBES, strict=True)), AGAIN
+
+
+@pytest.mark.once
+def test_the_page_lists_what_does_not_run_with_its_reason() -> None:
+    rows = [(row[0], row[2]) for row in rows_in((DOCS / PAGE).read_text(), 3)]
+    assert rows == [(each.package, each.reason) for each in REFUSED], AGAIN
