@@ -12,7 +12,9 @@ import multiprocessing.connection
 import os
 import select
 import socket
+import sys
 import tempfile
+import time
 from contextlib import suppress
 
 import pytest
@@ -443,3 +445,30 @@ def test_the_test_asks_for_a_collection_as_well(network, server, client):
     assert len(client.descriptors.items()) == 1
     gc.collect()
     assert client.descriptors.items() == []
+
+
+class Closing:
+    """As file_wrapper in asyncore: it closes its descriptor when it is collected."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.itself = self
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+def test_a_destructor_of_what_a_killed_process_had_has_nothing_to_close(network, client, monkeypatch):
+    def program() -> None:
+        made.append(Closing(os.pipe()[0]))
+        time.sleep(9)
+
+    made: list[Closing] = []
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    process = client.spawn(program)
+    network.run(until=1)
+    process.kill()
+    made.clear()
+    gc.collect()
+    assert unraisable == []
