@@ -20,7 +20,7 @@ from contextlib import suppress
 import pytest
 
 from simnet import Host, Network
-from simnet.virtual.kernel.descriptors import HOSTED
+from simnet.transport import HOSTED
 
 HIGH = 600
 """A number that nothing else in this interpreter has."""

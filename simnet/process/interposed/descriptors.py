@@ -30,8 +30,7 @@ from inspect import unwrap
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...transport import ERR, HUP, OUT
-from ...virtual.kernel.descriptors import HOSTED
+from ...transport import ERR, HOSTED, HUP, OUT
 from ..process import running
 
 if TYPE_CHECKING:
