@@ -368,6 +368,11 @@ class Process(Exits):
     def next_timer(self) -> str | None:
         return None
 
+    @property
+    def loops(self) -> list[Any]:
+        """Those of dispatchers that it runs; its threads have the same."""
+        return self.machine.loops if self.leader is self else []
+
     def next_deadline_ns(self) -> int | None:
         """When its wait is over, whatever has come."""
         return self._deadline_ns
