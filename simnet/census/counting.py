@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import UsageError
 from ..process.interposed.names import StandIn
-from ..process.interposed.sockets import PASSED_ON, HostedSocket
+from ..process.interposed.sockets import CALLS, HostedSocket
 from ..process.interposed.tls import HostedTLS
 from ..process.process import Process, running
 from ..process.standing import place_of
@@ -51,7 +51,7 @@ _SEEN_OTHERWISE = {"open"}
 
 _METHODS: tuple[tuple[type, str, str], ...] = (
     (HostedSocket, "__init__", "sockets"),
-    *((HostedSocket, name.removeprefix("_"), "sockets") for name in PASSED_ON if name != "fileno"),
+    *((HostedSocket, name.removeprefix("_"), "sockets") for name in CALLS if name != "fileno"),
     *((HostedTLS, name, "tls") for name in ("do_handshake", "read", "write", "shutdown")),
     *((Poll, name, "select") for name in ("register", "modify", "unregister", "poll")),
     *((Epoll, name, "select") for name in ("register", "modify", "unregister", "poll")),

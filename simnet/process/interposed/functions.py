@@ -19,8 +19,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..process import running
-from . import descriptors, entropy, signals, threads
+from . import descriptors, entropy, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -70,14 +69,12 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
     return {getattr(function, "__wrapped__", function): inside for function, inside in found.items()}
 
 
-def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
 
 
 def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
-    process = running()
-    assert process is not None
-    process.read_clock()
+    host.network.process.read_clock()  # type: ignore[union-attr]
     return getattr(host.modules.time, name)(*args)
 
 
@@ -85,11 +82,11 @@ def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kw
     if isinstance(path, int):
         is_of_host = descriptors.is_of(host, path)
     else:
-        is_of_host = "unix_names" in vars(host) and host.modules.os.path.exists(path)
+        is_of_host = "unix_names" in vars(host) and paths.is_of_host(host, path)
     return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 
-def _draw(name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _draw(name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(host.random, name)(*args, **kwargs)
 
 
@@ -97,6 +94,6 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
     return host.entropy.randbytes(size)
 
 
-def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _socketpair(host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)
