@@ -115,6 +115,7 @@ class Process(Exits):
         nth = next(host.network.idents)
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
+        self.exit_calls: list[Any] = []  # what it has registered with `atexit`, each with its arguments
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
         self.tasks, self.timers = count(1), count()  # of asyncio, that are made
@@ -314,7 +315,12 @@ class Process(Exits):
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
-            self._run()
+            try:
+                self._run()
+            finally:
+                while self.exit_calls and not self.was_killed:
+                    call, args, kwargs = self.exit_calls.pop()
+                    call(*args, **kwargs)
         except (Killed, GreenletExit):
             pass
         except BaseException as exception:

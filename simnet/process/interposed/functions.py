@@ -19,7 +19,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import descriptors, entropy, paths, signals, threads
+from . import descriptors, entropy, exits, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -58,6 +58,7 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
+    found.update(exits.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
     found.update(threads.stand_ins())
