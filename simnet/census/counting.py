@@ -36,6 +36,7 @@ _KINDS = {
     "_ssl": "random",
     "threading": "threads",
     "_thread": "threads",
+    "atexit": "signals",
     "signal": "signals",
     "_signal": "signals",
     "posix": "descriptors",

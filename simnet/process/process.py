@@ -117,6 +117,7 @@ class Process(Exits):
         nth = next(host.network.idents)
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
+        self.exit_calls: list[Any] = []  # what it has registered with `atexit`, each with its arguments
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
         self.tasks, self.timers = count(1), count()  # of asyncio, that are made
@@ -316,7 +317,12 @@ class Process(Exits):
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
-            self._run()
+            try:
+                self._run()
+            finally:
+                while self.exit_calls and not self.was_killed:
+                    call, args, kwargs = self.exit_calls.pop()
+                    call(*args, **kwargs)
         except (Killed, GreenletExit):
             pass
         except BaseException as exception:
@@ -358,6 +364,11 @@ class Process(Exits):
 
     def next_timer(self) -> str | None:
         return None
+
+    @property
+    def loops(self) -> list[Any]:
+        """Those of dispatchers that it runs; its threads have the same."""
+        return self.machine.loops if self.leader is self else []
 
     def next_deadline_ns(self) -> int | None:
         """When its wait is over, whatever has come."""

@@ -18,7 +18,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import descriptors, entropy, identity, paths, signals, threads
+from . import descriptors, entropy, exits, identity, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -55,6 +55,7 @@ def stand_ins() -> dict[Any, Inside]:
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
     found.update(identity.stand_ins())
+    found.update(exits.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
     found.update(paths.stand_ins())
