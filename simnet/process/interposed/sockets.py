@@ -50,12 +50,6 @@ _TALKS = (
 """Before these a thread may let others of its process go first."""
 
 
-def _may_give_way(call: str) -> None:
-    process = running()
-    if process is not None and process.leader.threads:
-        give_way_at(process, call, whoever_calls=True)
-
-
 class HostedSocket(std.socket):
     """A socket of the host that its process runs on.
 
@@ -75,15 +69,21 @@ class HostedSocket(std.socket):
         self._virtual = process.host.modules.socket.socket(family, type, proto, fileno)
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        _may_give_way("send")
+        thread = running()
+        if thread is not None and thread.leader.threads:
+            give_way_at(thread, "send", whoever_calls=True)
         return self._virtual.send(data, flags)  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        _may_give_way("sendall")
+        thread = running()
+        if thread is not None and thread.leader.threads:
+            give_way_at(thread, "sendall", whoever_calls=True)
         self._virtual.sendall(data, flags)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        _may_give_way("recv")
+        thread = running()
+        if thread is not None and thread.leader.threads:
+            give_way_at(thread, "recv", whoever_calls=True)
         return self._virtual.recv(bufsize, flags)  # type: ignore[no-any-return]
 
     def _real_close(self, *_: object) -> None:
@@ -120,7 +120,9 @@ def _passed_on(name: str) -> Callable[..., Any]:
         return getattr(self._virtual, name)(*args, **kwargs)
 
     def method_that_gives_way(self: HostedSocket, *args: Any, **kwargs: Any) -> Any:
-        _may_give_way(name)
+        thread = running()
+        if thread is not None:
+            give_way_at(thread, name, whoever_calls=True)
         return getattr(self._virtual, name)(*args, **kwargs)
 
     if name in _TALKS:
