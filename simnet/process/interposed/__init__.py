@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
     *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change),
-    *(wall_clock.change, wall_clock.change_time, environment.change),
+    *(wall_clock.change, wall_clock.change_time, wall_clock.change_logging, environment.change),
     *(locks.change, queues.change, threads.change, threads.change_methods),
     *(hashes.change, tasks.change, timers.change),
 )
