@@ -130,7 +130,9 @@ class Turner(Protocol):
     """Something that a machine drives: an event loop, one pass at a time."""
 
     map: dict[int, Any]
-    poller: Poller
+    poller: Any
+    """The `Poller` that tells what is ready; None of a process, which waits by itself."""
+
     is_default: bool
     """Whether channels join it that name no map."""
 

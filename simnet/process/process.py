@@ -24,7 +24,7 @@ from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
 from .exits import Exits, status_of
-from .kept import release
+from .kept import began, release
 from .locals import Locals
 from .machine import Machine
 from .own_globals import own_globals
@@ -79,18 +79,6 @@ def _put_running_loop(loop: Any, hooks: Any) -> None:
     sys.set_asyncgen_hooks(*hooks)
 
 
-class _NoPoller:
-    """What a loop's poller is to the network; a process has none."""
-
-    __slots__ = ()
-
-    def settle(self) -> bool:
-        return False
-
-    def hold(self, stands_still: bool) -> None:
-        """Nobody hands anything over to a process."""
-
-
 class Process(Exits):
     """Blocking code on a host; made by `Host.spawn`.
 
@@ -107,7 +95,7 @@ class Process(Exits):
         call: what it waits in, such as ``recv``; empty while it does not wait.
     """
 
-    poller: Any = _NoPoller()
+    poller = None
     is_default = asks = False
 
     def __init__(
@@ -130,6 +118,7 @@ class Process(Exits):
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
         self.tasks, self.timers = count(1), count()  # of asyncio, that are made
+        self.passes = 0  # of asyncio's loops
         self.holder: Callable[[], Process | None] | None = None  # of the lock that it waits for
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
@@ -231,14 +220,15 @@ class Process(Exits):
     def kill(self) -> None:
         """End it as SIGKILL does: no ``finally`` of it is run.
 
-        Its descriptors are those of its host, and stay open.  The process itself may call this; the line that
-        does is its last one.
+        The kernel closes what it has opened, so peers get a FIN, or a RST where something was not read
+        (RFC 2525, section 2.17).  The process itself may call this; the line that does is its last one.
         """
         current = self.host.network.process
         for each in sorted((*self.threads, self), key=lambda each: each is current):
             if each.is_alive:
                 each.close()
                 self.host.network.forget(each)
+        self.host.descriptors.close_those_of(self)
 
     def close(self) -> None:
         """What its host does when it ends its programs."""
@@ -389,29 +379,36 @@ class Process(Exits):
 
         The condition is asked at first, and whenever the process was woken: by one of `files` that may have
         one of `events`, or by a call of `wake`.  While it waits its files are not closed, as in a kernel.
+
+        If it is woken at the moment of its deadline, it is a pick whether that came too late (`timer`).
         """
         if condition():
             return True
         self.events, self.call, self._deadline_ns = events, call, deadline_ns
-        watched = [(file, file.references) for file in files]
-        for file, references in watched:
-            file.watchers = (*file.watchers, self)
-            if references > 0:
+        watched = []
+        for file in files:
+            before, is_held = file.watchers, file.references > 0
+            file.watchers = during = (*before, self)
+            if is_held:
                 file.references += 1
+            watched.append((file, before, during, is_held))
         network = self.host.network
         try:
             while deadline_ns is None or network.now_ns < deadline_ns:
                 self._stand_still()
+                if self.queued and deadline_ns == network.now_ns and self.host.timers_first(1):
+                    return False
                 if condition():
                     return True
             return False
         finally:
             self.call, self._deadline_ns, self.queued = "", None, True
-            for file, references in watched:
-                if self in (watchers := file.watchers):  # else its host has crashed
-                    at = watchers.index(self)
-                    file.watchers = watchers[:at] + watchers[at + 1 :]
-                if references > 0:
+            for file, before, during, is_held in watched:
+                if file.watchers is during:  # the usual case: nobody else has come or gone
+                    file.watchers = before
+                else:
+                    file.watchers = tuple(other for other in file.watchers if other is not self)
+                if is_held:
                     file.drop()
 
     def give_way(self) -> None:
@@ -471,7 +468,7 @@ class Process(Exits):
         """It is killed, and what it has of asyncio is not on its stack."""
         taken = _take_running_loop()
         if taken is not None:
-            self._take_down = abandon(taken[0])
+            self._take_down = abandon(taken[0], began(self.host.network))
 
     def _tell_signals(self) -> None:
         """Call handlers, which may wait in turn; then it waits for what it waited for."""

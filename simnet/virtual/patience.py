@@ -24,6 +24,7 @@ FINDS_MAX = 1_000_000
 
 _LOOKS_AT_ONCE, _LOOK_NS = 100, 1_000  # after so many at one moment, so much time passes
 _FINDS_AT_ONCE, _FINDS_NS = 1_000, 1_000_000  # the same, of a process whose polls find something
+_FINDS_IN_A_ROW = 100  # and after so many others have a turn
 
 
 class Patience:
@@ -65,7 +66,8 @@ class Patience:
         """A call outside of handlers has found something ready, and time has not passed for it.
 
         A process that always finds something never waits, and the others of its network would never go on:
-        after many finds it stands still for a moment, as it is interrupted on a real machine.
+        after some finds who is ready has a turn, and after many it stands still for a moment, as it is
+        interrupted on a real machine.
 
         Raises:
             Livelock: that has gone on for long at one moment: what is ready is left as it is.
@@ -81,6 +83,10 @@ class Patience:
                 f"and time does not move\n{network.netstat()}"
             )
         process = network.process
-        if process is not None and self._finds % _FINDS_AT_ONCE == 0:
+        if process is None or self._finds % _FINDS_IN_A_ROW:
+            return
+        if self._finds % _FINDS_AT_ONCE:
+            process.give_way()
+        else:
             process.wait(call, bool, network.now_ns + _FINDS_NS)
             self._found_ns = network.now_ns  # that time moved by itself is no sign of life

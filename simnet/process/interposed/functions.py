@@ -18,7 +18,6 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..process import running
 from . import descriptors, entropy, identity, paths, signals, threads
 
 if TYPE_CHECKING:
@@ -32,11 +31,12 @@ _OF_THE_HOST: dict[ModuleType, str] = {
         "gethostbyname_ex gethostname getprotobyname getservbyname getservbyport if_indextoname if_nameindex "
         "if_nametoindex"
     ),
-    select: "select poll",
+    select: "select poll epoll",
     time: "get_clock_info gmtime localtime ctime asctime strftime mktime tzset sleep",
     os: "pipe pipe2 getpid getppid cpu_count process_cpu_count sched_getaffinity getloadavg uname",
 }
 _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
+_OF_PATHS = "stat lstat unlink remove chmod"
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -48,6 +48,8 @@ def stand_ins() -> dict[Any, Inside]:
                 found[getattr(module, name)] = partial(_of_the_host, module.__name__, name)
     for name in _CLOCKS.split():
         found[getattr(time, name)] = partial(_clock, name)
+    for name in _OF_PATHS.split():
+        found[getattr(os, name)] = partial(_of_a_path, name)
     for name in entropy.DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
@@ -55,12 +57,9 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
-    if hasattr(select, "epoll"):
-        found[select.epoll] = _Epoll()
     found.update(identity.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
-    found.update(paths.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
 
@@ -70,30 +69,24 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
     return {getattr(function, "__wrapped__", function): inside for function, inside in found.items()}
 
 
-def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
 
 
 def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
-    process = running()
-    assert process is not None
-    process.read_clock()
+    host.network.process.read_clock()  # type: ignore[union-attr]
     return getattr(host.modules.time, name)(*args)
 
 
-class _Epoll:
-    """`select.epoll`, which is called, and has a method that is called by the class."""
-
-    of_the_class = ("fromfd",)
-
-    def __call__(self, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
-        return host.modules.select.epoll(*args, **kwargs)
-
-    def fromfd(self, host: Host, fd: int, /) -> Any:
-        return host.modules.select.epoll.fromfd(fd)
+def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:
+    if isinstance(path, int):
+        is_of_host = descriptors.is_of(host, path)
+    else:
+        is_of_host = "unix_names" in vars(host) and paths.is_of_host(host, path)
+    return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 
-def _draw(name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _draw(name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(host.random, name)(*args, **kwargs)
 
 
@@ -101,6 +94,6 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
     return host.entropy.randbytes(size)
 
 
-def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _socketpair(host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)

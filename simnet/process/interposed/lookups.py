@@ -9,10 +9,14 @@ Owns the two methods.
 
 from __future__ import annotations
 
-import sys
+from asyncio import base_events
+from collections.abc import Callable
 from typing import Any
 
 from ..process import running
+
+_names: Any = base_events
+"""Where asyncio finds `socket`: its users put other resolvers in place there."""
 
 _before: dict[str, Any] = {}
 
@@ -24,13 +28,13 @@ async def _getaddrinfo(
         return await _before["getaddrinfo"](
             self, host, port, family=family, type=type, proto=proto, flags=flags
         )
-    return _asyncio_socket().getaddrinfo(host, port, family, type, proto, flags)
+    return _names.socket.getaddrinfo(host, port, family, type, proto, flags)
 
 
 async def _getnameinfo(self: Any, sockaddr: Any, flags: int = 0) -> Any:
     if not _is_answered_at_once():
         return await _before["getnameinfo"](self, sockaddr, flags)
-    return _asyncio_socket().getnameinfo(sockaddr, flags)
+    return _names.socket.getnameinfo(sockaddr, flags)
 
 
 def _is_answered_at_once() -> bool:
@@ -38,24 +42,14 @@ def _is_answered_at_once() -> bool:
     return process is not None and process.host.network.names.is_prompt
 
 
-def _asyncio_socket() -> Any:
-    """What asyncio finds under the name: its users put other resolvers in place there."""
-    return sys.modules["asyncio.base_events"].socket
+def change() -> Callable[[], None]:
+    """Let loops look names up in processes; returns what undoes it."""
+    cls: Any = base_events.BaseEventLoop
+    _before.update(getaddrinfo=cls.getaddrinfo, getnameinfo=cls.getnameinfo)
+    cls.getaddrinfo, cls.getnameinfo = _getaddrinfo, _getnameinfo
 
-
-def change() -> None:
-    """Let loops look names up in processes; if asyncio is there, and it has not been done."""
-    asyncio: Any = sys.modules.get("asyncio.base_events")
-    cls = getattr(asyncio, "BaseEventLoop", None)
-    if cls is not None and not _before:
-        _before.update(getaddrinfo=cls.getaddrinfo, getnameinfo=cls.getnameinfo)
-        cls.getaddrinfo, cls.getnameinfo = _getaddrinfo, _getnameinfo
-
-
-def change_back() -> None:
-    """Give asyncio its methods back."""
-    if _before:
-        cls = sys.modules["asyncio.base_events"].BaseEventLoop
+    def undo() -> None:
         for name, method in _before.items():
             setattr(cls, name, method)
-        _before.clear()
+
+    return undo

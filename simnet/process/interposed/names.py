@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -47,10 +46,11 @@ class StandIn:
         return self._inside(process.host, self.original, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        inside = object.__getattribute__(self, "_inside")
-        if name in getattr(inside, "of_the_class", ()) and (process := running()) is not None:
-            return partial(getattr(inside, name), process.host)
-        return getattr(object.__getattribute__(self, "original"), name)
+        original = object.__getattribute__(self, "original")
+        if isinstance(original, type) and (process := running()) is not None:
+            rooms = process.host.modules
+            original = getattr(getattr(rooms, original.__module__, None), original.__name__, original)
+        return getattr(original, name)
 
     def __repr__(self) -> str:
         return repr(self.original)
@@ -91,6 +91,7 @@ class Names:
         return function if known is None else StandIn(known, function, self._insides[known])
 
     def put_up(self) -> None:
+        """Change them; again, in modules that have come since."""
         if self._are_up and len(sys.modules) == len(self._modules):
             return
         self._look()

@@ -28,24 +28,30 @@ from ...errors import UsageError
 from ..process import running
 from ..thread import give_way_at
 from .methods import replace
-from .paths import adopt_directory
-
-_AF_UNIX = getattr(std, "AF_UNIX", None)
+from .paths import make_room
 
 _PASSED_ON = (
     *("connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
-    *("send", "sendall", "sendto", "sendmsg"),
-    *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
+    *("sendto", "sendmsg", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
     *("getsockopt", "setsockopt", "setblocking", "settimeout", "gettimeout", "getblocking", "fileno"),
     *("_accept", "_sendfile_use_sendfile"),
 )
+"""Besides what most calls are, which the class spells out: that saves them half of what passing on costs."""
 
+CALLS = (*_PASSED_ON, "bind", "send", "sendall", "recv")
+"""The methods of a socket that are made in C."""
 
 _TALKS = (
-    *("connect", "connect_ex", "shutdown", "_accept", "send", "sendall", "sendto", "sendmsg"),
-    *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
+    *("connect", "connect_ex", "shutdown", "_accept"),
+    *("sendto", "sendmsg", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
 )
 """Before these a thread may let others of its process go first."""
+
+
+def _may_give_way(call: str) -> None:
+    process = running()
+    if process is not None and process.leader.threads:
+        give_way_at(process, call, whoever_calls=True)
 
 
 class HostedSocket(std.socket):
@@ -66,10 +72,17 @@ class HostedSocket(std.socket):
         self._io_refs, self._closed = 0, False
         self._virtual = process.host.modules.socket.socket(family, type, proto, fileno)
 
-    def bind(self, address: Any, /) -> None:
-        if self._virtual.family == _AF_UNIX:
-            adopt_directory(self._virtual._host, address)
-        self._virtual.bind(address)
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        _may_give_way("send")
+        return self._virtual.send(data, flags)  # type: ignore[no-any-return]
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        _may_give_way("sendall")
+        self._virtual.sendall(data, flags)
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        _may_give_way("recv")
+        return self._virtual.recv(bufsize, flags)  # type: ignore[no-any-return]
 
     def _real_close(self, *_: object) -> None:
         self._virtual.close()
@@ -94,26 +107,32 @@ class HostedSocket(std.socket):
     def timeout(self) -> float | None:
         return self._virtual.timeout  # type: ignore[no-any-return]
 
+    def bind(self, address: Any, /) -> None:
+        process = running()
+        if process is not None and self._virtual.family == std.AF_UNIX:
+            make_room(process.host, address)
+        self._virtual.bind(address)
+
 
 def _passed_on(name: str) -> Callable[..., Any]:
     def method(self: HostedSocket, *args: Any, **kwargs: Any) -> Any:
         return getattr(self._virtual, name)(*args, **kwargs)
 
     def method_that_gives_way(self: HostedSocket, *args: Any, **kwargs: Any) -> Any:
-        process = running()
-        if process is not None:
-            give_way_at(process, name, whoever_calls=True)
+        _may_give_way(name)
         return getattr(self._virtual, name)(*args, **kwargs)
 
     if name in _TALKS:
         method = method_that_gives_way
-    method.__name__, method.__qualname__ = name, f"socket.{name}"
-    method.__doc__ = getattr(std.socket, name).__doc__
     return method
 
 
 for _name in _PASSED_ON:
     setattr(HostedSocket, _name, _passed_on(_name))
+for _name in CALLS:
+    _method = getattr(HostedSocket, _name)
+    _method.__name__, _method.__qualname__ = _name, f"socket.{_name}"
+    _method.__doc__ = getattr(std.socket, _name).__doc__
 HostedSocket.__name__ = HostedSocket.__qualname__ = "socket"
 HostedSocket.__module__ = "socket"
 
@@ -173,7 +192,7 @@ def change() -> Callable[[], None]:
     """Let `socket.socket` decide; returns what undoes it."""
     std.socket.__new__ = staticmethod(_new)  # type: ignore[method-assign]
     std.socket.__init__ = _init  # type: ignore[method-assign]
-    by_class = [name for name in ("bind", *_PASSED_ON, "detach") if name in vars(_socket.socket)]
+    by_class = [name for name in (*CALLS, "detach") if name in vars(_socket.socket)]
     undo_methods = replace(_socket.socket, {**{name: _for_both(name) for name in by_class}, "close": _close})
 
     def undo() -> None:

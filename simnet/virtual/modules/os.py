@@ -30,7 +30,7 @@ from ..kernel.unix_control import PROCESS_ID
 from ..socket.arguments import c_size
 from . import os_paths
 from .arguments import int_of
-from .binding import module_like, rebound
+from .binding import constants_of, module_like, names_of, rebound
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -53,6 +53,9 @@ _PATHS_ASK_NO_MACHINE = (
     *("altsep", "curdir", "defpath", "devnull", "extsep", "pardir", "pathsep", "sep"),
 )
 
+_CARRIED = names_of(std, [*_ASK_NO_MACHINE, *constants_of(std)])
+_PATHS_CARRIED = names_of(posixpath, _PATHS_ASK_NO_MACHINE)
+
 
 def module_for(host: Host) -> ModuleType:
     """The os module of `host`."""
@@ -65,13 +68,12 @@ def module_for(host: Host) -> ModuleType:
     def getcwdb() -> bytes:
         return b"/"
 
-    constants = [name for name in dir(std) if name.isupper()]
     predicates = {function.__name__: function for function in os_paths.predicates(host)}
-    path = module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates)
+    path = module_like(posixpath, _PATHS_CARRIED, predicates)
     functions = (*descriptors, *paths, *_machine(host), getcwd, getcwdb)
     made = module_like(
         std,
-        [*_ASK_NO_MACHINE, *constants],
+        _CARRIED,
         {"path": path, **{function.__name__: function for function in functions}},
     )
     made.__dict__["makedirs"] = rebound(std.makedirs, made)
