@@ -97,7 +97,7 @@ PROBES: tuple[Probe, ...] = (
             "at 100ms partition client from server",
             "at 2s heal",
         ),
-        is_secret=True,
+        varies=True,
     ),
     Probe(
         "redis",
