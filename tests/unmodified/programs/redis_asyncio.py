@@ -19,7 +19,7 @@ def client(**settings):
 
 
 async def count():
-    """Each count is asked for in a task of its own; whatever order they are answered in, none is the other's."""
+    """Each count is asked for in a task of its own, and none is told that of another."""
     async with client() as redis:
         await asyncio.gather(*(redis.set(f"key {number}", number) for number in range(COUNTS)))
         answers = await asyncio.gather(*(redis.get(f"key {number}") for number in range(COUNTS)))
