@@ -464,6 +464,74 @@ def test_a_program_ends_as_on_this_computer(network, client, way, number):
         assert (real.wait(GENEROUS_S), told) == (process.exitcode, printed)
 
 
+# --- what the kernel closes --------------------------------------------------------------------------
+
+
+def greet_for_ever(port=7):
+    with socket.create_server(("", port)) as listening:
+        sock, _ = listening.accept()
+        sock.sendall(b"hello")
+        duplicate = os.dup(sock.fileno())
+        time.sleep(600)
+        os.close(duplicate)
+
+
+@pytest.mark.parametrize("way", ["kill", "terminate"])
+def test_the_peers_of_a_process_that_is_killed_alone_get_a_fin(network, server, client, way):
+    serving = server.spawn(greet_for_ever)
+    beside = server.spawn(greet_for_ever, 8)
+
+    def ask(port):
+        with socket.create_connection(("server", port)) as sock:
+            sock.settimeout(5)
+            return sock.recv(100), sock.recv(100), network.now
+
+    asking, other = client.spawn(ask, 7), client.spawn(ask, 8, daemon=True)
+    network.at("2s").call(getattr(serving, way))
+    assert asking.join()
+    assert asking.result == (b"hello", b"", 2.001)  # 1 ms on the way
+    with pytest.raises(TimeoutError):
+        other.join()  # of the process beside it nothing was closed
+    assert beside.is_alive
+    assert len(server.descriptors.items()) == 3  # its listener, and the connection twice
+
+
+def test_the_port_of_a_process_that_was_killed_can_be_bound_again(network, server):
+    first = server.spawn(greet_for_ever)
+    network.run(until="1s")
+    first.kill()
+    second = server.spawn(greet_for_ever)
+    network.run(until="2s")
+    assert (first.state, second.state) == ("was killed", "waits in accept")
+
+
+def test_a_process_that_kills_itself_leaves_nothing_open(network, server):
+    def main():
+        reader, writer = os.pipe()
+        os.kill(os.getpid(), signal.SIGKILL)
+        os.close(reader)
+        os.close(writer)
+
+    process = server.spawn(main)
+    network.run()
+    assert process.state == "was killed"
+    assert not server.descriptors.items()
+
+
+def test_who_crashes_with_its_host_tells_no_peer(network, server, client):
+    server.spawn(greet_for_ever)
+
+    def ask():
+        with socket.create_connection(("server", 7)) as sock:
+            sock.settimeout(5)
+            with pytest.raises(TimeoutError):
+                sock.recv(100), sock.recv(100)
+
+    asking = client.spawn(ask)
+    network.at("2s").crash("server")
+    assert asking.join()
+
+
 # --- hosts -------------------------------------------------------------------------------------------
 
 

@@ -209,6 +209,13 @@ def _set_sentinel(host: Host, original: Any) -> Any:
     return lock
 
 
+def _count(host: Host, original: Any) -> int:
+    """How many there are besides the main thread."""
+    thread = running()
+    assert thread is not None
+    return len(thread.leader.threads)
+
+
 def _ident(host: Host, original: Any) -> int:
     thread = running()
     assert thread is not None
@@ -233,6 +240,7 @@ def stand_ins() -> dict[Any, Callable[..., Any]]:
         **dict.fromkeys(("start_new_thread", "start_new"), _start),
         **dict.fromkeys(("allocate_lock", "allocate"), lambda host, original: original()),
         **dict.fromkeys(("get_ident", "get_native_id"), _ident),
+        "_count": _count,
         "_set_sentinel": _set_sentinel,
         "start_joinable_thread": _start_joinable,
         "_ThreadHandle": lambda host, original: Handle(),

@@ -197,18 +197,21 @@ class EpollFile(File):
         """
         self._calls += 1
         found: list[tuple[int, int]] = []
-        again = []
         ready = self._ready
+        if not ready:
+            return found
+        again = []
         while ready and len(found) < events_max:
             item = ready.popleft()
             item.is_linked = False
-            mask = item.ready()
+            events = item.events
+            mask = item.file.ready_for(events)
             if not mask:
                 continue
             found.append((item.fd, mask))
-            if item.events & ONESHOT:
+            if events & ONESHOT:
                 item.events &= PRIVATE
-            elif not item.events & EDGE:
+            elif not events & EDGE:
                 item.is_linked, item.since_ns = True, -1  # its place is settled
                 again.append(item)
         ready.extend(again)

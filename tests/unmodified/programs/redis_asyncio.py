@@ -19,7 +19,7 @@ def client(**settings):
 
 
 async def count():
-    """Each count is asked for in a task of its own, and none is told that of another."""
+    """Each count is asked for in a task of its own; whoever is answered first, none is the other's."""
     async with client() as redis:
         await asyncio.gather(*(redis.set(f"key {number}", number) for number in range(COUNTS)))
         answers = await asyncio.gather(*(redis.get(f"key {number}") for number in range(COUNTS)))
