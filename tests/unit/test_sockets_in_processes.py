@@ -137,6 +137,7 @@ def test_objects_of_descriptors(network, client):
         fourth.settimeout(2)
         fifth = fourth.dup()
         found = [left.fileno(), again.family, third.type, fifth.gettimeout(), len(client.descriptors.items())]
+        assert (again.family.name, again.type.name) == ("AF_UNIX", "SOCK_STREAM")
         for sock in (again, third, fourth):
             sock.close()
         fifth.send(b"still open")

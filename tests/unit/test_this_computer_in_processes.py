@@ -85,11 +85,11 @@ def test_subclasses_and_other_zones_are_as_ever(network, client):
 
 @pytest.mark.usefixtures("_in_tokyo")
 def test_log_records_tell_the_hosts_time(network, client):
-    text = io.StringIO()
+    text, before = io.StringIO(), logging.LogRecord("", 0, "", 0, "", (), None)
 
     def log() -> None:
         handler = logging.StreamHandler(text)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(threadName)s"))
+        handler.setFormatter(logging.Formatter("%(asctime)s %(relativeCreated)d %(process)d %(threadName)s"))
         logger = logging.getLogger("test_log_records_tell_the_hosts_time")
         logger.propagate = False
         logger.addHandler(handler)
@@ -97,7 +97,9 @@ def test_log_records_tell_the_hosts_time(network, client):
         logger.error("")
 
     run(network, client, log)
-    assert text.getvalue() == "2020-09-13 12:27:00,000 1 MainThread\n"
+    assert text.getvalue() == "2020-09-13 12:27:00,000 20000 1 MainThread\n"
+    after = logging.LogRecord("", 0, "", 0, "", (), None)
+    assert 0 <= after.relativeCreated - before.relativeCreated < 60_000
 
 
 def test_another_zone_is_refused_by_name(network, client, monkeypatch):

@@ -100,6 +100,16 @@ PROBES: tuple[Probe, ...] = (
         varies=True,
     ),
     Probe(
+        "pysyncobj",
+        "a lock and a dictionary that three hosts agree on, each with a thread that ticks",
+        "pysyncobj_cluster",
+        faults=(
+            "every send anywhere takes 9 bytes, 10% of the time",
+            "at 6s partition node1 from node2 and node3",
+            "at 9s heal",
+        ),
+    ),
+    Probe(
         "redis",
         "redis-py against `examples/redis_server.py`: a pipeline, expiry, a queue between hosts, its retries",
         "redis_blocking",

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
     *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change),
-    *(wall_clock.change, wall_clock.change_time, environment.change),
+    *(wall_clock.change, wall_clock.change_time, wall_clock.change_logging, environment.change),
     *(locks.change, queues.change, threads.change, threads.change_methods, threads.change_pools),
     *(lookups.change, hashes.change, tasks.change, timers.change, wakes.change),
 )
@@ -66,7 +66,7 @@ class Interposition:
         if self._names is None:
             for room in _ROOMS:  # what these take from the real modules is real: they are imported before
                 getattr(host.modules, room)
-            self._names = Names(stand_ins(), descriptors.outsides())
+            self._names = Names(stand_ins())
             watch.checks.above = self
         self.put_up()
         return self._names.meant_by(function)  # type: ignore[no-any-return]

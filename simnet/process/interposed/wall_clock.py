@@ -3,6 +3,9 @@
 The types are made in C and ask the clock and the zone there; their methods are replaced (`methods`).  So is
 what `time` tells of the zone; it keeps that in attributes, which become properties of the module.
 
+`logging` tells in records how long ago it was imported (``relativeCreated``); of a process that is how long
+ago its network began.
+
 Not replaced is ``strftime("%s")``, which asks C for seconds since 1970 in the zone of this computer.
 
 Owns these methods and attributes.
@@ -11,11 +14,13 @@ Owns these methods and attributes.
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from ...units import SECOND_NS
 from ..process import running
 from .methods import replace
 
@@ -150,5 +155,36 @@ def change_time() -> Callable[[], None]:
 
     def undo() -> None:
         time.__class__ = ModuleType
+
+    return undo
+
+
+# --- what logging counts from ------------------------------------------------------------------------
+
+_logging: Any = logging
+
+
+def _start(outside: Any) -> Any:
+    """When `logging` was imported; for a record of a process that is when its network began."""
+    kind: Any = type(outside)  # seconds, or from Python 3.13 on nanoseconds
+
+    class Start(kind):  # type: ignore[misc]
+        def __rsub__(self, now: Any) -> Any:
+            process = running()
+            if process is None:
+                return now - outside
+            passed_ns = process.host.network.now_ns
+            return passed_ns if kind is int else passed_ns / SECOND_NS
+
+    return Start(outside)
+
+
+def change_logging() -> Callable[[], None]:
+    """Let records of a process tell how long its network has been there; returns what undoes it."""
+    outside = _logging._startTime
+    _logging._startTime = _start(outside)
+
+    def undo() -> None:
+        _logging._startTime = outside
 
     return undo
