@@ -25,6 +25,7 @@ from ...garbage import collector
 from . import (
     descriptors,
     entropy,
+    environment,
     hashes,
     locks,
     lookups,
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
-    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
+    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change),
+    *(wall_clock.change, wall_clock.change_time, wall_clock.change_logging, environment.change),
     *(locks.change, queues.change, threads.change, threads.change_methods, threads.change_pools),
     *(lookups.change, hashes.change, tasks.change, timers.change, wakes.change),
 )

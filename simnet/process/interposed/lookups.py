@@ -1,6 +1,8 @@
-"""The look-ups of asyncio's loops: it makes them in a thread; a process makes them itself.
+"""The look-ups of asyncio's loops: it makes them in a thread, for they may take time.
 
-While the name server has not answered, the whole process waits.
+Where the name server answers at once, as it does unless a test wants it otherwise, a process needs no thread
+for them: that would be eight of a pool, and their turns, for nothing.  Where it does not, the look-up is made
+in a thread of the process, as asyncio has it: other tasks go on meanwhile, and a time-out ends it.
 
 Owns the two methods.
 """
@@ -22,7 +24,7 @@ _before: dict[str, Any] = {}
 async def _getaddrinfo(
     self: Any, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
 ) -> Any:
-    if running() is None:
+    if not _is_answered_at_once():
         return await _before["getaddrinfo"](
             self, host, port, family=family, type=type, proto=proto, flags=flags
         )
@@ -30,9 +32,14 @@ async def _getaddrinfo(
 
 
 async def _getnameinfo(self: Any, sockaddr: Any, flags: int = 0) -> Any:
-    if running() is None:
+    if not _is_answered_at_once():
         return await _before["getnameinfo"](self, sockaddr, flags)
     return _names.socket.getnameinfo(sockaddr, flags)
+
+
+def _is_answered_at_once() -> bool:
+    process = running()
+    return process is not None and process.host.network.names.is_prompt
 
 
 def change() -> Callable[[], None]:

@@ -17,14 +17,11 @@ from typing import Protocol
 from weakref import ref
 
 from ...garbage import collector
+from ...transport import HOSTED
 from .file import File
 
 DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
 FIRST = 3  # 0, 1 and 2 are the standard streams
-
-HOSTED = 2_000_000_000
-"""From here on are numbers of hosts with processes.  Linux gives numbers below fs.nr_open, the lowest first;
-that is 1,048,576, or as systemd sets it 1,073,741,816."""
 
 _TABLE, _TABLES = 100_000, 1_400
 """So many numbers for each table, and so many tables before the first numbers are used again: what the
