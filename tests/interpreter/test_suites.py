@@ -7,7 +7,15 @@ import platform
 import pytest
 
 from tests.interpreter.page import PAGE, count_of, counts_in, page, this_python
-from tests.interpreter.reasons import NOT_APPLICABLE, NOT_PASSED, NOT_RUN, OF_SOME_PYTHONS, SUITES, reason, suites_of
+from tests.interpreter.reasons import (
+    NOT_APPLICABLE,
+    NOT_PASSED,
+    NOT_RUN,
+    OF_SOME_PYTHONS,
+    SUITES,
+    reason,
+    suites_of,
+)
 from tests.interpreter.suites import available, installed, name_of, run, run_what_applies
 
 pytest.importorskip("test.support", reason="the test package of the interpreter is not installed")
