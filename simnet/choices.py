@@ -29,7 +29,7 @@ from .script import Deviation, Happening, Script
 from .workload import Draw, Streams, Value
 
 _ORDERED = frozenset(op for op, _ in ORDER)
-_OF_THEIR_OWN = _ORDERED | {"jitter", "step", "switch", *CALLS}  # not drawn as the others are
+_OF_THEIR_OWN = _ORDERED | {"jitter", "step", "switch", "wake", *CALLS}  # not drawn as the others are
 _BITS = (1 << 64) - 1
 
 
@@ -69,8 +69,8 @@ class Choices(ABC):
         return True
 
     def considers(self, op: str) -> bool:
-        """Whether a pick of this operation could be anything but 0.  False lets a `step` go unasked, wherever
-        it is; other operations are asked all the same."""
+        """Whether a pick of this operation could be anything but 0.  False lets a `step` or a `wake` go
+        unasked, wherever it is; other operations are asked all the same."""
         return True
 
     @abstractmethod
@@ -262,8 +262,12 @@ class Seeded(Choices):
         return random.Random(f"rest {self.seed}")
 
     @cached_property
-    def _switches(self) -> _Switches:
-        return _Switches(self.seed, self.only)
+    def _switches(self) -> _Spaced:
+        return _Spaced("switch", f"switches {self.seed}", self.only)
+
+    @cached_property
+    def _wakes(self) -> _Spaced:
+        return _Spaced("wake", f"wakes {self.seed}", self.only)
 
     def again(self) -> Seeded:
         return Seeded(self.seed, self.only, self.happenings)
@@ -287,7 +291,7 @@ class Seeded(Choices):
         return 1 + self._holds.getrandbits(self._hold_bits)
 
     def considers(self, op: str) -> bool:
-        return op != "step" or self._is_held_up
+        return ("wake", "first") in self.only if op == "wake" else op != "step" or self._is_held_up
 
     def pick(self, label: Point, count: int) -> int:
         op = label.op
@@ -300,8 +304,8 @@ class Seeded(Choices):
                 return 0
             self._steps_left = self._steps_between()
             return self._holds.randrange(1, count)
-        if op == "switch":
-            return self._switches.pick(label)
+        if op in ("switch", "wake"):
+            return (self._switches if op == "switch" else self._wakes).pick(label)
         if op == "jitter":
             return 0 if self._steady else self._faults.randrange(count)
         if op in CALLS or self.spares(op):
@@ -310,12 +314,12 @@ class Seeded(Choices):
         return _drawn(self._faults, self._known[op], label)
 
 
-class _Switches:
-    """Where the threads of one storm let others go first: its kinds, one place in so many."""
+class _Spaced:
+    """Where the threads, or the tasks, of one storm let others go first: its kinds, one place in so many."""
 
-    def __init__(self, seed: int, only: Collection[tuple[str, str]]) -> None:
-        self._random = random.Random(f"switches {seed}")
-        outcomes = [each for each in OUTCOMES["switch"] if ("switch", each.name) in only]
+    def __init__(self, op: str, stream: str, only: Collection[tuple[str, str]]) -> None:
+        self._random = random.Random(stream)
+        outcomes = [each for each in OUTCOMES[op] if (op, each.name) in only]
         self._known = [each for each in outcomes if self._random.getrandbits(1)]
         self._bits = self._random.randrange(6)
         self._left = self._between()

@@ -159,6 +159,7 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "next": (Outcome("first", "goes on with ready number {count}", lambda size: range(2, size + 1)),),
     "timer": (Outcome("first", "comes before what is ready", _once),),
     "step": (Outcome("held", "is held up for {duration}", lambda size: _HOLDS_NS),),
+    "wake": (Outcome("first", "goes on with task number {count}", lambda size: range(2, size + 1)),),
     "switch": (
         Outcome("yields", "lets others go first", _if_any),
         Outcome("held", "is held up for {duration}", lambda size: _HOLDS_NS),
@@ -181,8 +182,10 @@ lookup     a host                    0
 socket ..  a host                    0; each of `CALLS`
 turn       a host, the network       how many channels (or hosts) are ready at once
 next       a host                    how many of those that are ready at once are left, from 2 on
-timer      a host                    how many channels are ready in the pass in which timers are due
+timer      a host                    how many channels are ready in the pass in which timers are due; 1 where
+                                     a call of a process is woken when its time-out is over
 step       a host                    how many channels that poll has found ready are not told yet
+wake       a thread of a process     how many tasks of its asyncio loop can go on in one pass
 switch     a thread of a process     how many other threads of its process are ready
 =========  ========================  =================================================================
 """
@@ -196,6 +199,7 @@ PLACES = dict.fromkeys(OUTCOMES, "end") | {
     "next": "host",
     "timer": "host",
     "step": "host",
+    "wake": "thread",
     "switch": "thread",
 }
 """What kind of place each operation belongs to; a jitter may be of a ``socket`` as well."""
@@ -244,6 +248,11 @@ CORRUPTION = frozenset({("segment", "flipped"), ("datagram", "flipped"), ("datag
 A datagram is cut short by proxies that take no more than 512 bytes of it (RFC 5625, section 4.4).
 """
 
+WAKES = frozenset({("wake", "first")})
+"""Which task of an asyncio loop goes on first: asyncio does not promise it, CPython never changes it, and
+many programs rely on it.  Nobody meets it who does not ask for it.
+"""
+
 _BEFALLING = GENTLE | {
     (BEFALLS, "partition_for"),
     (BEFALLS, "block_for"),
@@ -255,7 +264,9 @@ _BEFALLING = GENTLE | {
 }
 
 _ALL = frozenset((op, each.name) for op, outcomes in OUTCOMES.items() for each in outcomes)
-_ASKED_FOR = CORRUPTION | {(call, "fails") for call in CALLS}  # most programs cannot even begin, by right
+_ASKED_FOR = (
+    CORRUPTION | WAKES | {(call, "fails") for call in CALLS}
+)  # most programs cannot even begin, by right
 
 HARSH = (_ALL | _BEFALLING) - _ASKED_FOR
 """Whatever may happen, rare as it is: connections that die without a word, kernels without memory, and

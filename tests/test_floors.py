@@ -40,8 +40,8 @@ FLOORS = (
     {"loop", "passes", "machine", "process", "real", "virtual"},
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing", "properties"},
-    {"scenario", "fuzz", "report", "oracle"},
-    {"pytest_plugin", "pytest_failures", "pytest_sometimes", "cli"},
+    {"scenario", "fuzz", "report", "oracle", "census"},
+    {"pytest_plugin", "pytest_census", "pytest_failures", "pytest_sometimes", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -68,6 +68,7 @@ WITHIN_A_FLOOR = {
     ("fuzz", "report"): "what a search finds is reported",
     ("virtual", "process"): "a host spawns processes",
     ("pytest_plugin", "pytest_sometimes"): "a part of the plugin that has state of its own",
+    ("pytest_plugin", "pytest_census"): "so is this",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
     ("cli", "pytest_failures"): "a test that was kept is a program like any other",
     ("report", "scenario"): "a report ends with the scenario that replays it",

@@ -4,8 +4,18 @@
 seeds without it.
 """
 
-from ..outcomes import CORRUPTION, EVERY, GENTLE, HARSH
+from ..outcomes import CORRUPTION, EVERY, GENTLE, HARSH, WAKES
 from .machine import OPERATIONS, NetworkMachine
 from .strategies import networks, scripts
 
-__all__ = ["CORRUPTION", "EVERY", "GENTLE", "HARSH", "OPERATIONS", "NetworkMachine", "networks", "scripts"]
+__all__ = [
+    "CORRUPTION",
+    "EVERY",
+    "GENTLE",
+    "HARSH",
+    "OPERATIONS",
+    "WAKES",
+    "NetworkMachine",
+    "networks",
+    "scripts",
+]

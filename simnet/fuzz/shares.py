@@ -73,7 +73,7 @@ def family(kind: tuple[str, str]) -> str:
     """Which of ``stream``, ``order``, ``datagram`` and ``harsh`` a kind belongs to."""
     if kind[0] == "datagram":
         return "datagram"
-    if kind in ORDER or kind[0] in ("step", "switch"):
+    if kind in ORDER or kind[0] in ("step", "switch", "wake"):
         return "order"
     return "stream" if kind in GENTLE or kind in CORRUPTION else "harsh"
 

@@ -67,5 +67,6 @@ def _kill(networks: list[Engine]) -> None:
 
 
 @atexit.register
-def _kill_all() -> None:
+def kill_all() -> None:
+    """The interpreter ends."""
     _kill(list(_kept))

@@ -29,7 +29,7 @@ _BEFORE_A_MARK = 2  # rows before a deviation that come before those around the 
 _BESIDE_MAX = 28  # columns of what one end does in one row
 _OF_HOSTS = {
     **{"turn": "{}: {}", "next": "{}: {}", "timer": "{}: a timer {}"},
-    **{"step": "{} {}", "switch": "{} {}"},
+    **{"step": "{} {}", "switch": "{} {}", "wake": "{} {}"},
 }
 """How a row across both lanes says what is decided of a host."""
 

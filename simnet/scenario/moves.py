@@ -23,7 +23,7 @@ COST_MAX = 4.0
 _NAME_COST = 1.5
 """Another host or port counts as much as so many connections or operations."""
 
-_TURNS = ("turn", "next", "timer", "step", "switch")  # of a whole host: every call more counts
+_TURNS = ("turn", "next", "timer", "step", "switch", "wake")  # of a whole host: every call more counts
 _DELIMITERS = (b"\r\n\r\n", b"\r\n", b"\n", b"\0")
 _ROLE = re.compile(r"#(\d+) (\w+)")
 

@@ -90,6 +90,7 @@ class Network(Happenings, Topology):
         self.recording = Recording(choices or _supplier(script, seed, only))
         self.is_calm = isinstance(self.recording.inner, Calm)
         self.watches_steps = not self.is_calm and self.recording.considers("step")
+        self.watches_wakes = not self.is_calm and self.recording.considers("wake")
         self.happened: list[Happening] = []
         self.cleared_up_ns: int | None = None
         self._brief: list[Fault] = []  # what ends by itself
@@ -233,6 +234,8 @@ class Network(Happenings, Topology):
         self._rules.append(standing)
         if rule.op in ("turn", "next", "switch"):
             self.is_calm = False  # else nobody asks who is next
+        elif rule.op == "wake":
+            self.watches_wakes = True
         elif rule.op == "step":
             self._watch_steps(True)
         return standing
@@ -259,6 +262,7 @@ class Network(Happenings, Topology):
         self._rules = []
         self.recording.clear_up()
         self.is_calm = True
+        self.watches_wakes = False
         self._watch_steps(False)
         for fault in self._brief:
             fault.lift()

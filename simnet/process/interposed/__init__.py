@@ -8,9 +8,9 @@ Names are changed where they are owned, and in every module that took them from 
 global, as an attribute of a class, or as the default of an argument (`names`).  What is interposed is listed
 in `functions`.  Cases of their own are descriptors (`descriptors`), sockets (`sockets`), TLS over them
 (`tls`), generators without a seed (`entropy`), a type made in C that reads the clock (`wall_clock`), the
-look-ups of asyncio (`lookups`), what it keeps of tasks (`tasks`), its timers (`timers`), objects in sets
-(`hashes`), and threads: those of the process (`threads`), with the locks (`locks`) and queues (`queues`) of
-this computer.
+look-ups of asyncio (`lookups`), what it keeps of tasks (`tasks`), its timers (`timers`), which of
+them goes on (`wakes`), objects in sets (`hashes`), and threads: those of the process (`threads`), with the
+locks (`locks`) and queues (`queues`) of this computer.
 
 Owns when all that is up.
 """
@@ -25,6 +25,7 @@ from ...garbage import collector
 from . import (
     descriptors,
     entropy,
+    environment,
     hashes,
     locks,
     lookups,
@@ -34,6 +35,7 @@ from . import (
     threads,
     timers,
     tls,
+    wakes,
     wall_clock,
 )
 from .functions import stand_ins
@@ -44,9 +46,10 @@ if TYPE_CHECKING:
 
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
-    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
-    *(locks.change, queues.change, threads.change, threads.change_methods),
-    *(hashes.change, tasks.change, timers.change),
+    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change),
+    *(wall_clock.change, wall_clock.change_time, wall_clock.change_logging, environment.change),
+    *(locks.change, queues.change, threads.change, threads.change_methods, threads.change_pools),
+    *(lookups.change, hashes.change, tasks.change, timers.change, wakes.change),
 )
 
 
@@ -74,10 +77,7 @@ class Interposition:
         if not self.is_up:
             self.is_up = True
             self._undo = [change() for change in _CHANGES]
-        if self._names.put_up():
-            lookups.change()
-            threads.change_pools()
-            hashes.change_packages()
+        self._names.put_up()
 
     def take_down(self) -> None:
         """Change everything back."""
@@ -85,8 +85,6 @@ class Interposition:
             return
         self.is_up = False
         self._names.take_down()
-        lookups.change_back()
-        threads.change_pools_back()
         for undo in reversed(self._undo):
             undo()
         self._undo = []

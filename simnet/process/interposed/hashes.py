@@ -24,7 +24,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import AsyncGeneratorType, CoroutineType
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import AsyncGeneratorType, CoroutineType, ModuleType
 from typing import Any
 from weakref import ref
 
@@ -103,9 +105,14 @@ def change() -> Callable[[], None]:
     """Let objects of these types be hashed by number; returns what undoes it."""
     for cls in _OF_THE_LIBRARY:
         _undo[cls] = give(cls, "__hash__", _hash_of(cls.__name__))
-    change_packages()
+    for module in _OF_PACKAGES:
+        if module in sys.modules:
+            _change_module(sys.modules[module])
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
 
     def undo_all() -> None:
+        sys.meta_path.remove(finder)
         for undo in reversed(_undo.values()):
             undo()
         _undo.clear()
@@ -113,11 +120,25 @@ def change() -> Callable[[], None]:
     return undo_all
 
 
-def change_packages() -> None:
-    """The same for classes of packages that are there, and to which it has not been done."""
-    for module, names in _OF_PACKAGES.items():
-        if module in sys.modules:
-            for name in names:
-                cls = getattr(sys.modules[module], name, None)
-                if isinstance(cls, type) and cls not in _undo:
-                    _undo[cls] = give(cls, "__hash__", _hash_of(cls.__name__))
+def _change_module(module: ModuleType) -> None:
+    for name in _OF_PACKAGES[module.__name__]:
+        cls = getattr(module, name, None)
+        if isinstance(cls, type) and cls not in _undo:
+            _undo[cls] = give(cls, "__hash__", _hash_of(name))
+
+
+class _Finder(MetaPathFinder):
+    """Sees modules of these packages come, so that no object of theirs tells another hash before."""
+
+    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in _OF_PACKAGES else None
+        if spec is not None and spec.loader is not None:
+            loader: Any = spec.loader
+            execute = loader.exec_module
+
+            def execute_and_change(module: ModuleType) -> None:
+                execute(module)
+                _change_module(module)
+
+            loader.exec_module = execute_and_change
+        return spec

@@ -223,6 +223,7 @@ class On:
 
         next: the same of the channels that are left when the first was told, or one more.
         timer: timers that are due come before what is ready.
+        wake: the task with this number among those of an asyncio loop that can go on goes first, from 2 on.
         """
         return self._decide("first", number)
 

@@ -93,26 +93,26 @@ class Poll:
         if not ready and wait_ms != 0:
             self._is_polling = True
             try:
-                self._wait(asked, wait_ms)
+                is_woken = self._wait(asked, wait_ms)
             finally:
                 self._is_polling = False
-            ready = self._ready(asked)
+            ready = [(fd, mask) for fd, mask in self._ready(asked) if is_woken or mask == NVAL]
         elif not ready:
             self._host.network.patience.looked_in_vain("poll")
         else:
-            self._host.network.patience.looked_and_found("poll")
+            self._host.network.patience.looked_and_found("poll", self._host, ready)
         self._host.step("poll", len(ready))
         return ready
 
     def _ready(self, asked: list[tuple[int, int]]) -> list[tuple[int, int]]:
         return [(fd, mask) for fd, events in asked if (mask := self._mask(fd, events))]
 
-    def _wait(self, asked: list[tuple[int, int]], wait_ms: int | None) -> None:
+    def _wait(self, asked: list[tuple[int, int]], wait_ms: int | None) -> bool:
         def is_woken() -> bool:
             return any(self._mask(fd, events) & ~NVAL for fd, events in asked)
 
         wait_ns = None if wait_ms is None else wait_ms * MILLISECOND_NS
-        wait(self._host, "poll", is_woken, wait_ns, [fd for fd, _ in asked])
+        return wait(self._host, "poll", is_woken, wait_ns, [fd for fd, _ in asked])
 
     def _mask(self, fd: int, events: int) -> int:
         file = self._host.descriptors.get(fd)
@@ -124,13 +124,13 @@ Poll.__module__, Poll.__name__ = "select", "poll"
 
 def wait(
     host: Host, call: str, is_woken: Callable[[], bool], wait_ns: int | None, fds: Iterable[int]
-) -> None:
-    """Let time pass until something is ready or `wait_ns` is over.
+) -> bool:
+    """Let time pass until something is ready or `wait_ns` is over; whether something is.
 
     Nobody is woken by a descriptor that was closed meanwhile; it is found at the end (NOTES in select(2)).
     """
     files = dict.fromkeys(file for fd in fds if (file := host.descriptors.get(fd)) is not None)
-    host.wait(call, is_woken, None if wait_ns is None else host.network.now_ns + wait_ns, files)
+    return host.wait(call, is_woken, None if wait_ns is None else host.network.now_ns + wait_ns, files)
 
 
 def _members(source: Any, base: int) -> Iterator[tuple[Any, int]]:
@@ -186,20 +186,27 @@ def module_for(host: Host) -> ModuleType:
             file = host.descriptors.get(fd)
             return NVAL if file is None else file.poll_mask()
 
-        def ready() -> list[list[Any]]:
-            return [[item for item, fd in members if mask(fd) & events] for members, events in asked]
+        def ready(which: int = -1) -> list[list[tuple[Any, int]]]:
+            return [
+                [member for member in members if mask(member[1]) & events & which]
+                for members, events in asked
+            ]
 
         def is_woken() -> bool:
             return any(mask(fd) & events & ~NVAL for members, events in asked for _, fd in members)
 
-        if not is_woken():
-            if wait_ns != 0:
-                wait(host, "select", is_woken, wait_ns, [fd for members, _ in asked for _, fd in members])
-            else:
-                host.network.patience.looked_in_vain("select")
+        found = ready()
+        if any(found):
+            wanted = [events for _, events in asked]
+            events = [(fd, each) for each, some in zip(wanted, found, strict=True) for _, fd in some]
+            host.network.patience.looked_and_found("select", host, events)
+        elif wait_ns == 0:
+            host.network.patience.looked_in_vain("select")
+            found = ready()
         else:
-            host.network.patience.looked_and_found("select")
-        readable, writable, exceptional = ready()
+            fds = [fd for members, _ in asked for _, fd in members]
+            found = ready() if wait(host, "select", is_woken, wait_ns, fds) else ready(NVAL)
+        readable, writable, exceptional = ([item for item, _ in members] for members in found)
         host.step("select", len(readable) + len(writable) + len(exceptional))
         return readable, writable, exceptional
 

@@ -69,15 +69,15 @@ class _ModuleSocket(VirtualSocket):
             type = int(std.SOCK_STREAM) if type == -1 else type
             proto = max(proto, 0)
             super().__init__(host, make_end(host, family, type, proto), proto=proto)
-            self.family = _named(self.family, std.AddressFamily)
-            self.type = _named(self.type, std.SocketKind)
         else:
             end = _end_behind(host, fileno)
             super().__init__(host, end, fileno, end.proto if proto == -1 else proto)
             if family != -1:
-                self.family = _named(family, std.AddressFamily)
+                self.family = family
             if type != -1:
-                self.type = _named(type & ~(linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC), std.SocketKind)
+                self.type = type & ~(linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC)
+        self.family = _named(self.family, std.AddressFamily)
+        self.type = _named(self.type, std.SocketKind)
         default = self._module.getdefaulttimeout()
         if type != -1 and type & linux.SOCK_NONBLOCK:
             self.settimeout(0.0)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _ASK_NO_MACHINE = ("struct_time", "strptime")
 _CARRIED = names_of(std, [*_ASK_NO_MACHINE, *(name for name in dir(std) if name.startswith("CLOCK_"))])
+_UTC = ("", "UTC", "UTC0", "Etc/UTC", "GMT", "GMT0")
 
 
 def module_for(host: Host) -> ModuleType:
@@ -120,7 +121,12 @@ def _calendar(time_ns: Callable[[], int]) -> dict[str, Any]:
     def mktime(tuple: Any, /) -> float:
         return float(calendar.timegm(tuple))
 
-    functions = (gmtime, localtime, ctime, asctime, strftime, mktime)
+    def tzset() -> None:
+        zone = os.environ.get("TZ", "UTC")
+        if zone not in _UTC:
+            raise NotImplementedError(f"tzset() to {zone!r} is not simulated: local time is UTC")
+
+    functions = (gmtime, localtime, ctime, asctime, strftime, mktime, tzset)
     return {function.__name__: function for function in functions}
 
 
