@@ -57,6 +57,7 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
+    found.update(entropy.stand_ins())
     found.update(identity.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
