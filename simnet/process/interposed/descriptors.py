@@ -30,6 +30,7 @@ from inspect import unwrap
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...garbage import HOSTED
 from ...transport import ERR, HUP, OUT
 from ..process import running
 
@@ -73,7 +74,7 @@ def change() -> Callable[[], None]:
 
 def stand_ins() -> dict[Any, Inside]:
     """By function, what a process calls in its place."""
-    found: dict[Any, Inside] = {io.open: _open_file, os.open: _open, os.close: _close}
+    found: dict[Any, Inside] = {io.open: _open_file, os.open: _open, os.close: _Close()}
     for module, names in _OF_DESCRIPTORS.items():
         for name in names.split():
             if hasattr(module, name):
@@ -123,13 +124,24 @@ def _of_two(name: str, host: Host, original: Any, first: Any, second: Any, *rest
     return original(first, second, *rest, **kwargs)
 
 
-def _close(host: Host, original: Any, fd: Any) -> None:
-    if is_of(host, number_of(fd)):
-        host.modules.os.close(fd)
-    elif _is_kept(fd):
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    else:
-        original(fd)
+class _Close:
+    """close(2).  An object that outlives its process may close its number when it is collected: outside of
+    processes, or in one of another host.  That is nobody's any more."""
+
+    def __call__(self, host: Host, original: Any, fd: Any) -> None:
+        number = number_of(fd)
+        if host.descriptors.is_foreign(number):
+            return
+        if is_of(host, number):
+            host.modules.os.close(fd)
+        elif _is_kept(fd):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        else:
+            original(fd)
+
+    def outside(self, original: Any, fd: Any) -> None:
+        if not isinstance(fd, int) or fd < HOSTED:
+            original(fd)
 
 
 def _closerange(host: Host, original: Any, fd_low: int, fd_high: int, /) -> None:

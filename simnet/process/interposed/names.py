@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -33,6 +34,8 @@ class StandIn:
 
     def __init__(self, original: Any, before: Any, inside: Callable[..., Any]) -> None:
         self.original, self._before, self._inside = original, before, inside
+        outside = getattr(inside, "outside", None)
+        self._outside = before if outside is None else partial(outside, before)
         self.__module__ = getattr(original, "__module__", None) or ""
         self.__name__ = self.__qualname__ = getattr(original, "__name__", "")
         self.__doc__ = original.__doc__
@@ -42,7 +45,7 @@ class StandIn:
         __tracebackhide__ = True
         process = running()
         if process is None:
-            return self._before(*args, **kwargs)
+            return self._outside(*args, **kwargs)
         return self._inside(process.host, self.original, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:

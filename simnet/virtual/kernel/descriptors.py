@@ -16,15 +16,11 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 from weakref import ref
 
-from ...garbage import collector
+from ...garbage import HOSTED, collector
 from .file import File
 
 DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
 FIRST = 3  # 0, 1 and 2 are the standard streams
-
-HOSTED = 2_000_000_000
-"""From here on are numbers of hosts with processes.  Linux gives numbers below fs.nr_open, the lowest first;
-that is 1,048,576, or as systemd sets it 1,073,741,816."""
 
 _TABLE, _TABLES = 100_000, 1_400
 """So many numbers for each table, and so many tables before the first numbers are used again: what the
@@ -62,6 +58,10 @@ class Descriptors:
         """From now on numbers are above all that this computer can have, as the `nth` table of a network."""
         self.base = HOSTED + nth % _TABLES * _TABLE
         self._free, self._next = [], self.base + FIRST
+
+    def is_foreign(self, fd: int) -> bool:
+        """Whether it is a number of another host, or of an earlier life of this one."""
+        return fd >= HOSTED and not 0 <= fd - self.base < _TABLE
 
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
