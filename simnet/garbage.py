@@ -9,8 +9,7 @@ process or of the test, in the order of descriptors.
 This goes for hosts with processes, for as long as interposition is up.  What else a finalizer does, it does
 when the collector runs: a buffered file writes, a generator runs its ``finally``.
 
-Owns whether the collector is at work, what it has left open, and from which number on a descriptor is none of
-this computer.
+Owns whether the collector is at work, and what it has left open.
 """
 
 from __future__ import annotations
@@ -19,10 +18,6 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
-
-HOSTED = 2_000_000_000
-"""From here on are numbers of hosts with processes.  Linux gives numbers below fs.nr_open, the lowest first;
-that is 1,048,576, or as systemd sets it 1,073,741,816."""
 
 _collect = gc.collect
 

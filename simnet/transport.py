@@ -31,6 +31,10 @@ HUP = 0x010
 NVAL = 0x020
 RDHUP = 0x2000
 
+HOSTED = 2_000_000_000
+"""From here on descriptors are those of virtual hosts with processes.  Linux gives numbers below fs.nr_open,
+the lowest first; that is 1,048,576, or as systemd sets it 1,073,741,816."""
+
 
 class Clock(Protocol):
     """Two clocks of one machine.  Neither runs backwards unless somebody turned the wall clock."""

@@ -36,16 +36,23 @@ _KINDS = {
     "_ssl": "random",
     "threading": "threads",
     "_thread": "threads",
+    "atexit": "signals",
     "signal": "signals",
     "_signal": "signals",
     "posix": "descriptors",
     "os": "descriptors",
     "fcntl": "descriptors",
+    "uuid": "machine",
+    "platform": "machine",
 }
 """Kinds by the module that a function is of; of `socket` there are two."""
 
 _OF_SOCKETS = {"close", "dup", "socketpair", "getdefaulttimeout", "setdefaulttimeout"}
 _RANDOM = {"urandom", "getrandom"}
+_OF_MACHINE = {
+    *("getpid", "getppid", "uname"),
+    *("cpu_count", "process_cpu_count", "sched_getaffinity", "getloadavg"),
+}
 _SEEN_OTHERWISE = {"open"}
 """What opens a file is no call to the host: the interpreter's audit tells of it."""
 
@@ -164,6 +171,8 @@ def kind_of(function: Any) -> str:
     module = getattr(function, "__module__", None) or type(getattr(function, "__self__", None)).__module__
     if name in _RANDOM:
         return "random"
+    if name in _OF_MACHINE:
+        return "machine"
     if module in ("socket", "_socket"):
         return "sockets" if name in _OF_SOCKETS else "names"
     return _KINDS.get(module, module)

@@ -93,6 +93,8 @@ class Process(Exits):
         machine: its host as it sees it, with the loops that it runs.
         daemon: whether it may wait for ever: a run ends without it.
         call: what it waits in, such as ``recv``; empty while it does not wait.
+        waits: in how many calls it has stood still so far.
+        spins: whether it stands still only because it has polled again and again without doing anything.
     """
 
     poller = None
@@ -115,6 +117,7 @@ class Process(Exits):
         nth = next(host.network.idents)
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
+        self.exit_calls: list[Any] = []  # what it has registered with `atexit`, each with its arguments
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
         self.tasks, self.timers = count(1), count()  # of asyncio, that are made
@@ -123,7 +126,7 @@ class Process(Exits):
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
         self.map: dict[int, Any] = {}
-        self.call = ""
+        self.call, self.waits, self.spins = "", 0, False
         self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
         self.queued = False  # it is runnable, and need not be woken
         self.is_alive = True
@@ -314,7 +317,12 @@ class Process(Exits):
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
-            self._run()
+            try:
+                self._run()
+            finally:
+                while self.exit_calls and not self.was_killed:
+                    call, args, kwargs = self.exit_calls.pop()
+                    call(*args, **kwargs)
         except (Killed, GreenletExit):
             pass
         except BaseException as exception:
@@ -357,6 +365,11 @@ class Process(Exits):
     def next_timer(self) -> str | None:
         return None
 
+    @property
+    def loops(self) -> list[Any]:
+        """Those of dispatchers that it runs; its threads have the same."""
+        return self.machine.loops if self.leader is self else []
+
     def next_deadline_ns(self) -> int | None:
         """When its wait is over, whatever has come."""
         return self._deadline_ns
@@ -384,6 +397,7 @@ class Process(Exits):
         """
         if condition():
             return True
+        self.waits += 1
         self.events, self.call, self._deadline_ns = events, call, deadline_ns
         watched = []
         for file in files:
@@ -411,6 +425,12 @@ class Process(Exits):
                 if is_held:
                     file.drop()
 
+    def hold_up(self, call: str, time_ns: int | None, condition: Callable[[], object] = bool) -> None:
+        """Stand still for so long, or until `condition` is true, in a call that does not wait."""
+        waits = self.waits
+        self.wait(call, condition, None if time_ns is None else self.host.network.now_ns + time_ns)
+        self.waits = waits
+
     def give_way(self) -> None:
         """Let others run that can, at this moment."""
         self.call = "sleep"
@@ -431,7 +451,7 @@ class Process(Exits):
                 self.give_way()
             self._gives_way = False
         elif effect is not None:
-            self.wait(call, bool, network.now_ns + effect[1])
+            self.hold_up(call, effect[1])
 
     def _others_ready(self) -> int:
         """How many other threads of its process could go on at this moment."""
@@ -445,7 +465,7 @@ class Process(Exits):
             self._read_ns, self._reads = now_ns, 0
         self._reads += 1
         if self._reads > READS_AT_ONCE:
-            self.wait("time", bool, now_ns + READ_NS)
+            self.hold_up("time", READ_NS)
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:

@@ -71,7 +71,10 @@ class Questions:
         time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
         if time_ns:
             self.hold_up(None, time_ns)
-            self.wait(call, self.goes_on, None)
+            if network.process is not None:
+                network.process.hold_up(call, None, self.goes_on)
+            else:
+                self.wait(call, self.goes_on, None)
 
     def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
         effect = self.network.choose("step", self, nth, left, data)

@@ -12,13 +12,15 @@ import multiprocessing.connection
 import os
 import select
 import socket
+import sys
 import tempfile
+import time
 from contextlib import suppress
 
 import pytest
 
 from simnet import Host, Network
-from simnet.virtual.kernel.descriptors import HOSTED
+from simnet.transport import HOSTED
 
 HIGH = 600
 """A number that nothing else in this interpreter has."""
@@ -523,3 +525,30 @@ def test_no_socket_is_bound_where_there_is_no_directory(network, client, tmp_pat
             sock.bind(str(tmp_path / "nowhere" / "socket"))
 
     run(network, client, use)
+
+
+class Closing:
+    """As file_wrapper in asyncore: it closes its descriptor when it is collected."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.itself = self
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+def test_a_destructor_of_what_a_killed_process_had_has_nothing_to_close(network, client, monkeypatch):
+    def program() -> None:
+        made.append(Closing(os.pipe()[0]))
+        time.sleep(9)
+
+    made: list[Closing] = []
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    process = client.spawn(program)
+    network.run(until=1)
+    process.kill()
+    made.clear()
+    gc.collect()
+    assert unraisable == []

@@ -511,43 +511,6 @@ def test_a_resolver_that_is_put_in_its_place_in_asyncio_is_asked(network, client
         run(network, client, lambda: asyncio.run(connect()))
 
 
-def test_a_slow_name_holds_up_the_task_that_asks_and_no_other(network, server, client):
-    async def ask() -> object:
-        ticks: list[float] = []
-        loop = asyncio.get_running_loop()
-
-        async def tick() -> None:
-            while True:
-                await asyncio.sleep(1)
-                ticks.append(loop.time())
-
-        ticking = asyncio.create_task(tick())
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.open_connection("server", 7), 2.5)
-        gave_up = loop.time()
-        _, writer = await asyncio.open_connection("server", 7)
-        connected = loop.time()
-        writer.close()
-        ticking.cancel()
-        return gave_up, connected, ticks
-
-    network.names.delay("server", "4s")
-    server.spawn(echo, daemon=True)
-    gave_up, connected, ticks = run(network, client, lambda: asyncio.run(ask()))
-    assert (gave_up, connected) == (2.5, 6.502)  # 2.5 s + 4 s + a round trip of 2 ms
-    assert ticks == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_name_that_is_known_at_once_needs_no_thread(network, server, client):
-    async def ask() -> int:
-        _, writer = await asyncio.open_connection("server", 7)
-        writer.close()
-        return threading.active_count()
-
-    server.spawn(echo, daemon=True)
-    assert run(network, client, lambda: asyncio.run(ask())) == 1
-
-
 def test_names_are_looked_up_by_keywords_as_well(network, server, client):
     found = run(network, client, lambda: socket.getaddrinfo(host="server", port=7, type=socket.SOCK_STREAM))
     assert [address for *_, address in found] == [(server.address, 7)]
@@ -603,6 +566,43 @@ def test_asyncio_in_debug_mode_tells_who_has_made_a_task_or_set_a_timer(network,
 
     found = run(network, client, lambda: asyncio.run(program(), debug=True))
     assert found == ["program", "program", "program"]
+
+
+def test_a_slow_name_holds_up_the_task_that_asks_and_no_other(network, server, client):
+    async def ask() -> object:
+        ticks: list[float] = []
+        loop = asyncio.get_running_loop()
+
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(1)
+                ticks.append(loop.time())
+
+        ticking = asyncio.create_task(tick())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.open_connection("server", 7), 2.5)
+        gave_up = loop.time()
+        _, writer = await asyncio.open_connection("server", 7)
+        connected = loop.time()
+        writer.close()
+        ticking.cancel()
+        return gave_up, connected, ticks
+
+    network.names.delay("server", "4s")
+    server.spawn(echo, daemon=True)
+    gave_up, connected, ticks = run(network, client, lambda: asyncio.run(ask()))
+    assert (gave_up, connected) == (2.5, 6.502)  # 2.5 s + 4 s + a round trip of 2 ms
+    assert ticks == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_name_that_is_known_at_once_needs_no_thread(network, server, client):
+    async def ask() -> int:
+        _, writer = await asyncio.open_connection("server", 7)
+        writer.close()
+        return threading.active_count()
+
+    server.spawn(echo, daemon=True)
+    assert run(network, client, lambda: asyncio.run(ask())) == 1
 
 
 def test_a_crash_runs_no_finally_of_a_coroutine(network, client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import atexit
 import http.server
 import os
 import signal
@@ -462,6 +463,65 @@ def test_a_program_ends_as_on_this_computer(network, client, way, number):
         real.send_signal(number)
         told = real.stdout.read().decode().split("\n")[:-1]
         assert (real.wait(GENEROUS_S), told) == (process.exitcode, printed)
+
+
+# --- atexit ------------------------------------------------------------------------------------------
+
+
+def registering(notes, end):
+    def note(word, seconds=0):
+        time.sleep(seconds)
+        notes.append(f"{word} at {time.monotonic()}")
+
+    def unwanted():
+        notes.append("unwanted")
+
+    def main():
+        atexit.register(note, "first")
+        atexit.register(note, "second", seconds=2)
+        atexit.register(unwanted)
+        atexit.unregister(unwanted)
+        threading.Thread(target=time.sleep, args=(3,)).start()
+        end()
+
+    return main
+
+
+def fail():
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("end", "told", "code"),
+    [
+        (lambda: None, ["second at 5.0", "first at 5.0"], 0),  # the thread's 3 s, and 2 s
+        (lambda: sys.exit(0), ["second at 5.0", "first at 5.0"], 0),
+        (lambda: signal.raise_signal(signal.SIGINT), ["second at 5.0", "first at 5.0"], -2),
+        (lambda: signal.raise_signal(signal.SIGTERM), [], -15),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), [], -9),
+    ],
+    ids=["return", "exit", "interrupt", "terminate", "kill"],
+)
+def test_what_is_registered_with_atexit_is_called_last_first_unless_it_is_killed(
+    network, client, notes, end, told, code
+):
+    process = client.spawn(registering(notes, end))
+    network.run()
+    assert (notes, process.exitcode) == (told, code)
+
+
+def test_it_is_called_after_an_exception_too(network, client, notes):
+    process = client.spawn(registering(notes, fail))
+    with pytest.raises(ZeroDivisionError):
+        process.join()
+    assert notes == ["second at 2.0", "first at 2.0"]  # nobody waits for the thread of who has failed
+
+
+def test_nothing_of_a_process_is_registered_with_the_interpreter(network, client, notes):
+    before = atexit._ncallbacks()
+    client.spawn(registering(notes, lambda: None))
+    network.run()
+    assert atexit._ncallbacks() == before
 
 
 # --- what the kernel closes --------------------------------------------------------------------------

@@ -56,7 +56,8 @@ def test_threads_sleep_at_the_same_time(network):
 
 @pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
 def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(network, kind):
-    """A thousand polls at one moment, and then a millisecond for the others: 20 of these while one sleeps."""
+    """Ten polls, and a microsecond for the others; ten more, and two, and so on up to 10 ms: 1 + 2 + 4 + ...
+    + 8192 are 16.4 ms, and the next pause ends after the 20 ms that one sleeps."""
 
     def program() -> int:
         polls, goes_on = 0, True
@@ -79,7 +80,26 @@ def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(net
         right.close()
         return polls
 
-    assert run(network, program) == 20 * 1000
+    assert run(network, program) == 10 * 15 + 1
+
+
+@pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_a_thread_that_always_finds_something_to_do_does_not_stop_the_others(network, kind):
+    """A thousand polls at one moment, and then a millisecond for the others."""
+
+    def program() -> float:
+        left, right = socket.socketpair()
+        right.sendall(bytes(3000))
+        with getattr(selectors, kind)() as selector:
+            selector.register(left, selectors.EVENT_READ)
+            for _ in range(3000):
+                selector.select()
+                left.recv(1)
+        left.close()
+        right.close()
+        return time.monotonic()
+
+    assert run(network, program) == 0.003
 
 
 def test_a_thread_that_always_finds_something_ready_lets_go_first_who_is_ready(network):

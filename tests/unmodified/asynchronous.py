@@ -97,7 +97,17 @@ PROBES: tuple[Probe, ...] = (
             "at 100ms partition client from server",
             "at 2s heal",
         ),
-        is_secret=True,
+        varies=True,
+    ),
+    Probe(
+        "pysyncobj",
+        "a lock and a dictionary that three hosts agree on, each with a thread that ticks",
+        "pysyncobj_cluster",
+        faults=(
+            "every send anywhere takes 9 bytes, 10% of the time",
+            "at 6s partition node1 from node2 and node3",
+            "at 9s heal",
+        ),
     ),
     Probe(
         "redis",

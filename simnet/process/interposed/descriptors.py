@@ -30,8 +30,7 @@ from inspect import unwrap
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...garbage import HOSTED
-from ...transport import ERR, HUP, OUT
+from ...transport import ERR, HOSTED, HUP, OUT
 from ..process import running
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def change() -> Callable[[], None]:
 
 def stand_ins() -> dict[Any, Inside]:
     """By function, what a process calls in its place."""
-    found: dict[Any, Inside] = {io.open: _open_file, os.open: _open, os.close: _Close()}
+    found: dict[Any, Inside] = {io.open: _open_file, os.open: _open, os.close: _close}
     for module, names in _OF_DESCRIPTORS.items():
         for name in names.split():
             if hasattr(module, name):
@@ -86,6 +85,11 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "sendfile"):
         found[os.sendfile] = _sendfile
     return found
+
+
+def outsides() -> dict[Any, Callable[..., Any]]:
+    """By function, what anybody else calls."""
+    return {os.close: _close_what_is_left}
 
 
 def number_of(fd: Any) -> int:
@@ -124,24 +128,22 @@ def _of_two(name: str, host: Host, original: Any, first: Any, second: Any, *rest
     return original(first, second, *rest, **kwargs)
 
 
-class _Close:
-    """close(2).  An object that outlives its process may close its number when it is collected: outside of
-    processes, or in one of another host.  That is nobody's any more."""
+def _close(host: Host, original: Any, fd: Any) -> None:
+    number = number_of(fd)
+    if host.descriptors.is_foreign(number):
+        return  # a destructor of what another host had, or this one in an earlier life
+    if is_of(host, number):
+        host.modules.os.close(fd)
+    elif _is_kept(number):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    else:
+        original(fd)
 
-    def __call__(self, host: Host, original: Any, fd: Any) -> None:
-        number = number_of(fd)
-        if host.descriptors.is_foreign(number):
-            return
-        if is_of(host, number):
-            host.modules.os.close(fd)
-        elif _is_kept(fd):
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        else:
-            original(fd)
 
-    def outside(self, original: Any, fd: Any) -> None:
-        if not isinstance(fd, int) or fd < HOSTED:
-            original(fd)
+def _close_what_is_left(before: Callable[[Any], None], fd: Any) -> None:
+    """Destructors of what a process had, and left behind when it was killed, have nothing to close."""
+    if not isinstance(fd, int) or fd < HOSTED:
+        before(fd)
 
 
 def _closerange(host: Host, original: Any, fd_low: int, fd_high: int, /) -> None:

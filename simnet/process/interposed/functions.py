@@ -18,7 +18,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import descriptors, entropy, identity, paths, signals, threads
+from . import descriptors, entropy, exits, identity, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -36,7 +36,6 @@ _OF_THE_HOST: dict[ModuleType, str] = {
     os: "pipe pipe2 getpid getppid cpu_count process_cpu_count sched_getaffinity getloadavg uname",
 }
 _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
-_OF_PATHS = "stat lstat unlink remove chmod"
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -48,8 +47,6 @@ def stand_ins() -> dict[Any, Inside]:
                 found[getattr(module, name)] = partial(_of_the_host, module.__name__, name)
     for name in _CLOCKS.split():
         found[getattr(time, name)] = partial(_clock, name)
-    for name in _OF_PATHS.split():
-        found[getattr(os, name)] = partial(_of_a_path, name)
     for name in entropy.DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
@@ -59,8 +56,10 @@ def stand_ins() -> dict[Any, Inside]:
     found[socket.socketpair] = _socketpair
     found.update(entropy.stand_ins())
     found.update(identity.stand_ins())
+    found.update(exits.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
+    found.update(paths.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
 
@@ -77,14 +76,6 @@ def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: An
 def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
     host.network.process.read_clock()  # type: ignore[union-attr]
     return getattr(host.modules.time, name)(*args)
-
-
-def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:
-    if isinstance(path, int):
-        is_of_host = descriptors.is_of(host, path)
-    else:
-        is_of_host = "unix_names" in vars(host) and paths.is_of_host(host, path)
-    return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
 
 
 def _draw(name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:

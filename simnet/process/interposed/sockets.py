@@ -30,6 +30,8 @@ from ..thread import give_way_at
 from .methods import replace
 from .paths import make_room
 
+_AF_UNIX = getattr(std, "AF_UNIX", None)
+
 _PASSED_ON = (
     *("connect", "connect_ex", "listen", "shutdown", "getsockname", "getpeername"),
     *("sendto", "sendmsg", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
@@ -46,12 +48,6 @@ _TALKS = (
     *("sendto", "sendmsg", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"),
 )
 """Before these a thread may let others of its process go first."""
-
-
-def _may_give_way(call: str) -> None:
-    process = running()
-    if process is not None and process.leader.threads:
-        give_way_at(process, call, whoever_calls=True)
 
 
 class HostedSocket(std.socket):
@@ -73,15 +69,21 @@ class HostedSocket(std.socket):
         self._virtual = process.host.modules.socket.socket(family, type, proto, fileno)
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        _may_give_way("send")
+        thread = running()
+        if thread is not None and thread.leader.threads:
+            give_way_at(thread, "send", whoever_calls=True)
         return self._virtual.send(data, flags)  # type: ignore[no-any-return]
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        _may_give_way("sendall")
+        thread = running()
+        if thread is not None and thread.leader.threads:
+            give_way_at(thread, "sendall", whoever_calls=True)
         self._virtual.sendall(data, flags)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        _may_give_way("recv")
+        thread = running()
+        if thread is not None and thread.leader.threads:
+            give_way_at(thread, "recv", whoever_calls=True)
         return self._virtual.recv(bufsize, flags)  # type: ignore[no-any-return]
 
     def _real_close(self, *_: object) -> None:
@@ -108,9 +110,8 @@ class HostedSocket(std.socket):
         return self._virtual.timeout  # type: ignore[no-any-return]
 
     def bind(self, address: Any, /) -> None:
-        process = running()
-        if process is not None and self._virtual.family == std.AF_UNIX:
-            make_room(process.host, address)
+        if self._virtual.family == _AF_UNIX:
+            make_room(self._virtual._host, address)
         self._virtual.bind(address)
 
 
@@ -119,7 +120,9 @@ def _passed_on(name: str) -> Callable[..., Any]:
         return getattr(self._virtual, name)(*args, **kwargs)
 
     def method_that_gives_way(self: HostedSocket, *args: Any, **kwargs: Any) -> Any:
-        _may_give_way(name)
+        thread = running()
+        if thread is not None:
+            give_way_at(thread, name, whoever_calls=True)
         return getattr(self._virtual, name)(*args, **kwargs)
 
     if name in _TALKS:

@@ -16,7 +16,8 @@ from heapq import heapify, heappop, heappush
 from typing import Protocol
 from weakref import ref
 
-from ...garbage import HOSTED, collector
+from ...garbage import collector
+from ...transport import HOSTED
 from .file import File
 
 DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it

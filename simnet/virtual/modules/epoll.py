@@ -114,7 +114,7 @@ class Epoll:
         file, host = self._file(), self._machine
         found = file.events(events_max)
         if found:
-            host.network.patience.looked_and_found("epoll.poll")
+            host.network.patience.looked_and_found("epoll.poll", host, found)
             host.step("epoll.poll", len(found))
             return found
         if wait_ms == 0:

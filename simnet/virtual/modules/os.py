@@ -21,7 +21,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...transport import ERR, HUP, OUT
+from ...transport import ERR, HUP, IN, OUT
 from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
@@ -35,6 +35,8 @@ from .binding import constants_of, module_like, names_of, rebound
 if TYPE_CHECKING:
     from ..host import Host
 
+_TRIES_AT_ONCE = 100
+"""How often a read that waits is made at one moment while its file is ready and the answer EAGAIN."""
 PROCESSORS = 4
 
 _O_DIRECT = 0o40000  # a pipe of packets (pipe(2)); other systems have no name for it
@@ -149,17 +151,26 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
 
 
 def _read(host: Host, file: File, size: int) -> bytes:
-    """read(2); it waits, if it may, until there is anything."""
+    """read(2); it waits, if it may, until there is anything.
+
+    A network may choose EAGAIN where there is something: the kernel looks anew then, at once, for no event
+    may be left to come.
+    """
     if file.is_nonblocking:
         return file.read(size)
     answers: list[bytes] = []
 
     def is_answered() -> bool:
-        with suppress(BlockingIOError):
-            answers.append(file.read(size))
-        if not answers and isinstance(file, SocketEnd) and file.is_exhausted:
-            answers.append(b"")
-        return bool(answers)
+        for _ in range(_TRIES_AT_ONCE):
+            with suppress(BlockingIOError):
+                answers.append(file.read(size))
+                return True
+            if isinstance(file, SocketEnd) and file.is_exhausted:
+                answers.append(b"")
+                return True
+            if not file.poll_mask() & (IN | ERR | HUP):
+                return False
+        return False
 
     host.wait("read", is_answered, None, (file,))
     return answers[0]

@@ -100,7 +100,7 @@ class Poll:
         elif not ready:
             self._host.network.patience.looked_in_vain("poll")
         else:
-            self._host.network.patience.looked_and_found("poll")
+            self._host.network.patience.looked_and_found("poll", self._host, ready)
         self._host.step("poll", len(ready))
         return ready
 
@@ -186,23 +186,27 @@ def module_for(host: Host) -> ModuleType:
             file = host.descriptors.get(fd)
             return NVAL if file is None else file.poll_mask()
 
-        def ready(which: int) -> list[list[Any]]:
-            return [[item for item, fd in members if mask(fd) & events & which] for members, events in asked]
+        def ready(which: int = -1) -> list[list[tuple[Any, int]]]:
+            return [
+                [member for member in members if mask(member[1]) & events & which]
+                for members, events in asked
+            ]
 
         def is_woken() -> bool:
             return any(mask(fd) & events & ~NVAL for members, events in asked for _, fd in members)
 
-        which = -1
-        if not is_woken():
-            if wait_ns != 0:
-                fds = [fd for members, _ in asked for _, fd in members]
-                if not wait(host, "select", is_woken, wait_ns, fds):
-                    which = NVAL
-            else:
-                host.network.patience.looked_in_vain("select")
+        found = ready()
+        if any(found):
+            wanted = [events for _, events in asked]
+            events = [(fd, each) for each, some in zip(wanted, found, strict=True) for _, fd in some]
+            host.network.patience.looked_and_found("select", host, events)
+        elif wait_ns == 0:
+            host.network.patience.looked_in_vain("select")
+            found = ready()
         else:
-            host.network.patience.looked_and_found("select")
-        readable, writable, exceptional = ready(which)
+            fds = [fd for members, _ in asked for _, fd in members]
+            found = ready() if wait(host, "select", is_woken, wait_ns, fds) else ready(NVAL)
+        readable, writable, exceptional = ([item for item, _ in members] for members in found)
         host.step("select", len(readable) + len(writable) + len(exceptional))
         return readable, writable, exceptional
 

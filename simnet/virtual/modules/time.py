@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ..host import Host
 
 _ASK_NO_MACHINE = ("struct_time", "strptime")
-_UTC = ("", "UTC", "UTC0", "Etc/UTC", "GMT", "GMT0")
 _CARRIED = names_of(std, [*_ASK_NO_MACHINE, *(name for name in dir(std) if name.startswith("CLOCK_"))])
+_UTC = ("", "UTC", "UTC0", "Etc/UTC", "GMT", "GMT0")
 
 
 def module_for(host: Host) -> ModuleType:

@@ -62,6 +62,10 @@ class Broker(socketserver.StreamRequestHandler):
 class Listener(stomp.ConnectionListener):
     def __init__(self):
         self.received, self.errors, self.is_done = [], [], threading.Event()
+        self.has_receipt = threading.Event()
+
+    def on_receipt(self, frame):
+        self.has_receipt.set()
 
     def on_message(self, frame):
         self.received.append(frame.body)
@@ -81,6 +85,7 @@ def listen(is_subscribed):
     client.set_listener("", listener)
     client.connect("ada", "enchantress", wait=True)
     client.subscribe("/queue/loaves", id="1", receipt="subscribed")
+    listener.has_receipt.wait()
     is_subscribed.set()
     listener.is_done.wait()
     client.disconnect()
