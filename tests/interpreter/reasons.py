@@ -98,7 +98,9 @@ NOT_RUN: dict[str, str] = {
 }
 """What applies, and would take too long: counted as not passed."""
 
-_DROPPED = "a virtual socket that is dropped open gives no ResourceWarning: simnet reports open sockets itself"
+_DROPPED = (
+    "a virtual socket that is dropped open gives no ResourceWarning: simnet reports open sockets itself"
+)
 _LET_OUT = "what a thread lets out ends the run, and is not printed"
 
 NOT_PASSED = {

@@ -296,6 +296,7 @@ def draws() -> object:
         random.SystemRandom().random(),
         str(uuid.uuid4()),
         secrets.token_hex(8),
+        tempfile.mktemp(),
     )
 
 
