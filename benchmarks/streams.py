@@ -1,9 +1,11 @@
 """Echo by asyncio's streams, and by HTTP of aiohttp: unmodified code on virtual hosts, beside itself.
 
-An operation is one message, there and back; by aiohttp it is the body of a POST and of its answer.  The same
-coroutines run everywhere.  *simnet* is the usual way of a test: two hosts, 1 ms apart, and a process with a
-loop of its own on each.  Over loopback both ends share one loop, which is the fastest way there is; so they
-do in *one process* of one virtual host, and on the loop of simloop.  Two loops over loopback are in two
+An operation is one message, there and back; by aiohttp it is the body of a POST and of its answer.  In *a
+world* it is everything that one message needs, and its end: what a search pays for every run.
+
+The same coroutines run everywhere.  *simnet* is the usual way of a test: two hosts, 1 ms apart, and a process
+with a loop of its own on each.  Over loopback both ends share one loop, which is the fastest way there is; so
+they do in *one process* of one virtual host, and on the loop of simloop.  Two loops over loopback are in two
 threads.
 """
 
@@ -20,6 +22,7 @@ from typing import Any, TypeAlias
 from benchmarks.echo import MESSAGE
 from benchmarks.measure import Contestant, Row, compare
 from benchmarks.peers import PORT, RECV_BYTES, why_no_simloop
+from benchmarks.worlds import many
 from simnet import Network
 
 Serve: TypeAlias = Callable[[str, int], Awaitable[tuple[int, Callable[[], Awaitable[object]]]]]
@@ -32,16 +35,17 @@ CONNECTIONS = (1, 100)
 
 
 def run(quick: bool, said: Callable[[str], None]) -> list[Row]:
-    """The rows for streams with one connection and with a hundred, and for aiohttp."""
-    total, rounds = (1_000, 3) if quick else (10_000, 7)
+    """The rows for streams with one connection and with a hundred, for a world of them, and for aiohttp."""
+    total, worlds, rounds = (1_000, 10, 3) if quick else (10_000, 50, 7)
     rows = []
     for connections in CONNECTIONS:
-        sizes = (serve, talk, connections, total // connections)
-        contestants = _contestants(*sizes)
-        if why_no_simloop() is None:
-            contestants["simloop"] = partial(on_simloop, *sizes)
+        contestants = _contestants(serve, talk, connections, total // connections)
         plural = "s" if connections > 1 else ""
         rows += compare(f"streams, {connections} connection{plural}", contestants, total, rounds, said)
+    contestants = {
+        name: partial(many, worlds, world) for name, world in _contestants(serve, talk, 1, 1).items()
+    }
+    rows += compare("a world with one echo by streams", contestants, worlds, rounds, said)
     if why_no_aiohttp() is None:
         requests = total // 10
         contestants = _contestants(serve_http, talk_http, 1, requests)
@@ -51,13 +55,16 @@ def run(quick: bool, said: Callable[[str], None]) -> list[Row]:
 
 def _contestants(serve: Serve, talk: Talk, connections: int, messages: int) -> dict[str, Contestant]:
     sizes = (serve, talk, connections, messages)
-    return {
+    contestants: dict[str, Contestant] = {
         "simnet": partial(between_hosts, *sizes),
         "simnet, no trace": partial(between_hosts, *sizes, trace=False),
         "simnet, one process": partial(within_a_process, *sizes),
         "asyncio over loopback": partial(over_loopback, *sizes),
         "asyncio over loopback, two loops": partial(between_threads, *sizes),
     }
+    if why_no_simloop() is None:
+        contestants["simloop"] = partial(on_simloop, *sizes)
+    return contestants
 
 
 # --- streams -----------------------------------------------------------------------------------------
@@ -109,7 +116,7 @@ async def serve_http(address: str, port: int) -> tuple[int, Callable[[], Awaitab
     await runner.setup()
     site = web.TCPSite(runner, address or None, port)
     await site.start()
-    return runner.addresses[0][1], runner.cleanup
+    return port or runner.addresses[0][1], runner.cleanup
 
 
 async def talk_http(address: str, port: int, messages: int, message: bytes) -> None:

@@ -15,8 +15,8 @@ Owns whether the collector is at work, and what it has left open.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 _collect = gc.collect
@@ -45,7 +45,7 @@ class Collector:
     """
 
     def __init__(self) -> None:
-        self.is_at_work = False
+        self.is_at_work = self._is_put_off = False
         self._left: list[tuple[Table, int, Any]] = []
 
     def watch(self) -> Callable[[], None]:
@@ -68,8 +68,38 @@ class Collector:
         """An object that it has found would close a descriptor."""
         self._left.append((table, fd, table.get(fd)))
 
+    def moment(self) -> int:
+        """This moment, as `collect_since` takes it."""
+        return sum(generation["collections"] for generation in gc.get_stats()[1:])
+
+    def collect_since(self, moment: int) -> None:
+        """Collect at least what was made since that moment.
+
+        Whatever was made since then is young, unless older generations were collected meanwhile.  While time
+        passes none is: so that takes as long as one run has left behind, and not the whole interpreter.
+        """
+        if self.moment() == moment:
+            self.collect(1)
+        else:
+            self.collect()
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Nothing is collected meanwhile: whoever puts it off collects at the end."""
+        was = gc.isenabled()
+        gc.disable()
+        self._is_put_off = True
+        try:
+            yield
+        finally:
+            self._is_put_off = False
+            if was:
+                gc.enable()
+
     def collect(self, *args: Any, **kwargs: Any) -> int:
         """`gc.collect`, and close what was left."""
+        if self._is_put_off:
+            return 0
         found = run_collector(*args, **kwargs)
         left, self._left = self._left, []
         for table, fd, file in sorted(left, key=lambda each: (each[0].base, each[1])):

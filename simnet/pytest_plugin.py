@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .pytest_census import Censuses
 from .pytest_hosts import Hosts
 from .pytest_sometimes import Sometimes
 
@@ -143,6 +144,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="properties that programs are checked for: all, -all, a name, or one behind a '-'",
     )
     add(
+        "--simnet-census",
+        action="store_true",
+        help="say of each test what its processes called: what was simulated, what escaped, what was refused",
+    )
+    add(
         "--simnet-check-determinism",
         action="store_true",
         help="run tests that use only the `net` fixture twice, and compare what happened",
@@ -167,6 +173,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Hosts(settings.replayed is not None or settings.checks_determinism))
     if settings.replayed is None:  # one run is no campaign
         config.pluginmanager.register(Sometimes())
+    if config.getoption("simnet_census"):
+        config.pluginmanager.register(Censuses())
     _set_fence(config, settings.fence)
     _set_checks(config, settings.checks)
 

@@ -31,6 +31,10 @@ HUP = 0x010
 NVAL = 0x020
 RDHUP = 0x2000
 
+HOSTED = 2_000_000_000
+"""From here on descriptors are those of virtual hosts with processes.  Linux gives numbers below fs.nr_open,
+the lowest first; that is 1,048,576, or as systemd sets it 1,073,741,816."""
+
 
 class Clock(Protocol):
     """Two clocks of one machine.  Neither runs backwards unless somebody turned the wall clock."""
@@ -130,7 +134,9 @@ class Turner(Protocol):
     """Something that a machine drives: an event loop, one pass at a time."""
 
     map: dict[int, Any]
-    poller: Poller
+    poller: Any
+    """The `Poller` that tells what is ready; None of a process, which waits by itself."""
+
     is_default: bool
     """Whether channels join it that name no map."""
 

@@ -71,9 +71,10 @@ class Undriven(Transport):
 
     def close(self) -> None:
         """Close all loops: nothing is called any more.  Sockets stay open."""
-        for loop in self.loops:
-            loop.close()
-        self.loops = []
+        if self._loops:
+            for loop in self.loops:
+                loop.close()
+            self.loops = []
         self._default_loop = None
         self.kept = {}
 

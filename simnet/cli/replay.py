@@ -16,7 +16,7 @@ import click
 
 from ..errors import Diverged, UsageError
 from .group import main
-from .scenarios import run_test
+from .scenarios import CENSUS_HELP, counted, run_test
 
 if TYPE_CHECKING:
     from ..scenario import Outcome, Reproduction, Scenario
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 @click.option("--verify", is_flag=True, help="Replay it once more in a new process, under another hash seed.")
 @click.option("--strict", is_flag=True, help="To the letter: look for no failure that has moved.")
 @click.option("--update", is_flag=True, help="Write anchors that have moved, and a new record, into FILE.")
+@click.option("--census", is_flag=True, help=CENSUS_HELP)
 @click.option("-q", "--quiet", is_flag=True, help="Print the digest of the run and nothing else; strict.")
-def replay(file: str, verify: bool, strict: bool, update: bool, quiet: bool) -> int:
+def replay(file: str, verify: bool, strict: bool, update: bool, census: bool, quiet: bool) -> int:
     """Run the scenario in FILE again, and compare the run with its record.
 
     If its failure does not come back, because the program was edited, it is looked for beside the anchors of
@@ -42,7 +43,7 @@ def replay(file: str, verify: bool, strict: bool, update: bool, quiet: bool) -> 
         raise UsageError("a strict replay updates nothing: give --update or --strict, not both")
     scenario = load(file)
     if scenario.test is not None:
-        wanted = {"--simnet-strict": strict or quiet, "--simnet-update": update}
+        wanted = {"--simnet-strict": strict or quiet, "--simnet-update": update, "--simnet-census": census}
         status = run_test(scenario, [option for option, is_on in wanted.items() if is_on])
         if verify and scenario.record is None and not update:
             raise UsageError(f"{file} has no record to verify: give --update as well")
@@ -54,7 +55,9 @@ def replay(file: str, verify: bool, strict: bool, update: bool, quiet: bool) -> 
         if quiet:
             click.echo(verdict.digest)
             return 0 if verdict.as_expected else 1
-    again = reproduce(scenario, program_of(scenario))
+    with counted(census) as tell:
+        again = reproduce(scenario, program_of(scenario))
+        tell(again.verdict.outcome.network)
     if again.parted and not again.is_back:
         raise Diverged(str(again))
     _show(again)

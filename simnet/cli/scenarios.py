@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,23 +19,39 @@ from .group import main, scenario_words
 
 if TYPE_CHECKING:
     from ..scenario import Scenario
+    from ..virtual import Network
+
+CENSUS_HELP = "Say what processes called: what was simulated, what escaped, what was refused."
 
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--record", is_flag=True, help="Write what each run did into its file, for `simnet replay`.")
-def run(paths: tuple[str, ...], record: bool) -> int:
+@click.option("--census", is_flag=True, help=CENSUS_HELP)
+def run(paths: tuple[str, ...], record: bool, census: bool) -> int:
     """Run scenarios: files, or directories of them.
 
     Exit status 0 if every run ended as its scenario expects, 1 if one did not, 2 if a file is wrong.
     """
     files = [file for path in paths for file in _scenario_files(path)]
-    statuses = [_run_one(file, record) for file in files]
+    statuses = [_run_one(file, record, census) for file in files]
     good, broken = statuses.count(0), statuses.count(2)
     parts = [f"{good} as expected", f"{len(files) - good - broken} not", f"{broken} that cannot be run"]
     shown = parts[:2] if not broken else parts
     click.echo(f"{len(files)} scenario{'s' * (len(files) != 1)}: {', '.join(shown)}")
     return max(statuses)
+
+
+@contextmanager
+def counted(is_wanted: bool) -> Iterator[Callable[[Network], None]]:
+    """Count what is run in the ``with`` block, if that is wanted; yields what prints a network's table."""
+    if not is_wanted:
+        yield lambda network: None
+        return
+    from ..census import of_every_network
+
+    with of_every_network() as made:
+        yield lambda network: click.echo("\n".join(str(each) for each in made if each.network is network))
 
 
 def _scenario_files(path: str) -> list[str]:
@@ -46,14 +63,16 @@ def _scenario_files(path: str) -> list[str]:
     return files
 
 
-def _run_one(path: str, record: bool) -> int:
+def _run_one(path: str, record: bool, census: bool) -> int:
     from ..scenario import carried_in, load, program_of, record_of, run_scenario, save_record
 
     try:
         scenario = load(path)
         if scenario.test is not None:
-            return run_test(scenario)
-        verdict = run_scenario(scenario)
+            return run_test(scenario, ["--simnet-census"] if census else [])
+        with counted(census) as tell:
+            verdict = run_scenario(scenario)
+            tell(verdict.outcome.network)
     except ScenarioError as error:
         return line("wrong", "red", scenario_words(error), 2)
     except UsageError as error:

@@ -14,8 +14,8 @@ import attrs
 from .allowed import CALLERS, STANDARD, is_tool
 from .ways import Way
 
-_STAND_IN = "simnet.process.interposed.names"
-"""Where calls of a program pass by that are interposed in processes."""
+_PASSED_BY = ("simnet.process.interposed.names", "simnet.census.counting")
+"""Where calls of a program pass by that are interposed in processes, or counted."""
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ def place_of(way: Way, allow: Collection[str], frame: FrameType | None) -> Place
         if _may(CALLERS, module, way) or (allow and matches(allow, packages(module))):
             return None
         top = module.partition(".")[0]
-        if module == _STAND_IN:
+        if module in _PASSED_BY:
             frame = frame.f_back
             continue
         if top in STANDARD:

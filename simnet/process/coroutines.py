@@ -19,8 +19,12 @@ from ..garbage import collector
 from .ending import beneath_programs
 
 
-def abandon(loop: Any) -> Callable[[], None]:
-    """Let go of a loop; returns what takes its tasks down, to be called while every line is refused."""
+def abandon(loop: Any, moment: int) -> Callable[[], None]:
+    """Let go of a loop; returns what takes its tasks down, to be called while every line is refused.
+
+    Args:
+        moment: before which the collector need look for nothing of the loop's.
+    """
     asyncio: Any = sys.modules["asyncio"]
     tasks = asyncio.all_tasks(loop)
     coroutines = [task.get_coro() for task in tasks]
@@ -35,7 +39,7 @@ def abandon(loop: Any) -> Callable[[], None]:
         tasks.clear()
         while coroutines:
             _close(coroutines.pop())
-        collector.collect()
+        collector.collect_since(moment)
 
     return take_down
 

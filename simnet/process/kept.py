@@ -4,8 +4,10 @@ What the frames of a greenlet hold is hidden from the garbage collector, and by 
 network.  So a test that ends with a server waiting for clients leaves a network behind for ever.  And if such
 a greenlet were dropped, its ``finally`` would run at any moment, in another test.
 
-So as many networks as `KEPT_MAX` with living processes are kept; when there is one more, the processes of the
-oldest are killed, and the rest when the interpreter ends.
+So as many networks as `KEPT_MAX` with living processes are kept.  When there is one more, the processes of
+the oldest are killed, but for half of that number, and those of the rest when the interpreter ends.  Many at
+once, because what they leave behind in cycles is collected while every line is refused, and to look through
+all that there is takes milliseconds.
 
 Owns that number, and the order.
 """
@@ -26,17 +28,22 @@ if TYPE_CHECKING:
 KEPT_MAX = 256
 """Networks with living processes."""
 
-_kept: dict[Engine, None] = {}
+_kept: dict[Engine, int] = {}
+"""With the moment at which their first process began, as the collector of garbage counts them."""
 
 
 def keep(network: Engine) -> None:
     """A process begins on a network."""
     if network not in _kept:
-        _kept[network] = None
+        _kept[network] = collector.moment()
         if len(_kept) > KEPT_MAX:
             at_rest = [each for each in _kept if not each.is_passing]
-            for oldest in at_rest[: len(_kept) - KEPT_MAX]:
-                _kill(oldest)
+            _kill(at_rest[: len(_kept) - KEPT_MAX // 2])
+
+
+def began(network: Engine) -> int:
+    """The moment since when it has processes; -1 if it has none."""
+    return _kept.get(network, -1)
 
 
 def release(network: Engine) -> None:
@@ -45,19 +52,21 @@ def release(network: Engine) -> None:
         _kept.pop(network, None)
 
 
-def _kill(network: Engine) -> None:
-    for host in network.hosts.values():
-        for process in list(host.processes):
-            with suppress(UsageError):  # its thread is gone, and took the greenlet along
-                process.kill()
-    _kept.pop(network, None)
+def _kill(networks: list[Engine]) -> None:
+    """What the processes leave behind in cycles goes too, and none of its destructors closes a descriptor of
+    this computer by a number that was one of a host."""
+    with collector.put_off():
+        for network in networks:
+            for host in network.hosts.values():
+                for process in list(host.processes):
+                    with suppress(UsageError):  # its thread is gone, and took the greenlet along
+                        process.kill()
+            _kept.pop(network, None)
+        refuse_lines()
+    accept_lines(collector.collect)
 
 
 @atexit.register
-def _kill_all() -> None:
-    """What the processes leave behind in cycles goes too, and none of its destructors closes a descriptor of
-    this computer by a number that was one of a host."""
-    for network in list(_kept):
-        _kill(network)
-    refuse_lines()
-    accept_lines(collector.collect)
+def kill_all() -> None:
+    """The interpreter ends."""
+    _kill(list(_kept))

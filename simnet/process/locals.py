@@ -81,6 +81,10 @@ class InTheDictionary:
         self._values = {}
 
 
+_fields: dict[int, memoryview] = {}
+"""The two fields by the addresses of states: only a way of looking at them."""
+
+
 class InTheState:
     """The same from Python 3.13 on: the two fields, which are empty together."""
 
@@ -91,8 +95,12 @@ class InTheState:
         self._fields: memoryview = memoryview(b"")
 
     def settle(self) -> None:
-        both = _Two.from_address(_state_of_thread() + _OFFSET)
-        self._fields = memoryview(both).cast("B").cast("P")
+        address = _state_of_thread()
+        fields = _fields.get(address)
+        if fields is None:
+            both = _Two.from_address(address + _OFFSET)
+            fields = _fields[address] = memoryview(both).cast("B").cast("P")
+        self._fields = fields
 
     def exchange(self) -> None:
         fields = self._fields

@@ -24,7 +24,7 @@ from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
 from .exits import Exits, status_of
-from .kept import release
+from .kept import began, release
 from .locals import Locals
 from .machine import Machine
 from .own_globals import own_globals
@@ -79,18 +79,6 @@ def _put_running_loop(loop: Any, hooks: Any) -> None:
     sys.set_asyncgen_hooks(*hooks)
 
 
-class _NoPoller:
-    """What a loop's poller is to the network; a process has none."""
-
-    __slots__ = ()
-
-    def settle(self) -> bool:
-        return False
-
-    def hold(self, stands_still: bool) -> None:
-        """Nobody hands anything over to a process."""
-
-
 class Process(Exits):
     """Blocking code on a host; made by `Host.spawn`.
 
@@ -105,9 +93,11 @@ class Process(Exits):
         machine: its host as it sees it, with the loops that it runs.
         daemon: whether it may wait for ever: a run ends without it.
         call: what it waits in, such as ``recv``; empty while it does not wait.
+        waits: in how many calls it has stood still so far.
+        spins: whether it stands still only because it has polled again and again without doing anything.
     """
 
-    poller: Any = _NoPoller()
+    poller = None
     is_default = asks = False
 
     def __init__(
@@ -127,6 +117,7 @@ class Process(Exits):
         nth = next(host.network.idents)
         self.alias, self.ident = f"#{nth} thread", IDENT + nth
         self.at_exit: list[Callable[[], None]] = []  # before threads are waited for
+        self.exit_calls: list[Any] = []  # what it has registered with `atexit`, each with its arguments
         self.threading: Any = None  # what `threading` keeps of it, if it is asked
         self.hashes: dict[str, int] = {}  # the last number of an object that is kept in sets, by kind
         self.tasks, self.timers = count(1), count()  # of asyncio, that are made
@@ -135,7 +126,7 @@ class Process(Exits):
         self._switches, self._gives_way = 0, False
         self._locals = Locals()
         self.map: dict[int, Any] = {}
-        self.call = ""
+        self.call, self.waits, self.spins = "", 0, False
         self.events = ANY  # of the files that it waits for; with `queued` what a Watcher has
         self.queued = False  # it is runnable, and need not be woken
         self.is_alive = True
@@ -245,14 +236,15 @@ class Process(Exits):
     def kill(self) -> None:
         """End it as SIGKILL does: no ``finally`` of it is run.
 
-        Its descriptors are those of its host, and stay open.  The process itself may call this; the line that
-        does is its last one.
+        The kernel closes what it has opened, so peers get a FIN, or a RST where something was not read
+        (RFC 2525, section 2.17).  The process itself may call this; the line that does is its last one.
         """
         current = self.host.network.process
         for each in sorted((*self.threads, self), key=lambda each: each is current):
             if each.is_alive:
                 each.close()
                 self.host.network.forget(each)
+        self.host.descriptors.close_those_of(self)
 
     def close(self) -> None:
         """What its host does when it ends its programs."""
@@ -338,7 +330,12 @@ class Process(Exits):
     def _main(self) -> None:
         """What the greenlet runs."""
         try:
-            self._run()
+            try:
+                self._run()
+            finally:
+                while self.exit_calls and not self.was_killed:
+                    call, args, kwargs = self.exit_calls.pop()
+                    call(*args, **kwargs)
         except (Killed, GreenletExit):
             pass
         except BaseException as exception:
@@ -381,6 +378,11 @@ class Process(Exits):
     def next_timer(self) -> str | None:
         return None
 
+    @property
+    def loops(self) -> list[Any]:
+        """Those of dispatchers that it runs; its threads have the same."""
+        return self.machine.loops if self.leader is self else []
+
     def next_deadline_ns(self) -> int | None:
         """When its wait is over, whatever has come."""
         return self._deadline_ns
@@ -408,12 +410,15 @@ class Process(Exits):
         """
         if condition():
             return True
+        self.waits += 1
         self.events, self.call, self._deadline_ns = events, call, deadline_ns
-        watched = [(file, file.references) for file in files]
-        for file, references in watched:
-            file.watchers = (*file.watchers, self)
-            if references > 0:
+        watched = []
+        for file in files:
+            before, is_held = file.watchers, file.references > 0
+            file.watchers = during = (*before, self)
+            if is_held:
                 file.references += 1
+            watched.append((file, before, during, is_held))
         network = self.host.network
         try:
             while deadline_ns is None or network.now_ns < deadline_ns:
@@ -425,12 +430,19 @@ class Process(Exits):
             return False
         finally:
             self.call, self._deadline_ns, self.queued = "", None, True
-            for file, references in watched:
-                if self in (watchers := file.watchers):  # else its host has crashed
-                    at = watchers.index(self)
-                    file.watchers = watchers[:at] + watchers[at + 1 :]
-                if references > 0:
+            for file, before, during, is_held in watched:
+                if file.watchers is during:  # the usual case: nobody else has come or gone
+                    file.watchers = before
+                else:
+                    file.watchers = tuple(other for other in file.watchers if other is not self)
+                if is_held:
                     file.drop()
+
+    def hold_up(self, call: str, time_ns: int | None, condition: Callable[[], object] = bool) -> None:
+        """Stand still for so long, or until `condition` is true, in a call that does not wait."""
+        waits = self.waits
+        self.wait(call, condition, None if time_ns is None else self.host.network.now_ns + time_ns)
+        self.waits = waits
 
     def give_way(self) -> None:
         """Let others run that can, at this moment."""
@@ -452,7 +464,7 @@ class Process(Exits):
                 self.give_way()
             self._gives_way = False
         elif effect is not None:
-            self.wait(call, bool, network.now_ns + effect[1])
+            self.hold_up(call, effect[1])
 
     def _others_ready(self) -> int:
         """How many other threads of its process could go on at this moment."""
@@ -466,7 +478,7 @@ class Process(Exits):
             self._read_ns, self._reads = now_ns, 0
         self._reads += 1
         if self._reads > READS_AT_ONCE:
-            self.wait("time", bool, now_ns + READ_NS)
+            self.hold_up("time", READ_NS)
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:
@@ -489,7 +501,7 @@ class Process(Exits):
         """It is killed, and what it has of asyncio is not on its stack."""
         taken = _take_running_loop()
         if taken is not None:
-            self._take_down = abandon(taken[0])
+            self._take_down = abandon(taken[0], began(self.host.network))
 
     def _tell_signals(self) -> None:
         """Call handlers, which may wait in turn; then it waits for what it waited for."""

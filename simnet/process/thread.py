@@ -21,6 +21,8 @@ from .ending import beneath_programs
 from .process import Process
 
 _NO_NAME = re.compile(r"[^\w.:-]+")
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}|\d{12,}")
+"""What a name may have of an address in memory (as of a default repr), which is another one in every run."""
 
 
 class Thread(Process):
@@ -36,7 +38,7 @@ class Thread(Process):
 
     def __init__(self, leader: Process, name: str, function: Callable[[], object], is_awaited: bool) -> None:
         host = leader.host
-        name = f"{leader.name}/{_NO_NAME.sub('-', name).strip('-')}"
+        name = f"{leader.name}/{_NO_NAME.sub('-', _ADDRESS.sub('', name)).strip('-')}"
         name = host.name_for(name)
         super().__init__(host, name, leader.daemon, function, Context(), leader.machine)
         self.leader, self.is_awaited = leader, is_awaited

@@ -39,8 +39,10 @@ def only_daemons_wake(network: Engine) -> bool:
 
 
 def _is_of_a_daemon(target: object) -> bool:
-    """Whether an entry wakes a daemon, or nobody any more."""
+    """Whether an entry wakes a daemon that is at rest, or nobody any more."""
     if not isinstance(target, Alarm):
         return False
     process = target.host.processes.get(target.loop)
-    return process.daemon if process is not None else not target.is_due(target.planned_ns)
+    if process is None:
+        return not target.is_due(target.planned_ns)
+    return process.daemon and not process.spins

@@ -274,7 +274,8 @@ class Engine(ABC):
                     raise Livelock(self._no_end(instants))
             yield instants
             if self.daemons and limit_ns is None:
-                idle = idle + 1 if only_daemons_wake(self) else 0
+                # What they wake up by is in the heap.
+                idle = idle + 1 if self.schedule.heap and only_daemons_wake(self) else 0
                 if idle > IDLE_MAX or (idle and rests and not others(self.hosts.values())):
                     return
             if not self._advance(limit_ns):
@@ -366,6 +367,9 @@ class Engine(ABC):
         if parked is not None:
             parked[loop] = None
             return False
+        poller = loop.poller
+        if poller is None:
+            return self._go_on(host, loop)
         token = enter_context(host)
         try:
             return loop.turn(0.0)
@@ -374,10 +378,21 @@ class Engine(ABC):
             if host.runs:
                 if host.parked is not None:
                     host.parked[loop] = None  # it is not over
-                elif loop.poller.settle():  # type: ignore[attr-defined]
+                elif poller.settle():
                     self.runnable[loop] = host
                 if loop.next_deadline_ns() is not None:
                     self.set_alarm(self._alarms.get(loop) or Alarm(host, loop))
+
+    def _go_on(self, host: Host, process: Turner) -> bool:
+        """The same of a process, which has a context of its own, and waits by itself."""
+        try:
+            return process.turn(0.0)
+        finally:
+            if host.runs:
+                if host.parked is not None:
+                    host.parked[process] = None
+                if process.next_deadline_ns() is not None:
+                    self.set_alarm(self._alarms.get(process) or Alarm(host, process))
 
     def set_alarm(self, alarm: Alarm) -> None:
         """Plan to wake a loop when its earliest timer is due."""

@@ -382,7 +382,8 @@ class Host(Pausable, Questions, Spawning, Transport):
 
     def owner(self, fd: int) -> str:
         """Who uses a descriptor: what its loop says of it."""
-        return next((text for loop in self.loops if (text := loop.describe(fd))), "")
+        own = [loop for process in self.processes for loop in process.loops]
+        return next((text for loop in (*self.loops, *own) if (text := loop.describe(fd))), "")
 
     # --- waiting ---------------------------------------------------------------------------------
 

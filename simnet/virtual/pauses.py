@@ -74,7 +74,7 @@ class Pausable:
         if self.parked is None:
             self.parked = {}
             for loop in self.loops:
-                loop.poller.hold(True)  # type: ignore[attr-defined]
+                loop.poller.hold(True)
 
     def _unpark(self) -> None:
         """If nothing keeps it any more, whoever has something to do does it now."""
@@ -83,7 +83,7 @@ class Pausable:
         assert self.parked is not None
         parked, self.parked = self.parked, None
         for loop in self.loops:
-            loop.poller.hold(False)  # type: ignore[attr-defined]
+            loop.poller.hold(False)
         self.network.runnable.update(dict.fromkeys(parked, self))  # type: ignore[arg-type]
 
 

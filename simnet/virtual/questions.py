@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..transport import Turner
     from .network import Network
 
 
@@ -29,6 +30,7 @@ class Questions:
     turns = nexts = timer_turns = lookups = 0
     """How often it was asked."""
 
+    parked: dict[Turner, None] | None
     goes_on: Callable[[], bool]
     hold_up: Callable[..., None]
     wait: Callable[..., bool]
@@ -63,13 +65,16 @@ class Questions:
         """A program has found out by itself how many are ready: it may be held up before it does anything
         about it.  What is found within a pass is the business of its loop."""
         network = self.network
-        if not found or (network.is_passing and network.process is None) or not self.goes_on():
+        if not found or (network.process is None and network.is_passing) or self.parked is not None:
             return
         self.steps += 1
         time_ns = self.choose_hold(self.steps, found) if self.watches_steps else 0
         if time_ns:
             self.hold_up(None, time_ns)
-            self.wait(call, self.goes_on, None)
+            if network.process is not None:
+                network.process.hold_up(call, None, self.goes_on)
+            else:
+                self.wait(call, self.goes_on, None)
 
     def choose_hold(self, nth: int, left: int, data: Any = None) -> int:
         effect = self.network.choose("step", self, nth, left, data)

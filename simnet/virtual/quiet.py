@@ -26,7 +26,7 @@ def check_quiet(network: Network) -> None:
         if looks_for_leaks and host.loops:
             _check_maps(network, host)
         for loop in host.loops:
-            for fd, events in loop.poller.spinning():  # type: ignore[attr-defined]
+            for fd, events in loop.poller.spinning():
                 if events & IN:
                     raise Livelock(
                         f"{host.name}: {loop.describe(fd)} is readable and is never read: "

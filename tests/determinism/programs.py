@@ -1,9 +1,13 @@
 """Programs whose digests are compared between processes: ``programs.py NAME SEED`` prints one."""
 
+import asyncio
+import random
 import socket
 import sys
+import time
 
-from simnet import Network, dispatcher, dispatcher_with_send
+from simnet import Network, dispatcher, dispatcher_with_send, loop
+from simnet.outcomes import GENTLE
 
 
 class Relay(dispatcher_with_send):
@@ -124,7 +128,64 @@ def datagrams(seed):
     return net.trace.digest()
 
 
-PROGRAMS = {"steady": steady, "by_hash_order": by_hash_order, "datagrams": datagrams}
+def run_loop(port):
+    """A program of dispatchers, in a process."""
+    Server(port)
+    loop()
+
+
+async def ask_several(addresses):
+    """An asyncio client: to all of them at once."""
+
+    async def ask(address):
+        try:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"asynchronous")
+            answer = await asyncio.wait_for(reader.readexactly(12), 20)
+            writer.close()
+            return answer
+        except (OSError, EOFError) as error:
+            return type(error).__name__
+
+    return await asyncio.gather(*(ask(address) for address in addresses))
+
+
+def ask_patiently(address, tries=5):
+    """A blocking client that begins again when it fails, and pauses as long as it likes."""
+    for _ in range(tries):
+        try:
+            with socket.create_connection(address, timeout=5) as sock:
+                sock.sendall(b"blocking")
+                return sock.recv(100)
+        except OSError:
+            time.sleep(random.uniform(0.5, 1))
+    return None
+
+
+def processes(seed):
+    """Dispatchers on a host and in a process that is restarted, an asyncio client and blocking ones."""
+    net = Network(seed=seed, only=GENTLE)
+    alpha, beta, gamma = (net.host(name) for name in ("alpha", "beta", "gamma"))
+    net.link("alpha", "beta", latency="3ms", jitter="2ms")
+    with beta:
+        Server(80)
+    gamma.boot(lambda: gamma.spawn(run_loop, 81, daemon=True))
+    net.at("10ms").terminate("gamma", "2s")
+    places = [("beta", 80), ("gamma", 81)]
+    clients = [
+        alpha.spawn(lambda: asyncio.run(ask_several(places))),
+        *(alpha.spawn(ask_patiently, place) for place in places),
+    ]
+    net.run()
+    return f"{net.trace.digest()} {[client.result for client in clients]}"
+
+
+PROGRAMS = {
+    "steady": steady,
+    "by_hash_order": by_hash_order,
+    "datagrams": datagrams,
+    "processes": processes,
+}
 
 if __name__ == "__main__":
     _, name, number = sys.argv

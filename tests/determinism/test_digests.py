@@ -31,7 +31,7 @@ def other_pythons():
     return [path for path in candidates if path.parent.parent != Path(sys.prefix)]
 
 
-@pytest.mark.parametrize(("name", "seed"), [("steady", 0), ("steady", 3), ("datagrams", 1)])
+@pytest.mark.parametrize(("name", "seed"), [("steady", 0), ("steady", 3), ("datagrams", 1), ("processes", 3)])
 def test_the_hash_seed_changes_nothing(name, seed):
     digests = {digest(name, seed, hash_seed) for hash_seed in ("0", "1", "4242", "random")}
     assert len(digests) == 1
@@ -48,7 +48,10 @@ def test_different_seeds_are_different_runs():
 
 
 @pytest.mark.parametrize("python", other_pythons(), ids=lambda path: path.parts[-3])
-@pytest.mark.parametrize(("name", "seed"), [("steady", 0), ("steady", 3), ("steady", 7), ("datagrams", 1)])
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [("steady", 0), ("steady", 3), ("steady", 7), ("datagrams", 1), ("processes", 1), ("processes", 3)],
+)
 def test_every_python_makes_the_same_run(python, name, seed):
     try:
         subprocess.run([python, "-c", "import attrs"], check=True, capture_output=True)

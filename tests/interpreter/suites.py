@@ -1,45 +1,39 @@
 """Runs suites of the interpreter's own test package on virtual hosts.
 
-The modules are imported from where they are installed, never copied.  For each test their globals, and what
-their classes took from these, are replaced by a new host's: a suite that says `socket.socket()` makes a
-virtual socket, and a test begins on a machine of its own.
+The modules are imported from where they are installed, never copied, and nothing in them is changed.  Each
+test is a process of its own, on a host of its own, and finds there what any other program finds.  So a suite
+that says `socket.socket()` makes a virtual socket, a thread that it starts is one of its process, and time is
+the network's.
 
-Owns substitution and running.  Why some tests do not apply is told in `reasons`.
+Owns running.  Why some tests do not apply, or are not run, is told in `reasons`.
 """
 
 from __future__ import annotations
 
-import _thread
-import fcntl
+import gc
 import importlib
 import importlib.util
-import os
-import select
-import selectors
-import shutil
-import socket
-import sys
 import tempfile
-import threading
-import time
+import traceback
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, nullcontext, suppress
-from itertools import count
-from types import ModuleType, SimpleNamespace
+from contextlib import chdir, contextmanager, suppress
+from doctest import DocTestCase
+from functools import cache
 from typing import Any
 from unittest import mock
 
 import attrs
 
 from simnet import Network
-from tests.interpreter.reasons import NOT_APPLICABLE, SUITES, reason
-from tests.interpreter.threads import Threads
+from tests.interpreter.reasons import NOT_APPLICABLE, NOT_RUN, SUITES, reason
 
-STANDARD = {module.__name__: module for module in (fcntl, os, select, selectors, socket, time)}
-IMPORTED_BY_TESTS = ("fcntl", "select", "selectors", "socket")
-"""What some tests import, or patch, by name while they run."""
+VIRTUAL_TIME_MAX = "1h"
+"""For one test; what is not over then never ends."""
+
+ODD_TIME = "123456us"
+"""What its clock shows at first, besides whole seconds: some tests expect that no clock shows these."""
 
 
 @attrs.frozen
@@ -52,13 +46,21 @@ class Outcome:
 
 def available() -> list[str]:
     """The suites that this Python has."""
-    return [suite for suite in SUITES if importlib.util.find_spec(f"test.{suite}") is not None]
+    return [suite for suite in SUITES if _is_installed(suite)]
 
 
-def installed(suite: str) -> list[unittest.TestCase]:
+def _is_installed(suite: str) -> bool:
+    with suppress(ModuleNotFoundError):  # a package on the way
+        return importlib.util.find_spec(f"test.{suite}") is not None
+    return False
+
+
+@cache
+def installed(suite: str) -> tuple[unittest.TestCase, ...]:
     """All tests of an installed suite, in order."""
-    module = importlib.import_module(f"test.{suite}")
-    return list(_flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
+    with _quiet():
+        module = importlib.import_module(f"test.{suite}")
+    return tuple(_flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
 
 
 def _flat(tests: Any) -> Iterator[unittest.TestCase]:
@@ -77,12 +79,14 @@ def name_of(test: unittest.TestCase) -> str:
 def run(suite: str, applies: Callable[[unittest.TestCase], bool]) -> list[Outcome]:
     """Run the tests of a suite that apply, each on a host of its own; skipped ones have no outcome."""
     outcomes = []
-    for test in installed(suite):
-        if applies(test):
-            result = _run_on_a_host(suite, test)
-            troubles = [text for _, text in (*result.failures, *result.errors)]
-            if not result.skipped or troubles:
-                outcomes.append(Outcome(name_of(test), "\n".join(troubles)))
+    with _little_to_collect():
+        for test in installed(suite):
+            if not applies(test):
+                continue
+            not_run = reason(NOT_RUN, f"{suite}.{name_of(test)}")
+            trouble = f"not run: {not_run}" if not_run else _trouble_of(test)
+            if trouble is not None:
+                outcomes.append(Outcome(name_of(test), trouble))
     return outcomes
 
 
@@ -91,100 +95,46 @@ def run_what_applies(suite: str) -> list[Outcome]:
     return run(suite, lambda test: not reason(NOT_APPLICABLE, f"{suite}.{name_of(test)}"))
 
 
-def _run_on_a_host(suite: str, test: unittest.TestCase) -> unittest.TestResult:
-    network = Network()
-    modules = network.host("machine").modules
-    threads = Threads(network)
-    twins = {**_twins(modules), **_helpers(modules.os)}
-    twins[id(threading)], twins[id(_thread)] = threads.modules()
-    imported = {name: getattr(modules, name) for name in IMPORTED_BY_TESTS}
-    substituted = [importlib.import_module(name) for name in (f"test.{suite}", *SUITES[suite])]
-    result = unittest.TestResult()
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        chdir(directory),  # some write files beside their sockets, and do not always remove them
-        mock.patch.dict(sys.modules, imported),
-        _substituted(substituted, twins),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")
-        try:
-            _run_with_its_class(type(test)(test._testMethodName), result)  # anew, with events of the host's
-        finally:
-            threads.close()
-    return result
-
-
-def _helpers(os: Any) -> dict[int, Any]:
-    """What stands for modules that suites use to prepare and to tidy up; paths are those of the host."""
-    os_helper = importlib.import_module("test.support.os_helper")
-    threading_helper = importlib.import_module("test.support.threading_helper")
-    numbers = count(1)
-
-    def mkdtemp() -> str:
-        path = f"/tmp/{next(numbers)}"
-        os.makedirs(path)
-        return path
-
-    def unlink(path: str) -> None:
-        os_helper.unlink(path)  # some tests have files on the disk beside their sockets
-        with suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(path)
-
-    def rmtree(path: str) -> None:
-        for name in os.listdir(path):
-            os.unlink(f"{path}/{name}")
-        os.rmdir(path)
-
-    changes: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
-        (tempfile, {"mkdtemp": mkdtemp}),
-        (shutil, {"rmtree": rmtree}),
-        (os_helper, {"unlink": unlink}),
-        (threading_helper, {"wait_threads_exit": nullcontext}),  # there are none to wait for
-    )
-    return {id(module): SimpleNamespace(**{**vars(module), **changed}) for module, changed in changes}
-
-
-def _run_with_its_class(test: unittest.TestCase, result: unittest.TestResult) -> None:
-    """A test and what its class prepares, without what its module does: that looks after real threads."""
-    cls = type(test)
-    skipped = getattr(cls, "__unittest_skip__", False)
-    if not skipped:
-        cls.setUpClass()
-    try:
-        test.run(result)
-    finally:
-        if not skipped:
-            cls.tearDownClass()
-        cls.doClassCleanups()
-
-
-def _twins(modules: Any) -> dict[int, Any]:
-    """What stands on a host for the modules of this computer, their functions and their classes, by id."""
-    twins = {}
-    for name, standard in STANDARD.items():
-        bound = getattr(modules, name)
-        twins[id(standard)] = bound
-        for member, value in vars(standard).items():
-            twin = vars(bound).get(member)
-            if callable(value) and twin is not None and twin is not value:
-                twins[id(value)] = twin
-    return twins
-
-
 @contextmanager
-def _substituted(modules: list[ModuleType], twins: dict[int, Any]) -> Iterator[None]:
-    """Within, every name of the modules and of their classes that is one of the originals is its twin."""
-    changed = []
-    for module in modules:
-        classes = [value for value in vars(module).values() if isinstance(value, type)]
-        for holder in (module, *(cls for cls in classes if cls.__module__ == module.__name__)):
-            for name, value in list(vars(holder).items()):
-                if id(value) in twins:
-                    changed.append((holder, name, value))
-                    setattr(holder, name, twins[id(value)])
+def _little_to_collect() -> Iterator[None]:
+    """Some tests call the garbage collector again and again; what is there already is not theirs."""
+    gc.collect()
+    gc.freeze()
     try:
         yield
     finally:
-        for holder, name, value in changed:
-            setattr(holder, name, value)
+        gc.unfreeze()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the interpreter's own runner tells of in passing."""
+    with warnings.catch_warnings(), mock.patch("test.support.verbose", 0):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _trouble_of(test: unittest.TestCase) -> str | None:
+    """What went wrong, empty if nothing did; None if the test was skipped."""
+    network = Network(trace=False, check="-all")
+    machine = network.host("machine")
+    network.set_forward("machine", ODD_TIME)
+    result = unittest.TestResult()
+    process = machine.spawn(_run, test, result, name="test")
+    troubles = []
+    with tempfile.TemporaryDirectory() as directory, chdir(directory), _quiet():
+        try:
+            if not process.join(VIRTUAL_TIME_MAX):
+                troubles.append(f"not over after {VIRTUAL_TIME_MAX}\n{network.standstill()}")
+        except Exception as exception:
+            troubles.append("".join(traceback.format_exception(exception)))
+        process.kill()
+    troubles += [text for _, text in (*result.failures, *result.errors)]
+    return None if result.skipped and not troubles else "\n".join(troubles)
+
+
+def _run(test: unittest.TestCase, result: unittest.TestResult) -> None:
+    """A test with what its class and its module prepare; made anew, for it may keep events of its host."""
+    method = getattr(test, "_testMethodName", "")
+    anew = test if isinstance(test, DocTestCase) else type(test)(method)
+    unittest.TestSuite([anew]).run(result)

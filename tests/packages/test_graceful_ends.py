@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import time
 import warnings
@@ -11,8 +12,18 @@ import pytest
 
 from simnet import Network
 
-# waitress leaves its pipe to its destructor, which may run when the process and its descriptors are gone.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# waitress does not close its pipe, and warns of that when it is collected.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """What a server has left behind is collected here, and not in another test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -82,3 +82,18 @@ def test_who_does_not_wait_is_told_to_try_again(net: Network, pair: Any) -> None
     with pytest.raises(BlockingIOError):
         other.recv(10)
     assert other.recv(10) == b"abc"
+
+
+@pytest.mark.parametrize("read", ["read", "readv"])
+def test_a_read_of_a_descriptor_told_to_try_again_returns_what_is_there(
+    net: Network, pair: Any, read: str
+) -> None:
+    one, other = pair
+    other.setblocking(True)
+    one.send(b"abc")
+    net.run()
+    for nth in (1, 2):
+        net.on("server", "recv", nth=nth).again()
+    os, buffer, before = net.host("server").modules.os, bytearray(10), net.now
+    answer = os.read(other.fileno(), 10) if read == "read" else os.readv(other.fileno(), [buffer])
+    assert (answer, net.now) in ((b"abc", before), (3, before))

@@ -12,13 +12,15 @@ import multiprocessing.connection
 import os
 import select
 import socket
+import sys
 import tempfile
+import time
 from contextlib import suppress
 
 import pytest
 
 from simnet import Host, Network
-from simnet.virtual.kernel.descriptors import HOSTED
+from simnet.transport import HOSTED
 
 HIGH = 600
 """A number that nothing else in this interpreter has."""
@@ -228,6 +230,9 @@ def test_pipes_are_files_as_os_fdopen_makes_them(network, client):
             target.write("bread\nbutter")
             target.flush()
             found = [source.readline(), source.fileno() == reader, source.mode, target.name == writer]
+            assert type(source.buffer.raw).__name__ == "FileIO"
+            with pytest.raises(OSError, match="Illegal seek"):
+                source.buffer.raw.seek(0)
             with pytest.raises(io.UnsupportedOperation):
                 source.buffer.raw.write(b"x")
             target.close()
@@ -443,3 +448,90 @@ def test_the_test_asks_for_a_collection_as_well(network, server, client):
     assert len(client.descriptors.items()) == 1
     gc.collect()
     assert client.descriptors.items() == []
+
+
+def test_an_epoll_is_made_of_a_number(network, client):
+    def use() -> object:
+        left, right = socket.socketpair()
+        with left, right, select.epoll() as epoll:
+            epoll.register(left, select.EPOLLIN)
+            with select.epoll.fromfd(os.dup(epoll.fileno())) as twin:
+                right.send(b"x")
+                return twin.poll(0) == [(left.fileno(), select.EPOLLIN)]
+
+    assert run(network, client, use) is True
+
+
+# --- paths -------------------------------------------------------------------------------------------
+
+
+def test_a_socket_is_bound_in_a_directory_of_this_computer(network, client, tmp_path):
+    def use() -> object:
+        with tempfile.TemporaryDirectory(dir=tmp_path) as directory:
+            path = os.path.join(directory, "socket")
+            with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as sock:
+                listening.bind(path)
+                listening.listen()
+                os.chmod(path, 0o660)
+                sock.connect(path)
+                mode = os.stat(path).st_mode
+            os.unlink(path)
+            with open(path, "w") as file:
+                file.write("of this computer")
+            size = os.stat(path).st_size
+        return oct(mode), size, os.path.exists(directory)
+
+    assert run(network, client, use) == (oct(0o140660), 16, False)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_server_of_asyncio_has_a_path_in_a_directory_of_the_test(network, client, tmp_path):
+    async def use() -> bytes:
+        async def greet(reader, writer) -> None:
+            writer.write(b"hello")
+            writer.close()
+
+        for _ in range(2):  # the second finds the socket of the first, and takes its place
+            await asyncio.start_unix_server(greet, tmp_path / "socket")
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert run(network, client, lambda: asyncio.run(use())) == b"hello"
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_socket_is_bound_where_there_is_no_directory(network, client, tmp_path):
+    def use() -> None:
+        with socket.socket(socket.AF_UNIX) as sock, pytest.raises(FileNotFoundError):
+            sock.bind(str(tmp_path / "nowhere" / "socket"))
+
+    run(network, client, use)
+
+
+class Closing:
+    """As file_wrapper in asyncore: it closes its descriptor when it is collected."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.itself = self
+
+    def __del__(self) -> None:
+        os.close(self.fd)
+
+
+def test_a_destructor_of_what_a_killed_process_had_has_nothing_to_close(network, client, monkeypatch):
+    def program() -> None:
+        made.append(Closing(os.pipe()[0]))
+        time.sleep(9)
+
+    made: list[Closing] = []
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    process = client.spawn(program)
+    network.run(until=1)
+    process.kill()
+    made.clear()
+    gc.collect()
+    assert unraisable == []

@@ -12,12 +12,16 @@ import http.server
 import os
 import random
 import secrets
+import select
 import selectors
 import signal
 import socket
 import socketserver
+import stat
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import types
 import uuid
@@ -133,6 +137,13 @@ def test_a_socket_is_one_to_isinstance_and_to_its_subclasses(network, server, cl
 
     server.spawn(echo, daemon=True)
     assert run(network, client, ask) == (True, b"x", 1, "Counting")
+
+
+def test_arguments_may_have_the_names_that_simnet_has_for_its_own(network, server, client):
+    def ask() -> object:
+        return socket.getaddrinfo(host="server", port=7, type=socket.SOCK_STREAM)[0][4]
+
+    assert run(network, client, ask) == ("10.0.0.1", 7)
 
 
 def test_init_of_the_class_itself_makes_a_virtual_socket(network, client):
@@ -499,6 +510,100 @@ def test_a_resolver_that_is_put_in_its_place_in_asyncio_is_asked(network, client
         run(network, client, lambda: asyncio.run(connect()))
 
 
+def test_names_are_looked_up_by_keywords_as_well(network, server, client):
+    found = run(network, client, lambda: socket.getaddrinfo(host="server", port=7, type=socket.SOCK_STREAM))
+    assert [address for *_, address in found] == [(server.address, 7)]
+
+
+def test_an_epoll_is_made_of_a_descriptor_of_the_host(network, client):
+    def program() -> list[int]:
+        left, right = socket.socketpair()
+        with left, right, select.epoll() as first, select.epoll.fromfd(os.dup(first.fileno())) as second:
+            second.register(left, select.EPOLLOUT)
+            return [events for _, events in first.poll()]
+
+    assert run(network, client, program) == [select.EPOLLOUT]
+
+
+def test_a_socket_is_bound_in_a_directory_of_this_computer(network, client):
+    def program() -> object:
+        with tempfile.TemporaryDirectory() as directory:
+            path = f"{directory}/socket"
+            with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as sock:
+                listening.bind(path)
+                listening.listen()
+                sock.connect(path)
+                sock.sendall(b"hello")
+                accepted, _ = listening.accept()
+                with accepted:
+                    return accepted.recv(100), stat.S_ISSOCK(os.stat(path).st_mode), os.listdir(directory)
+
+    assert run(network, client, program) == (b"hello", True, [])
+
+
+def test_a_file_of_this_computer_has_its_name(network, client, tmp_path):
+    taken = tmp_path / "taken"
+    taken.touch()
+
+    def program() -> None:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(taken))
+
+    with pytest.raises(OSError, match="Address already in use"):
+        run(network, client, program)
+
+
+def test_asyncio_in_debug_mode_tells_who_has_made_a_task_or_set_a_timer(network, client):
+    async def program() -> list[object]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(asyncio.sleep(0))
+        timers = [loop.call_later(1, print), loop.call_at(1, print)]
+        await task
+        for timer in timers:
+            timer.cancel()
+        return [made._source_traceback[-1].name for made in (task, *timers)]
+
+    found = run(network, client, lambda: asyncio.run(program(), debug=True))
+    assert found == ["program", "program", "program"]
+
+
+def test_a_slow_name_holds_up_the_task_that_asks_and_no_other(network, server, client):
+    async def ask() -> object:
+        ticks: list[float] = []
+        loop = asyncio.get_running_loop()
+
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(1)
+                ticks.append(loop.time())
+
+        ticking = asyncio.create_task(tick())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.open_connection("server", 7), 2.5)
+        gave_up = loop.time()
+        _, writer = await asyncio.open_connection("server", 7)
+        connected = loop.time()
+        writer.close()
+        ticking.cancel()
+        return gave_up, connected, ticks
+
+    network.names.delay("server", "4s")
+    server.spawn(echo, daemon=True)
+    gave_up, connected, ticks = run(network, client, lambda: asyncio.run(ask()))
+    assert (gave_up, connected) == (2.5, 6.502)  # 2.5 s + 4 s + a round trip of 2 ms
+    assert ticks == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_name_that_is_known_at_once_needs_no_thread(network, server, client):
+    async def ask() -> int:
+        _, writer = await asyncio.open_connection("server", 7)
+        writer.close()
+        return threading.active_count()
+
+    server.spawn(echo, daemon=True)
+    assert run(network, client, lambda: asyncio.run(ask())) == 1
+
+
 def test_a_crash_runs_no_finally_of_a_coroutine(network, client):
     said = []
 
@@ -612,6 +717,29 @@ def test_a_loop_without_tasks_is_killed_as_any_other(network, client):
     network.run()
     process.kill()
     assert process.state == "was killed"
+
+
+def test_a_process_that_imports_asyncio_itself_runs_as_one_that_finds_it_imported():
+    program = """
+from simnet import Network
+
+def look_up():
+    import asyncio
+    async def ask():
+        loop = asyncio.get_running_loop()
+        await loop.getaddrinfo("client", 7)
+        await loop.run_in_executor(None, print, "asked")
+    asyncio.run(ask())
+
+for _ in range(2):
+    network = Network()
+    network.host("client").spawn(look_up)
+    network.run()
+    print(network.trace.digest())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    _, first, _, again = done.stdout.split()
+    assert first == again
 
 
 def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():

@@ -379,6 +379,14 @@ def test_the_machine_of_a_process_is_its_host_and_runs_no_loop(network, server):
     assert seen == [(server, False, "server"), server]
 
 
+@pytest.mark.parametrize("module", [asyncore, simnet], ids=["ours", "native"])
+def test_reports_name_the_class_that_has_a_descriptor(module, network, server):
+    server.spawn(serve, module, ("", 7), lambda address: None, name="serve", daemon=True)
+    network.run()
+    assert "LISTEN" in network.netstat()
+    assert "Listener" in network.netstat()
+
+
 # --- what only the native loop has -----------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import atexit
 import http.server
 import os
 import signal
@@ -462,6 +463,133 @@ def test_a_program_ends_as_on_this_computer(network, client, way, number):
         real.send_signal(number)
         told = real.stdout.read().decode().split("\n")[:-1]
         assert (real.wait(GENEROUS_S), told) == (process.exitcode, printed)
+
+
+# --- atexit ------------------------------------------------------------------------------------------
+
+
+def registering(notes, end):
+    def note(word, seconds=0):
+        time.sleep(seconds)
+        notes.append(f"{word} at {time.monotonic()}")
+
+    def unwanted():
+        notes.append("unwanted")
+
+    def main():
+        atexit.register(note, "first")
+        atexit.register(note, "second", seconds=2)
+        atexit.register(unwanted)
+        atexit.unregister(unwanted)
+        threading.Thread(target=time.sleep, args=(3,)).start()
+        end()
+
+    return main
+
+
+def fail():
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("end", "told", "code"),
+    [
+        (lambda: None, ["second at 5.0", "first at 5.0"], 0),  # the thread's 3 s, and 2 s
+        (lambda: sys.exit(0), ["second at 5.0", "first at 5.0"], 0),
+        (lambda: signal.raise_signal(signal.SIGINT), ["second at 5.0", "first at 5.0"], -2),
+        (lambda: signal.raise_signal(signal.SIGTERM), [], -15),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), [], -9),
+    ],
+    ids=["return", "exit", "interrupt", "terminate", "kill"],
+)
+def test_what_is_registered_with_atexit_is_called_last_first_unless_it_is_killed(
+    network, client, notes, end, told, code
+):
+    process = client.spawn(registering(notes, end))
+    network.run()
+    assert (notes, process.exitcode) == (told, code)
+
+
+def test_it_is_called_after_an_exception_too(network, client, notes):
+    process = client.spawn(registering(notes, fail))
+    with pytest.raises(ZeroDivisionError):
+        process.join()
+    assert notes == ["second at 2.0", "first at 2.0"]  # nobody waits for the thread of who has failed
+
+
+def test_nothing_of_a_process_is_registered_with_the_interpreter(network, client, notes):
+    before = atexit._ncallbacks()
+    client.spawn(registering(notes, lambda: None))
+    network.run()
+    assert atexit._ncallbacks() == before
+
+
+# --- what the kernel closes --------------------------------------------------------------------------
+
+
+def greet_for_ever(port=7):
+    with socket.create_server(("", port)) as listening:
+        sock, _ = listening.accept()
+        sock.sendall(b"hello")
+        duplicate = os.dup(sock.fileno())
+        time.sleep(600)
+        os.close(duplicate)
+
+
+@pytest.mark.parametrize("way", ["kill", "terminate"])
+def test_the_peers_of_a_process_that_is_killed_alone_get_a_fin(network, server, client, way):
+    serving = server.spawn(greet_for_ever)
+    beside = server.spawn(greet_for_ever, 8)
+
+    def ask(port):
+        with socket.create_connection(("server", port)) as sock:
+            sock.settimeout(5)
+            return sock.recv(100), sock.recv(100), network.now
+
+    asking, other = client.spawn(ask, 7), client.spawn(ask, 8, daemon=True)
+    network.at("2s").call(getattr(serving, way))
+    assert asking.join()
+    assert asking.result == (b"hello", b"", 2.001)  # 1 ms on the way
+    with pytest.raises(TimeoutError):
+        other.join()  # of the process beside it nothing was closed
+    assert beside.is_alive
+    assert len(server.descriptors.items()) == 3  # its listener, and the connection twice
+
+
+def test_the_port_of_a_process_that_was_killed_can_be_bound_again(network, server):
+    first = server.spawn(greet_for_ever)
+    network.run(until="1s")
+    first.kill()
+    second = server.spawn(greet_for_ever)
+    network.run(until="2s")
+    assert (first.state, second.state) == ("was killed", "waits in accept")
+
+
+def test_a_process_that_kills_itself_leaves_nothing_open(network, server):
+    def main():
+        reader, writer = os.pipe()
+        os.kill(os.getpid(), signal.SIGKILL)
+        os.close(reader)
+        os.close(writer)
+
+    process = server.spawn(main)
+    network.run()
+    assert process.state == "was killed"
+    assert not server.descriptors.items()
+
+
+def test_who_crashes_with_its_host_tells_no_peer(network, server, client):
+    server.spawn(greet_for_ever)
+
+    def ask():
+        with socket.create_connection(("server", 7)) as sock:
+            sock.settimeout(5)
+            with pytest.raises(TimeoutError):
+                sock.recv(100), sock.recv(100)
+
+    asking = client.spawn(ask)
+    network.at("2s").crash("server")
+    assert asking.join()
 
 
 # --- hosts -------------------------------------------------------------------------------------------

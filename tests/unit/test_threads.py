@@ -8,9 +8,11 @@ import http.client
 import http.server
 import logging
 import queue
+import select
 import selectors
 import socket
 import socketserver
+import subprocess
 import sys
 import threading
 import time
@@ -54,7 +56,8 @@ def test_threads_sleep_at_the_same_time(network):
 
 @pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
 def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(network, kind):
-    """A thousand polls at one moment, and then a millisecond for the others: 20 of these while one sleeps."""
+    """Ten polls, and a microsecond for the others; ten more, and two, and so on up to 10 ms: 1 + 2 + 4 + ...
+    + 8192 are 16.4 ms, and the next pause ends after the 20 ms that one sleeps."""
 
     def program() -> int:
         polls, goes_on = 0, True
@@ -77,7 +80,66 @@ def test_a_thread_that_always_finds_something_ready_does_not_stop_the_others(net
         right.close()
         return polls
 
-    assert run(network, program) == 20 * 1000
+    assert run(network, program) == 10 * 15 + 1
+
+
+@pytest.mark.parametrize("kind", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_a_thread_that_always_finds_something_to_do_does_not_stop_the_others(network, kind):
+    """A thousand polls at one moment, and then a millisecond for the others."""
+
+    def program() -> float:
+        left, right = socket.socketpair()
+        right.sendall(bytes(3000))
+        with getattr(selectors, kind)() as selector:
+            selector.register(left, selectors.EVENT_READ)
+            for _ in range(3000):
+                selector.select()
+                left.recv(1)
+        left.close()
+        right.close()
+        return time.monotonic()
+
+    assert run(network, program) == 0.003
+
+
+def test_a_thread_that_always_finds_something_ready_lets_go_first_who_is_ready(network):
+    """After a hundred polls."""
+
+    def program() -> int:
+        polls, goes_on = 0, True
+        left, right = socket.socketpair()
+
+        begins = threading.Event()
+
+        def end() -> None:
+            nonlocal goes_on
+            begins.wait()
+            goes_on = False
+
+        ending = Thread(target=end)
+        ending.start()
+        begins.set()
+        while goes_on:
+            select.select([], [left], [])
+            polls += 1
+        ending.join()
+        left.close()
+        right.close()
+        return polls
+
+    assert run(network, program) == 100
+
+
+def test_threads_are_counted(network):
+    def program() -> list[int]:
+        counts = [_thread._count()]
+        sleeping = Thread(target=time.sleep, args=(1,))
+        sleeping.start()
+        counts.append(_thread._count())
+        sleeping.join()
+        return [*counts, _thread._count()]
+
+    assert run(network, program) == [0, 1, 0]
 
 
 def test_each_thread_knows_itself_and_the_main_thread(network):
@@ -214,6 +276,20 @@ def test_a_thread_is_killed_in_a_condition_whose_lock_another_has(network):
     assert not killed.is_alive
     assert not done
     assert sys.gettrace() is trace
+
+
+def test_what_a_thread_is_called_has_no_address_in_it(network):
+    """A name that a program makes of an object would be another one in every run."""
+    worker = object()
+
+    def program() -> None:
+        for name in (f"works for {worker}", f"serve-{id(worker)}"):
+            Thread(target=time.sleep, args=(1,), name=name).start()
+
+    process = network.host("host").spawn(program)
+    network.run(until="500ms")
+    labels = [thread.label for thread in process.threads]
+    assert labels == ["host/program/works-for-object-object-at", "host/program/serve"]
 
 
 def test_a_thread_may_crash_its_own_host(network):
@@ -535,6 +611,23 @@ def test_a_pool_that_nobody_shuts_down_ends_with_its_process(network):
             return pool.submit(int, "7").result()
 
     assert run(Network(), later) == 7
+
+
+def test_an_interpreter_ends_although_a_pool_of_a_process_still_waits_for_work():
+    program = """
+from asyncio import run, sleep, to_thread
+from simnet import Network
+
+async def serve():
+    await to_thread(print, "hello", flush=True)
+    await sleep(10_000)
+
+network = Network()
+network.host("server").spawn(lambda: run(serve()), daemon=True)
+network.run(until="5s")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("hello\n", "", 0)
 
 
 # --- servers -----------------------------------------------------------------------------------------

@@ -581,3 +581,27 @@ def test_what_openssl_is_asked_for_at_random_comes_from_the_host(client):
     assert result_of(client, lambda: ssl.RAND_bytes(8)) == result_of(
         Network().host("client"), lambda: ssl.RAND_bytes(8)
     )
+
+
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_a_handshake_within_a_read_survives_a_send_that_is_to_be_tried_again(network, server, client, nth):
+    """Whoever shakes hands in `read` has to say something before the peer does; nobody else will send it."""
+
+    def serve() -> None:
+        with socket.create_server(("", 443)) as listening:
+            sock, _ = listening.accept()
+            with server_context().wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as tls:
+                tls.sendall(tls.recv(100)[::-1])
+
+    def ask() -> bytes:
+        with socket.create_connection(("server", 443), timeout=5) as sock:
+            tls = client_context().wrap_socket(sock, server_hostname=HOSTNAME, do_handshake_on_connect=False)
+            with tls:
+                tls.sendall(b"hello")
+                return tls.recv(100)
+
+    network.on("server", "send", nth=nth).again()
+    server.spawn(serve, daemon=True)
+    asking = client.spawn(ask)
+    network.run()
+    assert asking.result == b"olleh"

@@ -44,10 +44,11 @@ class Probe:
         exercised: what the program does, for the page.
         program: the name of its module in `tests.unmodified.programs`.
         faults: what the second run meets: sentences that `simnet.parse` reads.  Every one has to come true.
-        needs: distributions that it imports besides.
+        needs: distributions that are exercised with it.
+        tools: distributions that it only makes use of.
         latency: of every link.
         names_take: in the second run, how long a look-up of any name takes.
-        is_secret: whether there is TLS in it, whose bytes differ from run to run.
+        varies: whether what it sends differs from run to run, as TLS and addresses of objects do.
         until: the first version of Python, as (major, minor), that no longer has it.
     """
 
@@ -56,9 +57,10 @@ class Probe:
     program: str
     faults: tuple[str, ...] = attrs.field(kw_only=True)
     needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    tools: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     latency: str = attrs.field(default="10ms", kw_only=True)
     names_take: str | None = attrs.field(default=None, kw_only=True)
-    is_secret: bool = attrs.field(default=False, kw_only=True)
+    varies: bool = attrs.field(default=False, kw_only=True)
     until: tuple[int, int] | None = attrs.field(default=None, kw_only=True)
 
     @property
@@ -82,7 +84,7 @@ class Probe:
         """Why it cannot run on this Python; empty if it can."""
         if self.until is not None and sys.version_info >= self.until:
             return self.gone
-        packages = (self.package, *self.needs)
+        packages = (self.package, *self.needs, *self.tools)
         missing = [name for name in packages if name != STANDARD_LIBRARY and not _is_installed(name)]
         return f"not installed: {', '.join(missing)}" if missing else ""
 
@@ -99,7 +101,7 @@ class Probe:
     def _network(self, with_faults: bool) -> Network:
         script = Script.of(map(parse, self.faults)) if with_faults else None
         network = Network(script, latency=self.latency)
-        network.trace.covers_contents = not self.is_secret
+        network.trace.covers_contents = not self.varies
         if with_faults and self.names_take:
             network.names.delay("*", self.names_take)
         return network

@@ -30,8 +30,8 @@ PROBES = (
         "`urllib.request` and `http.server` over `ssl`; an authority that is not trusted",
         "urllib_tls",
         faults=("the 2nd segment on server is lost", "every segment anywhere is cut after 3 bytes"),
-        needs=("trustme",),
-        is_secret=True,
+        tools=("trustme",),
+        varies=True,
     ),
     Probe(
         STANDARD_LIBRARY,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.unmodified.page import CELLS, PAGE, PASSES, faults_of, named, rows_in
-from tests.unmodified.probe import Probe, Refused
+from tests.unmodified.probe import Performance, Probe, Refused
 from tests.unmodified.table import PROBES, REFUSED
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -28,20 +29,24 @@ def refused(request: pytest.FixtureRequest) -> Refused:
     return request.param  # type: ignore[no-any-return]
 
 
+@cache
+def twice(probe: Probe, with_faults: bool) -> tuple[Performance, Performance]:
+    return probe.perform(with_faults), probe.perform(with_faults)
+
+
 def test_it_passes_on_a_calm_network_and_repeats(probe: Probe) -> None:
-    first, second = (probe.perform(with_faults=False) for _ in range(2))
+    first, second = twice(probe, with_faults=False)
     assert first.digest == second.digest
 
 
 def test_it_passes_with_its_faults_and_repeats(probe: Probe) -> None:
-    first, second = (probe.perform(with_faults=True) for _ in range(2))
+    first, second = twice(probe, with_faults=True)
     assert first.digest == second.digest
 
 
 def test_its_faults_make_another_run(probe: Probe) -> None:
     """A fault that changes nothing shows nothing."""
-    calm, stormy = (probe.perform(with_faults) for with_faults in (False, True))
-    assert calm.digest != stormy.digest
+    assert twice(probe, with_faults=False)[0].digest != twice(probe, with_faults=True)[0].digest
 
 
 def test_what_does_not_run_fails_for_the_reason_that_is_given(refused: Refused) -> None:

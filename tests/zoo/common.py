@@ -3,11 +3,23 @@
 Both are right in every weather: accept may fail, connections may be refused and reset at any moment.
 """
 
+import logging
 import socket
+from contextlib import contextmanager
 
 from simnet import dispatcher
 
 PORT = 7000
+
+
+@contextmanager
+def unlogged():
+    """Nothing is logged, which would be printed a thousand times in a search."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 class Listener(dispatcher):

@@ -80,6 +80,8 @@ MEMBERS = (
     Member("spin_on_hup", "a socket that was hung up is not closed"),
     Member("spin_until_reconnect", "a socket that was hung up is closed later"),
     _package("multipart_upload", "multipart 1.1.0: first delimiter cut", "multipart", "1.1.0", "1.2.0"),
+    _package("redis_cancelled", "redis-py 4.5.3: reply of another command", "redis", "4.5.3", "4.5.4"),
+    _package("redis_pipeline", "redis-py 4.5.2: replies of another pipeline", "redis", "4.5.2", "4.5.3"),
     _package("supervisor_reset", "supervisor 4.2.0: reset during recv", "supervisor", "4.2.0", "4.2.1"),
     _package("waitress_header", "waitress 2.1.1: header in two segments", "waitress", "2.1.1", "2.1.2"),
     _package("waitress_spin", "waitress 3.0.0: spin after reset", "waitress", "3.0.0", "3.0.1"),

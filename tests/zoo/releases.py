@@ -27,6 +27,9 @@ FOLDER = Path(__file__).parents[2] / ".zoo"
 PINNED = (
     ("multipart", "1.1.0"),
     ("multipart", "1.2.0"),
+    ("redis", "4.5.2"),
+    ("redis", "4.5.3"),
+    ("redis", "4.5.4"),
     ("supervisor", "4.2.0"),
     ("supervisor", "4.2.1"),
     ("waitress", "2.1.1"),

@@ -25,6 +25,7 @@ from ...garbage import collector
 from . import (
     descriptors,
     entropy,
+    environment,
     hashes,
     locks,
     lookups,
@@ -45,9 +46,10 @@ if TYPE_CHECKING:
 
 _ROOMS = ("socket", "select", "selectors", "time", "os", "fcntl")
 _CHANGES = (
-    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change, wall_clock.change),
-    *(locks.change, queues.change, threads.change, threads.change_methods),
-    *(hashes.change, tasks.change, timers.change, wakes.change),
+    *(collector.watch, descriptors.change, sockets.change, tls.change, entropy.change),
+    *(wall_clock.change, wall_clock.change_time, wall_clock.change_logging, environment.change),
+    *(locks.change, queues.change, threads.change, threads.change_methods, threads.change_pools),
+    *(lookups.change, hashes.change, tasks.change, timers.change, wakes.change),
 )
 
 
@@ -76,8 +78,6 @@ class Interposition:
             self.is_up = True
             self._undo = [change() for change in _CHANGES]
         self._names.put_up()
-        lookups.change()
-        threads.change_pools()
 
     def take_down(self) -> None:
         """Change everything back."""
@@ -85,8 +85,6 @@ class Interposition:
             return
         self.is_up = False
         self._names.take_down()
-        lookups.change_back()
-        threads.change_pools_back()
         for undo in reversed(self._undo):
             undo()
         self._undo = []

@@ -30,7 +30,7 @@ from inspect import unwrap
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...transport import ERR, HUP, OUT
+from ...transport import ERR, HOSTED, HUP, OUT
 from ..process import running
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ def stand_ins() -> dict[Any, Inside]:
     return found
 
 
+def outsides() -> dict[Any, Callable[..., Any]]:
+    """By function, what anybody else calls."""
+    return {os.close: _close_what_is_left}
+
+
 def number_of(fd: Any) -> int:
     """The number that an argument is or has; -1 if it has none."""
     if isinstance(fd, int):
@@ -130,6 +135,12 @@ def _close(host: Host, original: Any, fd: Any) -> None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     else:
         original(fd)
+
+
+def _close_what_is_left(before: Callable[[Any], None], fd: Any) -> None:
+    """Destructors of what a process had, and left behind when it was killed, have nothing to close."""
+    if not isinstance(fd, int) or fd < HOSTED:
+        before(fd)
 
 
 def _closerange(host: Host, original: Any, fd_low: int, fd_high: int, /) -> None:
@@ -249,6 +260,10 @@ class HostedFile(io.RawIOBase):
         self._check()
         return False
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._check()
+        return int(self._host.modules.os.lseek(self._fd, offset, whence))
+
     def readinto(self, buffer: Any, /) -> int | None:
         self._check()
         if not self._reads:
@@ -288,3 +303,6 @@ class HostedFile(io.RawIOBase):
     def _check(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")
+
+
+HostedFile.__module__, HostedFile.__name__, HostedFile.__qualname__ = "_io", "FileIO", "FileIO"

@@ -1,7 +1,6 @@
 """What is interposed: which functions of the standard modules a process finds its host's in the place of.
 
-Files on disks are no part of a network, so those of this computer are used; but paths of AF_UNIX are the
-host's, and come first.  What takes a descriptor is `descriptors`.
+What takes a descriptor is `descriptors`, and what takes a path is `paths`.
 
 Owns the table.
 """
@@ -19,8 +18,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..process import running
-from . import descriptors, entropy, signals, threads
+from . import descriptors, entropy, exits, identity, paths, signals, threads
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
@@ -34,11 +32,10 @@ _OF_THE_HOST: dict[ModuleType, str] = {
         "if_nametoindex"
     ),
     select: "select poll epoll",
-    time: "get_clock_info gmtime localtime ctime asctime strftime mktime sleep",
-    os: "pipe pipe2 getpid",
+    time: "get_clock_info gmtime localtime ctime asctime strftime mktime tzset sleep",
+    os: "pipe pipe2 getpid getppid cpu_count process_cpu_count sched_getaffinity getloadavg uname",
 }
 _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns clock_gettime clock_gettime_ns"
-_OF_PATHS = "stat lstat unlink remove chmod"
 
 
 def stand_ins() -> dict[Any, Inside]:
@@ -50,8 +47,6 @@ def stand_ins() -> dict[Any, Inside]:
                 found[getattr(module, name)] = partial(_of_the_host, module.__name__, name)
     for name in _CLOCKS.split():
         found[getattr(time, name)] = partial(_clock, name)
-    for name in _OF_PATHS.split():
-        found[getattr(os, name)] = partial(_of_a_path, name)
     for name in entropy.DRAWS.split():
         if hasattr(random, name):
             found[getattr(random, name)] = partial(_draw, name)
@@ -59,8 +54,11 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
+    found.update(identity.stand_ins())
+    found.update(exits.stand_ins())
     found.update(signals.stand_ins())
     found.update(descriptors.stand_ins())
+    found.update(paths.stand_ins())
     found.update(threads.stand_ins())
     return _originals(found)
 
@@ -70,26 +68,16 @@ def _originals(found: dict[Any, Inside]) -> dict[Any, Inside]:
     return {getattr(function, "__wrapped__", function): inside for function, inside in found.items()}
 
 
-def _of_the_host(module: str, name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(getattr(host.modules, module), name)(*args, **kwargs)
 
 
 def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
-    process = running()
-    assert process is not None
-    process.read_clock()
+    host.network.process.read_clock()  # type: ignore[union-attr]
     return getattr(host.modules.time, name)(*args)
 
 
-def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:
-    if isinstance(path, int):
-        is_of_host = descriptors.is_of(host, path)
-    else:
-        is_of_host = "unix_names" in vars(host) and host.modules.os.path.exists(path)
-    return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
-
-
-def _draw(name: str, host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _draw(name: str, host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     return getattr(host.random, name)(*args, **kwargs)
 
 
@@ -97,6 +85,6 @@ def _urandom(host: Host, original: Any, size: int, flags: int = 0, /) -> bytes:
     return host.entropy.randbytes(size)
 
 
-def _socketpair(host: Host, original: Any, *args: Any, **kwargs: Any) -> Any:
+def _socketpair(host: Host, original: Any, /, *args: Any, **kwargs: Any) -> Any:
     ends = host.modules.socket.socketpair(*args, **kwargs)
     return tuple(socket.socket(end.family, end.type, end.proto, fileno=end.detach()) for end in ends)

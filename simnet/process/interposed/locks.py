@@ -66,7 +66,7 @@ def _wake(lock: Any) -> None:
 
 def _free_those_of(process: Process) -> None:
     """A process has ended."""
-    if process.leader is not process:
+    if process.leader is not process or not _holders:
         return
     for lock, holder in list(_holders.items()):
         if holder.leader is process:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from random import Random
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 import attrs
@@ -21,7 +22,7 @@ from .entropy import KeptGenerator
 _LEFT_ALONE = {OWN, *TOOLS, "importlib", "posix", "_socket", "_signal", "_random", "zipimport"}
 """Packages in which names mean what they always mean: simnet's own, tools, and what Python is made of."""
 
-_KEPT_IN_CLASSES = {"selectors", "sched", "multiprocessing.connection"}
+_KEPT_IN_CLASSES = {"selectors", "sched", "logging", "multiprocessing.connection"}
 """Modules of the standard library that keep functions of others in classes and in defaults."""
 
 
@@ -31,8 +32,15 @@ class StandIn:
     It is no function: kept in a class it must not become a method, as a builtin does not.
     """
 
-    def __init__(self, original: Any, before: Any, inside: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        original: Any,
+        before: Any,
+        inside: Callable[..., Any],
+        outside: Callable[..., Any] | None = None,
+    ) -> None:
         self.original, self._before, self._inside = original, before, inside
+        self._outside = before if outside is None else partial(outside, before)
         self.__module__ = getattr(original, "__module__", None) or ""
         self.__name__ = self.__qualname__ = getattr(original, "__name__", "")
         self.__doc__ = original.__doc__
@@ -42,11 +50,15 @@ class StandIn:
         __tracebackhide__ = True
         process = running()
         if process is None:
-            return self._before(*args, **kwargs)
+            return self._outside(*args, **kwargs)
         return self._inside(process.host, self.original, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "original"), name)
+        original = object.__getattribute__(self, "original")
+        if isinstance(original, type) and (process := running()) is not None:
+            rooms = process.host.modules
+            original = getattr(getattr(rooms, original.__module__, None), original.__name__, original)
+        return getattr(original, name)
 
     def __repr__(self) -> str:
         return repr(self.original)
@@ -73,10 +85,16 @@ class Names:
     Args:
         insides: by function (or class), what a process calls in its place, with its host and the function
             before the arguments.
+        outsides: by function, what anybody else calls, with what was there before in front of the arguments;
+            where there is none, that itself.
     """
 
-    def __init__(self, insides: Mapping[Any, Callable[..., Any]]) -> None:
-        self._insides = dict(insides)
+    def __init__(
+        self,
+        insides: Mapping[Any, Callable[..., Any]],
+        outsides: Mapping[Any, Callable[..., Any]] = MappingProxyType({}),
+    ) -> None:
+        self._insides, self._outsides = dict(insides), dict(outsides)
         self._places: list[_Place] = []
         self._modules: dict[str, Any] = {}
         self._are_up = False
@@ -84,9 +102,10 @@ class Names:
     def meant_by(self, function: Any) -> Any:
         """What a name means in a process that led to `function` when it was read."""
         known = None if isinstance(function, StandIn) else self._known(function)
-        return function if known is None else StandIn(known, function, self._insides[known])
+        return function if known is None else self._stand_in_for(known, function)
 
     def put_up(self) -> None:
+        """Change them; again, in modules that have come since."""
         if self._are_up and len(sys.modules) == len(self._modules):
             return
         self._look()
@@ -107,7 +126,7 @@ class Names:
     def _stand_in_for(self, original: Any, value: Any) -> Any:
         if isinstance(original, Random):
             return KeptGenerator(original)
-        return StandIn(original, value, self._insides[original])
+        return StandIn(original, value, self._insides[original], self._outsides.get(original))
 
     def _look(self) -> None:
         """Look through the modules that are new."""

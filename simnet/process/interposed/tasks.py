@@ -34,6 +34,9 @@ def _init_with_name(self: Any, coro: Any, *, name: Any = None, **kwargs: Any) ->
         if process is not None:
             name = f"Task-{next(process.leader.tasks)}"
     _init(self, coro, name=name, **kwargs)
+    made_by = self._source_traceback
+    if made_by:  # in debug mode: who has made it, and that is not the line above
+        del made_by[-1]
 
 
 class _InOrder(dict[Any, None]):

@@ -14,6 +14,7 @@ Owns these globals, and handles (the joinable threads of Python 3.13).
 from __future__ import annotations
 
 import _thread
+import concurrent.futures.thread
 import queue
 import sys
 import threading
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...fence.allowed import is_of_program
 from ..ending import beneath_programs
+from ..kept import kill_all
 from ..process import Process, running
 from ..thread import Thread, give_way_at
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from ...virtual.host import Host
 
 _std: Any = threading
+_futures: Any = concurrent.futures.thread
 
 
 class _State:
@@ -117,11 +120,9 @@ def _numbered(outside: Callable[[], int], name: str) -> Callable[[], int]:
 def _end_pools(leader: Process) -> None:
     """The main thread has ended: pools do what they have been given, and their threads end."""
     leader.threading.is_over = True
-    futures: Any = sys.modules.get("concurrent.futures.thread")
-    if futures is not None:
-        for thread, work in list(futures._threads_queues.items()):
-            if thread in leader.threading._active.values():
-                work.put(None)
+    for thread, work in list(_futures._threads_queues.items()):
+        if thread in leader.threading._active.values():
+            work.put(None)
 
 
 def _excepthook_for(outside: Callable[[], Any]) -> Callable[[], Any]:
@@ -208,6 +209,13 @@ def _set_sentinel(host: Host, original: Any) -> Any:
     return lock
 
 
+def _count(host: Host, original: Any) -> int:
+    """How many there are besides the main thread."""
+    thread = running()
+    assert thread is not None
+    return len(thread.leader.threads)
+
+
 def _ident(host: Host, original: Any) -> int:
     thread = running()
     assert thread is not None
@@ -232,6 +240,7 @@ def stand_ins() -> dict[Any, Callable[..., Any]]:
         **dict.fromkeys(("start_new_thread", "start_new"), _start),
         **dict.fromkeys(("allocate_lock", "allocate"), lambda host, original: original()),
         **dict.fromkeys(("get_ident", "get_native_id"), _ident),
+        "_count": _count,
         "_set_sentinel": _set_sentinel,
         "start_joinable_thread": _start_joinable,
         "_ThreadHandle": lambda host, original: Handle(),
@@ -337,24 +346,21 @@ def change() -> Callable[[], None]:
     return undo
 
 
-_pools: dict[str, Any] = {}
+def change_pools() -> Callable[[], None]:
+    """The same for `concurrent.futures`."""
+    executor: Any = _futures.ThreadPoolExecutor
+    is_over, counter = _futures._shutdown, executor._counter
+    _futures._shutdown = _IsOver(is_over)
+    executor._counter = staticmethod(_numbered(counter, "pools"))
+
+    def undo() -> None:
+        if isinstance(_futures._shutdown, _IsOver):
+            _futures._shutdown = is_over
+        executor._counter = counter
+
+    return undo
 
 
-def change_pools() -> None:
-    """The same for `concurrent.futures`, if it is there and it has not been done."""
-    futures: Any = sys.modules.get("concurrent.futures.thread")
-    if futures is not None and not _pools:
-        executor = futures.ThreadPoolExecutor
-        _pools.update(is_over=futures._shutdown, counter=executor._counter)
-        futures._shutdown = _IsOver(futures._shutdown)
-        executor._counter = staticmethod(_numbered(executor._counter, "pools"))
-
-
-def change_pools_back() -> None:
-    """Give it back what it had."""
-    if _pools:
-        futures: Any = sys.modules["concurrent.futures.thread"]
-        if isinstance(futures._shutdown, _IsOver):
-            futures._shutdown = _pools["is_over"]
-        futures.ThreadPoolExecutor._counter = _pools["counter"]
-        _pools.clear()
+# When the interpreter ends it joins the threads of pools, before `atexit`.  Those of processes are ended by
+# nobody else, so they are killed first: what was registered last is called first.
+_std._register_atexit(kill_all)

@@ -43,7 +43,10 @@ def _call_in_order(self: Any, when: Any, *args: Any, **kwargs: Any) -> Any:
     process = running()
     if process is not None and isinstance(when, (int, float)):
         when = Due(float(when), next(process.leader.timers))
-    return _call_at(self, when, *args, **kwargs)
+    timer = _call_at(self, when, *args, **kwargs)
+    if timer._source_traceback:  # in debug mode: who has set it, and that is not the line above
+        del timer._source_traceback[-1]
+    return timer
 
 
 def change() -> Callable[[], None]:

@@ -100,7 +100,7 @@ class HostedTLS:
         """Up to `size` bytes, or how many of them are in the buffer; none after close_notify."""
         deadline_ns = self._deadline_ns()
         while (answer := self._ask(self._tls.read, size, *buffer)) is _MORE:
-            self._send_what_goes()  # the answer to new keys, for instance
+            self._send_all("read", deadline_ns)  # a handshake, or the answer to new keys
             self._receive("read", deadline_ns)
         self._send_what_goes()
         return answer

@@ -17,14 +17,11 @@ from typing import Protocol
 from weakref import ref
 
 from ...garbage import collector
+from ...transport import HOSTED
 from .file import File
 
 DESCRIPTORS_MAX = 1024  # RLIMIT_NOFILE, as most systems set it
 FIRST = 3  # 0, 1 and 2 are the standard streams
-
-HOSTED = 2_000_000_000
-"""From here on are numbers of hosts with processes.  Linux gives numbers below fs.nr_open, the lowest first;
-that is 1,048,576, or as systemd sets it 1,073,741,816."""
 
 _TABLE, _TABLES = 100_000, 1_400
 """So many numbers for each table, and so many tables before the first numbers are used again: what the
@@ -42,7 +39,7 @@ class Descriptors:
     """The table of one host, from one start of it to the next."""
 
     __slots__ = (
-        *("_files", "_free", "_holders", "_inheritable", "_next"),
+        *("_files", "_free", "_holders", "_inheritable", "_next", "_owners"),
         *("base", "is_gone", "limit", "system_limit"),
     )
 
@@ -56,6 +53,7 @@ class Descriptors:
         self._next = FIRST
         self._inheritable: set[int] = set()
         self._holders: dict[int, tuple[ref[Holder], ...]] = {}
+        self._owners: dict[int, object] = {}  # the processes that have opened them
 
     def count_from(self, nth: int) -> None:
         """From now on numbers are above all that this computer can have, as the `nth` table of a network."""
@@ -77,7 +75,14 @@ class Descriptors:
             fd, self._next = self._next, self._next + 1
         self._files[fd] = file
         file.references += 1
+        if self.base:
+            self._note_owner(fd, file)
         return fd
+
+    def _note_owner(self, fd: int, file: File) -> None:
+        process = file.net.process
+        if process is not None:
+            self._owners[fd] = process.leader
 
     def open_both(self, first: File, second: File) -> tuple[int, int]:
         """Two files that come into being together, or not at all."""
@@ -107,6 +112,8 @@ class Descriptors:
                 heappush(self._free, self._next)
             self._next += 1
         self._files[fd] = file
+        if self.base:
+            self._note_owner(fd, file)
 
     def open_from(self, file: File, lowest: int) -> int:
         """The lowest free descriptor from `lowest` on (F_DUPFD in fcntl(2))."""
@@ -143,7 +150,13 @@ class Descriptors:
         self._inheritable.discard(fd)
         if fd >= self.base:
             heappush(self._free, fd)
+        self._owners.pop(fd, None)
         file.drop()
+
+    def close_those_of(self, process: object) -> None:
+        """What the kernel does for a process that has ended: close what it has opened, the lowest first."""
+        for fd in sorted(fd for fd, owner in self._owners.items() if owner is process):
+            self.close(fd)
 
     def hold(self, fd: int, holder: Holder) -> None:
         """Tell `holder` if somebody else closes `fd`."""
@@ -177,4 +190,5 @@ class Descriptors:
     def vanish(self) -> None:
         """The host crashed, and its files have vanished."""
         self._files.clear()
+        self._owners.clear()
         self.is_gone = True

@@ -18,10 +18,10 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...transport import ERR, HUP, IN, OUT
-from .file import DATA, File
+from .file import BANDS, DATA, File
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -31,6 +31,7 @@ PRIVATE = EXCLUSIVE | ONESHOT | EDGE | _WAKEUP
 """How to report, as opposed to what (EP_PRIVATE_BITS)."""
 
 _BESIDE_EXCLUSIVE = IN | OUT | ERR | HUP | _WAKEUP | EDGE | EXCLUSIVE  # EPOLLEXCLUSIVE_OK_BITS
+_MORE = OUT | BANDS  # than whether there is anything to read
 NESTS_MAX = 4  # EP_MAX_NESTS
 
 
@@ -66,7 +67,8 @@ class Item:
         return self.epoll.link(self) and bool(events & EXCLUSIVE)
 
     def readable(self) -> bool:
-        return self.wake(DATA)
+        events = self.events  # wake(DATA) without the call
+        return bool(events & DATA) and self.epoll.link(self) and bool(events & EXCLUSIVE)
 
     def gone(self) -> None:
         """The file is closed (eventpoll_release_file)."""
@@ -176,14 +178,24 @@ class EpollFile(File):
             ready = self._ready
             earlier = 0
             if ready and ready[-1].since_ns == item.since_ns:
-                together = 1
-                while not self.net.is_calm and self._came_together(together, item):
-                    together += 1
-                earlier = self.host.choose_first(together + 1)  # which counts, if calm: a rule may come later
-            ready.insert(len(ready) - earlier, item)
+                earlier = self._choose_place(item)
+            if earlier:
+                ready.insert(len(ready) - earlier, item)
+            else:
+                ready.append(item)
         was_awaited, self.is_awaited = self.is_awaited, False
         self.wake(DATA)
         return was_awaited
+
+    def _choose_place(self, item: Item) -> int:
+        """How many of those that became ready at this moment come behind it."""
+        if self.net.is_calm:
+            self.host.turns += 1  # nobody decides, but it counts: a rule may come later
+            return 0
+        together = 1
+        while self._came_together(together, item):
+            together += 1
+        return self.host.choose_first(together + 1)
 
     def _came_together(self, place: int, item: Item) -> bool:
         """Whether what is at this place, counted from the end, became ready when `item` did."""
@@ -197,19 +209,28 @@ class EpollFile(File):
         """
         self._calls += 1
         found: list[tuple[int, int]] = []
-        again = []
         ready = self._ready
+        if not ready:
+            return found
+        again = []
         while ready and len(found) < events_max:
             item = ready.popleft()
-            item.is_linked = False
-            mask = item.ready()
+            events, file = item.events, item.file
+            if file.ordinary and not events & _MORE:  # most are read only: ready_for() without the calls
+                end: Any = file
+                mask = 0 if end.queue is None else events & IN
+            else:
+                mask = file.ready_for(events)
             if not mask:
+                item.is_linked = False
                 continue
             found.append((item.fd, mask))
-            if item.events & ONESHOT:
-                item.events &= PRIVATE
-            elif not item.events & EDGE:
-                item.is_linked, item.since_ns = True, -1  # its place is settled
+            if events & (ONESHOT | EDGE):
+                item.is_linked = False
+                if events & ONESHOT:
+                    item.events = events & PRIVATE
+            else:
+                item.since_ns = -1  # its place is settled
                 again.append(item)
         ready.extend(again)
         return found

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RDNORM, RDBAND, WRNORM, WRBAND = 0x40, 0x80, 0x100, 0x200
 """What STREAMS called the events; poll(2) reports these beside the others to who asks."""
 
-_BANDS = RDNORM | RDBAND | WRNORM | WRBAND
+BANDS = RDNORM | RDBAND | WRNORM | WRBAND
 
 DATA, SPACE, ERROR = IN | PRI | RDNORM | RDBAND, OUT | WRNORM | WRBAND, ERR
 """With which events files wake their watchers (sk_data_ready, sk_write_space, sk_error_report)."""
@@ -94,7 +94,7 @@ class File(ABC):
     def ready_for(self, events: int) -> int:
         """Which of `events` there are."""
         mask = self.poll_mask()
-        if events & _BANDS:
+        if events & BANDS:
             if mask & IN:
                 mask |= RDNORM
             if mask & OUT:

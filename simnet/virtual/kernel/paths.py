@@ -6,7 +6,7 @@ that every system has; a program works in the root.
 
 Owns names and nodes.  What a socket does is the business of its kind; the os module asks here.
 
-Simplified: there are no other files, no links, no owners and no permissions.
+Simplified: there are no other files, no links and no owners, and permissions are not looked at.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ _AT_FIRST = (
 
 
 class SocketFile:
-    """A name that was given to a socket; `end` is None once the socket is gone."""
+    """A name that was given to a socket; `end` is None once the socket is gone.
 
-    __slots__ = ("end", "inode")
+    Its permissions are kept, and do not matter: programs run as root.
+    """
+
+    __slots__ = ("end", "inode", "permissions")
 
     def __init__(self, end: UnixEnd | None) -> None:
         self.end = end
         self.inode = 0  # until somebody asks
+        self.permissions = 0o755  # umask(2) is 022
 
 
 class Directory:

@@ -9,6 +9,7 @@ Owns the collection.  Each module says itself what it owns.
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -22,41 +23,37 @@ class Modules:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._made: dict[str, ModuleType] = {}
 
-    @property
+    @cached_property
     def socket(self) -> ModuleType:
         """The surface of `socket`."""
-        return self._module("socket")
+        return self._made("socket")
 
-    @property
+    @cached_property
     def select(self) -> ModuleType:
         """The surface of `select`."""
-        return self._module("select")
+        return self._made("select")
 
-    @property
+    @cached_property
     def selectors(self) -> ModuleType:
         """The surface of `selectors`."""
-        return self._module("selectors")
+        return self._made("selectors")
 
-    @property
+    @cached_property
     def time(self) -> ModuleType:
         """The surface of `time`."""
-        return self._module("time")
+        return self._made("time")
 
-    @property
+    @cached_property
     def os(self) -> ModuleType:
         """The surface of `os`."""
-        return self._module("os")
+        return self._made("os")
 
-    @property
+    @cached_property
     def fcntl(self) -> ModuleType:
         """The surface of `fcntl`."""
-        return self._module("fcntl")
+        return self._made("fcntl")
 
-    def _module(self, name: str) -> ModuleType:
-        made = self._made.get(name)
-        if made is None:
-            room = import_module(f"{__name__}.{name}")
-            made = self._made[name] = room.module_for(self._host)
+    def _made(self, name: str) -> ModuleType:
+        made: ModuleType = import_module(f"{__name__}.{name}").module_for(self._host)
         return made

@@ -7,20 +7,30 @@ host's.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
 
-def module_like(standard: ModuleType, carried: Iterable[str], bound: dict[str, Any]) -> ModuleType:
-    """A module with the name of a standard one: `carried` names are that module's, `bound` ones the host's.
+def names_of(standard: ModuleType, names: Iterable[str]) -> dict[str, Any]:
+    """What a standard module has under these names, which is the same for every host."""
+    return {name: getattr(standard, name) for name in names if hasattr(standard, name)}
+
+
+def constants_of(standard: ModuleType) -> list[str]:
+    """The names in capitals."""
+    return [name for name in dir(standard) if name.isupper()]
+
+
+def module_like(standard: ModuleType, carried: Mapping[str, Any], bound: Mapping[str, Any]) -> ModuleType:
+    """A module with the name of a standard one: what is `carried` is that module's, and `bound` the host's.
 
     Whatever else the standard one has raises NotImplementedError when it is asked for.
     """
     made = _Bound(standard.__name__, standard.__doc__)
-    names = {name: getattr(standard, name) for name in carried if hasattr(standard, name)}
-    made.__dict__.update(names, **bound, __builtins__=builtins)
-    made.__dict__["_standard"] = standard
+    made.__dict__.update(carried)
+    made.__dict__.update(bound)
+    made.__dict__.update(__builtins__=builtins, _standard=standard)
     return made
 
 

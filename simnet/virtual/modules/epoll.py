@@ -92,15 +92,15 @@ class Epoll:
 
     def register(self, fd: Any, eventmask: int = _DEFAULT) -> None:
         number, events = descriptor_of(fd), operator.index(eventmask) & 0xFFFFFFFF
-        self._file(number).add(number, events)
+        self._controlled(number).add(number, events)
 
     def modify(self, fd: Any, eventmask: int) -> None:
         number, events = descriptor_of(fd), operator.index(eventmask) & 0xFFFFFFFF
-        self._file(number).modify(number, events)
+        self._controlled(number).modify(number, events)
 
     def unregister(self, fd: Any) -> None:
         number = descriptor_of(fd)
-        self._file(number).delete(number)
+        self._controlled(number).delete(number)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Events in the order in which files became ready; `timeout` counts seconds."""
@@ -111,15 +111,19 @@ class Epoll:
             events_max = _EVENTS_MAX
         elif events_max < 1:
             raise ValueError(f"maxevents must be greater than 0, got {events_max}")
-        file = self._file()
+        file, host = self._file(), self._machine
         found = file.events(events_max)
         if found:
-            self._machine.network.patience.looked_and_found("epoll.poll")
-            self._machine.step("epoll.poll", len(found))
+            host.network.patience.looked_and_found("epoll.poll", host, found)
+            host.step("epoll.poll", len(found))
             return found
         if wait_ms == 0:
-            self._machine.network.patience.looked_in_vain("epoll.poll")
+            host.network.patience.looked_in_vain("epoll.poll")
             return found
+        return self._wait(file, events_max, wait_ms)
+
+    def _wait(self, file: EpollFile, events_max: int, wait_ms: int | None) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
 
         def is_over() -> bool:
             found.extend(file.events(events_max))
@@ -135,14 +139,15 @@ class Epoll:
         host.step("epoll.poll", len(found))
         return found
 
-    def _file(self, target: int | None = None) -> EpollFile:
-        """The epoll behind the descriptor, which may have been closed and used anew.
-
-        epoll_ctl(2) looks the target up before it finds out what it was asked on.
-        """
-        file = self._descriptors.of(self.fileno())
-        if target is not None:
-            self._descriptors.of(target)
+    def _file(self) -> EpollFile:
+        """The epoll behind the descriptor, which may have been closed and used anew."""
+        file = self._descriptors.of(self._fd)
         if not isinstance(file, EpollFile):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return file
+
+    def _controlled(self, target: int) -> EpollFile:
+        """The same for epoll_ctl(2), which looks its target up before it finds out what it was asked on."""
+        self._descriptors.of(self.fileno())
+        self._descriptors.of(target)
+        return self._file()

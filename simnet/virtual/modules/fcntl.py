@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from ..kernel.file import File
 from ..kernel.pipe import PipeEnd
 from .arguments import descriptor_of
-from .binding import module_like
+from .binding import constants_of, module_like, names_of
 
 if TYPE_CHECKING:
     from ..host import Host
 
 FIONBIO, FIOCLEX, FIONCLEX = 0x5421, 0x5451, 0x5450
+_CONSTANTS = names_of(std, constants_of(std))
 _ARGUMENT_MAX = 1024  # what CPython copies; a writable buffer may be larger
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 _FLAGS_NOT_SIMULATED = os.O_APPEND | 0o20000 | 0o40000 | 0o1000000  # O_ASYNC, O_DIRECT, O_NOATIME
@@ -57,8 +58,7 @@ def module_for(host: Host) -> ModuleType:
         view[:] = given
         return 0
 
-    constants = [name for name in dir(std) if name.isupper()]
-    return module_like(std, constants, {"fcntl": fcntl, "ioctl": ioctl})
+    return module_like(std, _CONSTANTS, {"fcntl": fcntl, "ioctl": ioctl})
 
 
 def _buffer(data: Any) -> memoryview:

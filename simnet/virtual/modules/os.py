@@ -1,7 +1,8 @@
 """The os module of a virtual host: what it does with descriptors.
 
-A host runs one program, so the program's process number is 1, as in a container.  Files on disks, other
-processes, users and the environment are not simulated, and say so by name.
+A host runs one program, so the program's process number is 1, as in a container.  It is a small machine with
+four processors.  Files on disks, other processes, users and the environment are not simulated, and say so by
+name.
 
 Owns the functions that take descriptors (CPython's Modules/posixmodule.c); those that take paths are
 `os_paths`.  What a file does with a call is the business of its kind; waiting, where it is not O_NONBLOCK, is
@@ -20,7 +21,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...transport import ERR, HUP, OUT
+from ...transport import ERR, HUP, IN, OUT
 from ..kernel.epoll import EpollFile
 from ..kernel.file import File
 from ..kernel.pipe import make_pipe
@@ -29,10 +30,14 @@ from ..kernel.unix_control import PROCESS_ID
 from ..socket.arguments import c_size
 from . import os_paths
 from .arguments import int_of
-from .binding import module_like, rebound
+from .binding import constants_of, module_like, names_of, rebound
 
 if TYPE_CHECKING:
     from ..host import Host
+
+_TRIES_AT_ONCE = 100
+"""How often a read that waits is made at one moment while its file is ready and the answer EAGAIN."""
+PROCESSORS = 4
 
 _O_DIRECT = 0o40000  # a pipe of packets (pipe(2)); other systems have no name for it
 _BUFFERS_MAX = 1024  # UIO_MAXIOV
@@ -50,14 +55,14 @@ _PATHS_ASK_NO_MACHINE = (
     *("altsep", "curdir", "defpath", "devnull", "extsep", "pardir", "pathsep", "sep"),
 )
 
+_CARRIED = names_of(std, [*_ASK_NO_MACHINE, *constants_of(std)])
+_PATHS_CARRIED = names_of(posixpath, _PATHS_ASK_NO_MACHINE)
+
 
 def module_for(host: Host) -> ModuleType:
     """The os module of `host`."""
     descriptors = (*_transfers(host), *_openings(host), *_flags(host))
     paths = (*os_paths.changes(host), *os_paths.questions(host))
-
-    def getpid() -> int:
-        return PROCESS_ID
 
     def getcwd() -> str:
         return "/"
@@ -65,18 +70,46 @@ def module_for(host: Host) -> ModuleType:
     def getcwdb() -> bytes:
         return b"/"
 
-    constants = [name for name in dir(std) if name.isupper()]
     predicates = {function.__name__: function for function in os_paths.predicates(host)}
-    path = module_like(posixpath, _PATHS_ASK_NO_MACHINE, predicates)
-    functions = (*descriptors, *paths, getpid, getcwd, getcwdb)
+    path = module_like(posixpath, _PATHS_CARRIED, predicates)
+    functions = (*descriptors, *paths, *_machine(host), getcwd, getcwdb)
     made = module_like(
         std,
-        [*_ASK_NO_MACHINE, *constants],
+        _CARRIED,
         {"path": path, **{function.__name__: function for function in functions}},
     )
     made.__dict__["makedirs"] = rebound(std.makedirs, made)
     path.__dict__.update(os=made, abspath=rebound(posixpath.abspath, path))
     return made
+
+
+def _machine(host: Host) -> Sequence[Callable[..., Any]]:
+    """What asks which machine, and which process on it, this is."""
+
+    def getpid() -> int:
+        return PROCESS_ID
+
+    def getppid() -> int:
+        return 0  # nobody in the container
+
+    def cpu_count() -> int:
+        return PROCESSORS
+
+    def process_cpu_count() -> int:
+        return PROCESSORS
+
+    def sched_getaffinity(pid: int, /) -> set[int]:
+        if int_of(pid) not in (0, PROCESS_ID):
+            raise ProcessLookupError(errno.ESRCH, std.strerror(errno.ESRCH))
+        return set(range(PROCESSORS))
+
+    def getloadavg() -> tuple[float, float, float]:
+        return 0.0, 0.0, 0.0
+
+    def uname() -> std.uname_result:
+        return std.uname_result(("Linux", host.name, "6.1.0", "#1 SMP", "x86_64"))
+
+    return getpid, getppid, cpu_count, process_cpu_count, sched_getaffinity, getloadavg, uname
 
 
 def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
@@ -118,17 +151,26 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
 
 
 def _read(host: Host, file: File, size: int) -> bytes:
-    """read(2); it waits, if it may, until there is anything."""
+    """read(2); it waits, if it may, until there is anything.
+
+    A network may choose EAGAIN where there is something: the kernel looks anew then, at once, for no event
+    may be left to come.
+    """
     if file.is_nonblocking:
         return file.read(size)
     answers: list[bytes] = []
 
     def is_answered() -> bool:
-        with suppress(BlockingIOError):
-            answers.append(file.read(size))
-        if not answers and isinstance(file, SocketEnd) and file.is_exhausted:
-            answers.append(b"")
-        return bool(answers)
+        for _ in range(_TRIES_AT_ONCE):
+            with suppress(BlockingIOError):
+                answers.append(file.read(size))
+                return True
+            if isinstance(file, SocketEnd) and file.is_exhausted:
+                answers.append(b"")
+                return True
+            if not file.poll_mask() & (IN | ERR | HUP):
+                return False
+        return False
 
     host.wait("read", is_answered, None, (file,))
     return answers[0]

@@ -19,7 +19,7 @@ from ..kernel.paths import Directory, Node
 if TYPE_CHECKING:
     from ..host import Host
 
-_MODES = {True: modes.S_IFDIR | 0o755, False: modes.S_IFSOCK | 0o755}  # umask(2) is 022
+_DIRECTORY = modes.S_IFDIR | 0o755  # umask(2) is 022
 _BLOCK_BYTES = 4096  # what is best to read and write at once, of sockets and pipes too
 
 
@@ -58,7 +58,14 @@ def changes(host: Host) -> Sequence[Callable[..., Any]]:
         _no_directory(dir_fd)
         _call(host.unix_names.paths.remove_directory, path)
 
-    return unlink, remove, mkdir, rmdir
+    def chmod(path: Any, mode: int, *, dir_fd: Any = None, follow_symlinks: bool = True) -> None:
+        _no_directory(dir_fd)
+        node: Node = _call(host.unix_names.paths.find, path)
+        if isinstance(node, Directory):
+            raise NotImplementedError("os.chmod of a directory is not simulated")
+        node.permissions = modes.S_IMODE(mode)
+
+    return unlink, remove, mkdir, rmdir, chmod
 
 
 def questions(host: Host) -> Sequence[Callable[..., Any]]:
@@ -75,7 +82,8 @@ def questions(host: Host) -> Sequence[Callable[..., Any]]:
             return status(file.file_type, file.inode)
         node: Node = _call(host.unix_names.paths.find, path)
         node.inode = node.inode or next(host.inodes)
-        return status(_MODES[isinstance(node, Directory)], node.inode)
+        mode = _DIRECTORY if isinstance(node, Directory) else modes.S_IFSOCK | node.permissions
+        return status(mode, node.inode)
 
     def lstat(path: Any, *, dir_fd: Any = None) -> std.stat_result:
         if isinstance(path, int):

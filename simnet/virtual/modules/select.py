@@ -22,7 +22,7 @@ from ..kernel.file import RDBAND, RDNORM, WRBAND, WRNORM
 from ..kernel.pipe import PIPE_BUF
 from ..socket.arguments import duration_ns
 from .arguments import MILLISECOND_NS, descriptor_of, milliseconds, unsigned_short_of
-from .binding import module_like
+from .binding import module_like, names_of
 from .epoll import CLOEXEC, Epoll
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ _CONSTANTS = {
     **{"EPOLLET": EDGE, "EPOLLONESHOT": ONESHOT, "EPOLLEXCLUSIVE": EXCLUSIVE, "EPOLL_CLOEXEC": CLOEXEC},
 }
 """As Linux numbers them, also where this computer runs another system."""
+
+_CARRIED = {**names_of(std, ["error"]), **_CONSTANTS}
 
 
 class Poll:
@@ -98,7 +100,7 @@ class Poll:
         elif not ready:
             self._host.network.patience.looked_in_vain("poll")
         else:
-            self._host.network.patience.looked_and_found("poll")
+            self._host.network.patience.looked_and_found("poll", self._host, ready)
         self._host.step("poll", len(ready))
         return ready
 
@@ -184,23 +186,27 @@ def module_for(host: Host) -> ModuleType:
             file = host.descriptors.get(fd)
             return NVAL if file is None else file.poll_mask()
 
-        def ready(which: int) -> list[list[Any]]:
-            return [[item for item, fd in members if mask(fd) & events & which] for members, events in asked]
+        def ready(which: int = -1) -> list[list[tuple[Any, int]]]:
+            return [
+                [member for member in members if mask(member[1]) & events & which]
+                for members, events in asked
+            ]
 
         def is_woken() -> bool:
             return any(mask(fd) & events & ~NVAL for members, events in asked for _, fd in members)
 
-        which = -1
-        if not is_woken():
-            if wait_ns != 0:
-                fds = [fd for members, _ in asked for _, fd in members]
-                if not wait(host, "select", is_woken, wait_ns, fds):
-                    which = NVAL
-            else:
-                host.network.patience.looked_in_vain("select")
+        found = ready()
+        if any(found):
+            wanted = [events for _, events in asked]
+            events = [(fd, each) for each, some in zip(wanted, found, strict=True) for _, fd in some]
+            host.network.patience.looked_and_found("select", host, events)
+        elif wait_ns == 0:
+            host.network.patience.looked_in_vain("select")
+            found = ready()
         else:
-            host.network.patience.looked_and_found("select")
-        readable, writable, exceptional = ready(which)
+            fds = [fd for members, _ in asked for _, fd in members]
+            found = ready() if wait(host, "select", is_woken, wait_ns, fds) else ready(NVAL)
+        readable, writable, exceptional = ([item for item, _ in members] for members in found)
         host.step("select", len(readable) + len(writable) + len(exceptional))
         return readable, writable, exceptional
 
@@ -208,4 +214,4 @@ def module_for(host: Host) -> ModuleType:
         return Poll.on(host)
 
     epoll = type("epoll", (Epoll,), {"__slots__": (), "__module__": "select", "_machine": host})
-    return module_like(std, ["error"], {"select": select, "poll": poll, "epoll": epoll, **_CONSTANTS})
+    return module_like(std, _CARRIED, {"select": select, "poll": poll, "epoll": epoll})

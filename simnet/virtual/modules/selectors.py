@@ -9,7 +9,7 @@ import selectors as std
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .binding import module_like
+from .binding import module_like, names_of
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -35,4 +35,4 @@ def module_for(host: Host) -> ModuleType:
         if hasattr(std, name)
     }
     made["DefaultSelector"] = made.get("EpollSelector", made["PollSelector"])
-    return module_like(std, _ASK_NO_MACHINE, made)
+    return module_like(std, names_of(std, _ASK_NO_MACHINE), made)

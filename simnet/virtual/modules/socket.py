@@ -19,7 +19,7 @@ from ..kernel.sock import SocketEnd
 from ..socket import VirtualSocket
 from ..socket.arguments import timeout_s
 from .arguments import int_of
-from .binding import module_like, rebound
+from .binding import constants_of, module_like, names_of, rebound
 
 if TYPE_CHECKING:
     from ..host import Host
@@ -31,6 +31,11 @@ _ASK_NO_MACHINE = {
     *("inet_aton", "inet_ntoa", "inet_ntop", "inet_pton"),
     *("has_ipv6", "_GLOBAL_DEFAULT_TIMEOUT", "_LOCALHOST", "_LOCALHOST_V6"),
     *("array", "io", "os", "sys"),  # what the functions in Python ask for
+}
+
+_CARRIED = {
+    **names_of(std, [*sorted(_ASK_NO_MACHINE), *constants_of(std)]),
+    **{name: getattr(linux, name) for name in linux.ONLY_ON_LINUX},
 }
 
 _IN_PYTHON = (
@@ -64,15 +69,15 @@ class _ModuleSocket(VirtualSocket):
             type = int(std.SOCK_STREAM) if type == -1 else type
             proto = max(proto, 0)
             super().__init__(host, make_end(host, family, type, proto), proto=proto)
-            self.family = _named(self.family, std.AddressFamily)
-            self.type = _named(self.type, std.SocketKind)
         else:
             end = _end_behind(host, fileno)
             super().__init__(host, end, fileno, end.proto if proto == -1 else proto)
             if family != -1:
-                self.family = _named(family, std.AddressFamily)
+                self.family = family
             if type != -1:
-                self.type = _named(type & ~(linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC), std.SocketKind)
+                self.type = type & ~(linux.SOCK_NONBLOCK | linux.SOCK_CLOEXEC)
+        self.family = _named(self.family, std.AddressFamily)
+        self.type = _named(self.type, std.SocketKind)
         default = self._module.getdefaulttimeout()
         if type != -1 and type & linux.SOCK_NONBLOCK:
             self.settimeout(0.0)
@@ -142,12 +147,10 @@ def module_for(host: Host) -> ModuleType:
         host.close(int_of(fd))
 
     functions = (getdefaulttimeout, setdefaulttimeout, socketpair, fromfd, dup, close)
-    constants = [name for name in dir(std) if name.isupper()]
     made = module_like(
         std,
-        [*sorted(_ASK_NO_MACHINE), *constants],
+        _CARRIED,
         {
-            **{name: getattr(linux, name) for name in linux.ONLY_ON_LINUX},
             **{function.__name__: function for function in functions},
             **{name: getattr(host.resolver, name) for name in _OF_NAMES},
         },

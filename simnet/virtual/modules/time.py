@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...units import SECOND_NS
 from ..socket.arguments import duration_ns
-from .binding import module_like
+from .binding import module_like, names_of
 
 if TYPE_CHECKING:
     from ..host import Host
 
 _ASK_NO_MACHINE = ("struct_time", "strptime")
+_CARRIED = names_of(std, [*_ASK_NO_MACHINE, *(name for name in dir(std) if name.startswith("CLOCK_"))])
+_UTC = ("", "UTC", "UTC0", "Etc/UTC", "GMT", "GMT0")
 
 
 def module_for(host: Host) -> ModuleType:
@@ -34,7 +36,7 @@ def module_for(host: Host) -> ModuleType:
     clock = host.clock
     return module_like(
         std,
-        [*_ASK_NO_MACHINE, *(name for name in dir(std) if name.startswith("CLOCK_"))],
+        _CARRIED,
         {
             **_clocks(clock.time_ns, clock.monotonic_ns),
             **_calendar(clock.time_ns),
@@ -119,7 +121,12 @@ def _calendar(time_ns: Callable[[], int]) -> dict[str, Any]:
     def mktime(tuple: Any, /) -> float:
         return float(calendar.timegm(tuple))
 
-    functions = (gmtime, localtime, ctime, asctime, strftime, mktime)
+    def tzset() -> None:
+        zone = os.environ.get("TZ", "UTC")
+        if zone not in _UTC:
+            raise NotImplementedError(f"tzset() to {zone!r} is not simulated: local time is UTC")
+
+    functions = (gmtime, localtime, ctime, asctime, strftime, mktime, tzset)
     return {function.__name__: function for function in functions}
 
 
