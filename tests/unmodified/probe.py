@@ -22,6 +22,7 @@ import attrs
 
 from simnet import Network, Script, parse
 from simnet.fence import take_down
+from simnet.process.kept import end
 
 STANDARD_LIBRARY = "standard library"
 
@@ -150,9 +151,7 @@ def _cleared(network: Network) -> Iterator[Network]:
     try:
         yield network
     finally:
-        for host in network.hosts.values():
-            for process in list(host.processes):
-                process.kill()
+        end(network)
         take_down()
 
 

@@ -30,8 +30,8 @@ def journals(network: Network, folder: Path) -> Iterator[Path]:
     for host in network.hosts.values():
         for process in list(host.processes):
             process.kill()
-    for each in gc.get_objects():
-        if isinstance(each, io.IOBase) and str(getattr(each, "name", "")).startswith(str(folder)):
+    for each in gc.get_objects():  # among them proxies of what is gone, which must not be asked
+        if issubclass(type(each), io.IOBase) and str(getattr(each, "name", "")).startswith(str(folder)):
             each.close()
 
 
