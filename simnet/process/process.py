@@ -19,7 +19,7 @@ from greenlet import GreenletExit, error, getcurrent, greenlet
 
 from ..errors import UsageError
 from ..trace import Kind
-from ..transport import IN, PRI, enter_context
+from ..transport import IN, PRI, enter_context, leave_context
 from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
@@ -153,6 +153,19 @@ class Process(Exits):
 
     def __repr__(self) -> str:
         return f"<Process {self.label} {self.state}>"
+
+    def lend_context(self) -> Callable[[], None]:
+        """Make contexts that are copied from the current one those of this process; returns what ends that.
+
+        For code that is handed a context from outside and called by the process.
+        """
+        transport, process = enter_context(self.machine), _process.set(self)
+
+        def take_back() -> None:
+            _process.reset(process)
+            leave_context(transport)
+
+        return take_back
 
     # --- what became of it -----------------------------------------------------------------------
 
