@@ -32,6 +32,7 @@ _KINDS = {
     "select": "select",
     "time": "time",
     "random": "random",
+    "tempfile": "random",
     "ssl": "random",
     "_ssl": "random",
     "threading": "threads",
@@ -180,6 +181,8 @@ def kind_of(function: Any) -> str:
     module = getattr(function, "__module__", None) or type(getattr(function, "__self__", None)).__module__
     if name in _RANDOM:
         return "random"
+    if name == "kill":
+        return "signals"
     if name in _OF_MACHINE:
         return "machine"
     if module in ("socket", "_socket"):
