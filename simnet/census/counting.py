@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -175,6 +176,7 @@ def _count(census: Census, process: Process, stand_in: StandIn, args: tuple[Any,
     census.count(kind, name)
 
 
+@cache
 def kind_of(function: Any) -> str:
     """What kind of call a function of the standard library is."""
     name = getattr(function, "__name__", "")
