@@ -33,7 +33,9 @@ def test_what_applies_passes_but_for_what_is_named(suite: str) -> None:
     if suite not in available():
         pytest.skip(f"Python {platform.python_version()} has no {suite}")
     outcomes = run_what_applies(suite)
-    named = {o.test for o in outcomes for table in (NOT_PASSED, NOT_RUN) if reason(table, f"{suite}.{o.test}")}
+    named = {
+        o.test for o in outcomes for table in (NOT_PASSED, NOT_RUN) if reason(table, f"{suite}.{o.test}")
+    }
     unexplained = [f"{o.test}\n{o.trouble}" for o in outcomes if o.trouble and o.test not in named]
     assert not unexplained, "\n\n".join(unexplained)
     passed, applies = count_of(outcomes)
