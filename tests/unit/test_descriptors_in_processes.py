@@ -99,6 +99,23 @@ def test_nor_does_what_a_killed_process_leaves(network, client, real):
     as_in_the_test(real)
 
 
+def test_a_connection_that_outlives_its_process_is_collected_in_silence(network, server, client):
+    def leave() -> None:
+        Node(multiprocessing.connection.Pipe())
+
+    def collect() -> list[object]:
+        kept = os.pipe()
+        gc.collect()
+        os.fstat(kept[0])
+        return client.descriptors.items()
+
+    run(network, client, leave)
+    gc.collect()
+    again = Network()
+    run(again, again.host("client"), leave)
+    run(network, server, collect)
+
+
 def test_no_two_hosts_have_the_same_numbers_and_none_after_a_crash(network, server, client):
     def opens() -> None:
         numbers.append(os.dup(os.pipe()[0]))

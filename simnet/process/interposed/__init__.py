@@ -66,7 +66,7 @@ class Interposition:
         if self._names is None:
             for room in _ROOMS:  # what these take from the real modules is real: they are imported before
                 getattr(host.modules, room)
-            self._names = Names(stand_ins())
+            self._names = Names(stand_ins(), descriptors.outsides())
             watch.checks.above = self
         self.put_up()
         return self._names.meant_by(function)  # type: ignore[no-any-return]

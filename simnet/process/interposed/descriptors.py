@@ -129,9 +129,12 @@ def _of_two(name: str, host: Host, original: Any, first: Any, second: Any, *rest
 
 
 def _close(host: Host, original: Any, fd: Any) -> None:
-    if is_of(host, number_of(fd)):
+    number = number_of(fd)
+    if host.descriptors.is_foreign(number):
+        return  # a destructor of what another host had, or this one in an earlier life
+    if is_of(host, number):
         host.modules.os.close(fd)
-    elif _is_kept(fd):
+    elif _is_kept(number):
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     else:
         original(fd)

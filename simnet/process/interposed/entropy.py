@@ -8,12 +8,15 @@ A generator that a module has made when it was imported, as a global, in a class
 argument, was seeded before there was a host, and goes on from run to run.  In its place a process finds one
 of its host, which the host has seeded; so a seed that the module itself gave does not count there.
 
-Owns `random.Random.seed`, and kept generators.
+`tempfile` has one generator of names, which goes on from run to run as well: each host has its own.
+
+Owns `random.Random.seed`, kept generators, and names of `tempfile`.
 """
 
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -71,6 +74,21 @@ def _asks(name: str) -> Callable[..., Any]:
 for _name in DRAWS.split():
     if hasattr(random, _name):
         setattr(KeptGenerator, _name, _asks(_name))
+
+
+_tempfile: Any = tempfile
+_names: WeakKeyDictionary[Host, Any] = WeakKeyDictionary()
+
+
+def _candidate_names(host: Host, original: Any) -> Any:
+    if host not in _names:
+        _names[host] = _tempfile._RandomNameSequence()
+    return _names[host]
+
+
+def stand_ins() -> dict[Any, Callable[..., Any]]:
+    """By function, what a process calls in its place."""
+    return {_tempfile._get_candidate_names: _candidate_names}
 
 
 def change() -> Callable[[], None]:

@@ -54,6 +54,7 @@ def stand_ins() -> dict[Any, Inside]:
     if hasattr(os, "getrandom"):
         found[os.getrandom] = _urandom
     found[socket.socketpair] = _socketpair
+    found.update(entropy.stand_ins())
     found.update(identity.stand_ins())
     found.update(exits.stand_ins())
     found.update(signals.stand_ins())

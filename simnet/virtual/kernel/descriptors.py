@@ -60,6 +60,10 @@ class Descriptors:
         self.base = HOSTED + nth % _TABLES * _TABLE
         self._free, self._next = [], self.base + FIRST
 
+    def is_foreign(self, fd: int) -> bool:
+        """Whether it is a number of another host, or of an earlier life of this one."""
+        return fd >= HOSTED and not 0 <= fd - self.base < _TABLE
+
     def check(self) -> None:
         """Raise OSError: EMFILE if the process has no descriptor left, ENFILE if the host has none."""
         if (self._free[0] if self._free else self._next) - self.base >= self.limit:
