@@ -42,10 +42,12 @@ class Collector:
 
     Attributes:
         is_at_work: whether it runs just now.
+        moment: this moment, for `collect_since`: another number whenever something may have grown old.
     """
 
     def __init__(self) -> None:
         self.is_at_work = self._is_put_off = False
+        self.moment = 0
         self._left: list[tuple[Table, int, Any]] = []
 
     def watch(self) -> Callable[[], None]:
@@ -57,20 +59,19 @@ class Collector:
             gc.collect = _collect
             gc.callbacks.remove(self._told)
             self.is_at_work = False
+            self.moment += 1  # from now on nobody counts
             self._left.clear()
 
         return end
 
     def _told(self, phase: str, info: dict[str, int]) -> None:
         self.is_at_work = phase == "start"
+        if info["generation"] > 0:
+            self.moment += 1
 
     def leave(self, table: Table, fd: int) -> None:
         """An object that it has found would close a descriptor."""
         self._left.append((table, fd, table.get(fd)))
-
-    def moment(self) -> int:
-        """This moment, as `collect_since` takes it."""
-        return sum(generation["collections"] for generation in gc.get_stats()[1:])
 
     def collect_since(self, moment: int) -> None:
         """Collect at least what was made since that moment.
@@ -78,7 +79,7 @@ class Collector:
         Whatever was made since then is young, unless older generations were collected meanwhile.  While time
         passes none is: so that takes as long as one run has left behind, and not the whole interpreter.
         """
-        if self.moment() == moment:
+        if self.moment == moment:
             self.collect(1)
         else:
             self.collect()

@@ -25,6 +25,7 @@ from .choices import Choices
 from .errors import Diverged, UsageError
 from .fuzz.falsifying import falsifying_example
 from .fuzz.shrink import Shrunk, minimize
+from .pytest_hosts import host_of, host_of_function, needs_only_a_network, on_host
 from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
 from .scenario.nearby import carried_in
@@ -127,8 +128,17 @@ def _callable(item: pytest.Function, error: BaseException, outcome: Outcome) -> 
     if is_repeatable(item):
         network = outcome.network
         options = {"latency": duration(network.latency_ns), "fence": network.fence, "check": network.checks}
-        return Call(item.obj, "net", {}, options), recorded
+        return Call(_program(item), "net", {}, options), recorded
     return None, recorded
+
+
+def _program(item: pytest.Function) -> Callable[..., object]:
+    """A test that needs nothing but a network; without what plugins make of it, if it runs on a host."""
+    host = host_of(item)
+    if host is None:
+        own: Callable[..., object] = item.obj
+        return own
+    return on_host(getattr(item.parent.obj, item.originalname), host)  # type: ignore[union-attr]
 
 
 def _plain(function: Any) -> Any:
@@ -147,6 +157,8 @@ def _open_parameters(function: Callable[..., object], scenario: Scenario) -> lis
 
 def is_repeatable(item: pytest.Function) -> bool:
     """Whether a test needs nothing but the `net` fixture, and so can be called again."""
+    if host_of(item) is not None:
+        return needs_only_a_network(item)
     names = set(item.fixturenames) & set(item.funcargs)
     return not hasattr(item.obj, "hypothesis") and names - {"request"} == {"net"}
 
@@ -195,6 +207,8 @@ def kept_call(scenario: Scenario, root: Path) -> Call | None:
     parameters = _open_parameters(function, scenario)
     if len(parameters) != 1:
         return None
+    if (host := host_of_function(function)) is not None:
+        function = on_host(function, host)
     return Call(function, parameters[0], dict(scenario.arguments), network_options(scenario))
 
 
@@ -204,9 +218,10 @@ def replay(item: pytest.Function, scenario: Scenario, settings: Settings) -> Non
     If the run leaves the record and the failure does not come back, it is looked for beside its anchors.
     What the test then raises has a note of that.  Raises Diverged if it is not found, or not looked for.
     """
-    function, arguments = item.obj, {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+    function = _program(item) if is_repeatable(item) else item.obj
+    arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     network: object = item.funcargs.get("net")
-    call = Call(item.obj, "net", {}, {}) if is_repeatable(item) else None
+    call = Call(function, "net", {}, {}) if is_repeatable(item) else None
     if hasattr(function, "hypothesis"):
         function = _plain(function)
         network = Network(scenario.script, **network_options(scenario))
@@ -273,9 +288,10 @@ def run_twice(item: pytest.Function) -> None:
     """Call a test twice with equal networks; raise Diverged where the second run leaves the first."""
     first = item.funcargs["net"]
     assert isinstance(first, Network)
-    item.obj(net=first)
+    program = _program(item)
+    program(net=first)
     again = first.again()
-    item.obj(net=again)
+    program(net=again)
     if first.trace.digest() == again.trace.digest():
         return
     raise Diverged(f"{item.nodeid} is not deterministic: {first_difference(first.trace, again.trace)}")

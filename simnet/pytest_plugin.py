@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .pytest_census import Censuses
+from .pytest_hosts import Hosts
 from .pytest_sometimes import Sometimes
 
 if TYPE_CHECKING:
@@ -164,11 +165,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "simnet(seed=None, runs=1, only='every', latency=None, fence=None, check=None): the networks of "
-        "the `net` fixture; only='gentle' keeps to what TCP hides from a program that is right, "
-        "'harsh' adds what is rare",
+        "simnet(seed=None, runs=1, only='every', latency=None, fence=None, check=None, host=None): the "
+        "networks of the `net` fixture; only='gentle' keeps to what TCP hides from a program that is right, "
+        "'harsh' adds what is rare; on the host of that name the test itself runs, with its fixtures",
     )
     settings = config.stash[SETTINGS] = Settings(config)
+    config.pluginmanager.register(Hosts(settings.replayed is not None or settings.checks_determinism))
     if settings.replayed is None:  # one run is no campaign
         config.pluginmanager.register(Sometimes())
     if config.getoption("simnet_census"):
@@ -227,7 +229,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     mark = item.get_closest_marker("simnet")
     if mark is None:
         return {}
-    known = {"seed", "runs", "only", "latency", "fence", "check"}
+    known = {"seed", "runs", "only", "latency", "fence", "check", "host"}
     if mark.args or set(mark.kwargs) - known:
         raise pytest.UsageError(f"{item.nodeid}: the simnet marker takes {', '.join(sorted(known))} by name")
     for name in {"seed", "runs"} & set(mark.kwargs):
@@ -251,9 +253,9 @@ def net(request: pytest.FixtureRequest) -> Network:
     if seed is None:
         return Network(**options)
     only = marked.get("only", "every")
-    return Network(
-        seed=seed, only={"gentle": GENTLE, "every": EVERY, "harsh": HARSH}.get(only, only), **options
-    )
+    if isinstance(only, str):
+        only = {"gentle": GENTLE, "every": EVERY, "harsh": HARSH}.get(only, only)
+    return Network(seed=seed, only=only, **options)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ FLOORS = (
     {"dispatchers", "stage"},
     {"asyncore", "asynchat", "installing", "properties"},
     {"scenario", "fuzz", "report", "oracle", "census"},
-    {"pytest_plugin", "pytest_census", "pytest_failures", "pytest_sometimes", "cli"},
+    {"pytest_plugin", "pytest_census", "pytest_failures", "pytest_hosts", "pytest_sometimes", "cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -69,6 +69,8 @@ WITHIN_A_FLOOR = {
     ("virtual", "process"): "a host spawns processes",
     ("pytest_plugin", "pytest_sometimes"): "a part of the plugin that has state of its own",
     ("pytest_plugin", "pytest_census"): "so is this",
+    ("pytest_plugin", "pytest_hosts"): "and this",
+    ("pytest_failures", "pytest_hosts"): "what calls a test again calls it where it was called",
     ("pytest_plugin", "pytest_failures"): "the plugin says when, its other half does it",
     ("cli", "pytest_failures"): "a test that was kept is a program like any other",
     ("report", "scenario"): "a report ends with the scenario that replays it",

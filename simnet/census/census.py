@@ -52,7 +52,8 @@ class Found:
 
 
 class Census:
-    """What the processes of a network call from now on, until `end` or the end of a ``with`` block.
+    """What the processes of a network call from now on, until `end` or the end of a ``with`` block, at the
+    latest until nobody has it any more.
 
     Attributes:
         calls: what was simulated: by kind (``sockets``, ``select``, ``time``, ``names``, ``random``,

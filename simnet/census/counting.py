@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from ..errors import UsageError
 from ..process.interposed.names import StandIn
@@ -67,8 +67,8 @@ _METHODS: tuple[tuple[type, str, str], ...] = (
 _NOTED = "_simnet_noted"
 """An attribute of exceptions."""
 
-of_networks: WeakKeyDictionary[Network, Census] = WeakKeyDictionary()
-"""The networks that have one just now."""
+of_networks: WeakKeyDictionary[Network, ref[Census]] = WeakKeyDictionary()
+"""The networks that have one just now, for as long as somebody has it."""
 
 _undo: list[Callable[[], None]] = []
 
@@ -77,14 +77,20 @@ def begin(network: Network, census: Census) -> None:
     """Count what the processes of a network call."""
     if network in of_networks:
         raise UsageError(f"{network!r} has a census already")
-    of_networks[network] = census
+    of_networks[network] = ref(census, _forget)
     if not _undo:
         _put_up()
 
 
 def end(network: Network, census: Census) -> None:
     """Count no more; the last one puts the original methods back."""
-    if of_networks.get(network) is census:
+    found = of_networks.get(network)
+    if found is not None and found() is census:
+        _forget(found)
+
+
+def _forget(census: ref[Census]) -> None:
+    for network in [network for network, found in of_networks.items() if found is census]:
         del of_networks[network]
     if not of_networks:
         while _undo:
@@ -94,7 +100,10 @@ def end(network: Network, census: Census) -> None:
 def current() -> tuple[Census | None, Process | None]:
     """The census of the network whose process runs just now, and that process."""
     process = running()
-    return (None, None) if process is None else (of_networks.get(process.host.network), process)
+    if process is None:
+        return None, None
+    found = of_networks.get(process.host.network)
+    return None if found is None else found(), process
 
 
 def _exchange(cls: type, name: str, method: Callable[..., Any]) -> None:
@@ -145,7 +154,7 @@ def _counted_call(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def _counted_wait(stand_still: Callable[[Process], None]) -> Callable[[Process], None]:
     def count_and_stand_still(self: Process) -> None:
-        census = of_networks.get(self.host.network)
+        census, _ = current()
         if census is not None:
             census.waits[self.call] += 1
         stand_still(self)

@@ -13,6 +13,7 @@ imported here; a host is handed in.
 
 from .interposed import interposition
 from .kept import keep
+from .own_modules import OwnModules
 from .process import Process, running
 
-__all__ = ["Process", "interposition", "keep", "running"]
+__all__ = ["OwnModules", "Process", "interposition", "keep", "running"]

@@ -35,7 +35,7 @@ _kept: dict[Engine, int] = {}
 def keep(network: Engine) -> None:
     """A process begins on a network."""
     if network not in _kept:
-        _kept[network] = collector.moment()
+        _kept[network] = collector.moment
         if len(_kept) > KEPT_MAX:
             at_rest = [each for each in _kept if not each.is_passing]
             _kill(at_rest[: len(_kept) - KEPT_MAX // 2])

@@ -19,7 +19,7 @@ from greenlet import GreenletExit, error, getcurrent, greenlet
 
 from ..errors import UsageError
 from ..trace import Kind
-from ..transport import IN, PRI, enter_context
+from ..transport import IN, PRI, enter_context, leave_context
 from ..units import duration_ns
 from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
@@ -28,6 +28,7 @@ from .kept import began, release
 from .locals import Locals
 from .machine import Machine
 from .own_globals import own_globals
+from .own_modules import OwnModules
 from .signals import Signals
 from .standing import library_call, place_of
 
@@ -142,6 +143,7 @@ class Process(Exits):
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
         self._context = copy_context() if context is None else context
+        self.own_modules: OwnModules | None = None
         self.own_globals: dict[Any, Any] = {}  # the values of some, while it does not run
         self.machine = Machine(host) if machine is None else machine
         self._context.run(enter_context, self.machine)
@@ -151,6 +153,19 @@ class Process(Exits):
 
     def __repr__(self) -> str:
         return f"<Process {self.label} {self.state}>"
+
+    def lend_context(self) -> Callable[[], None]:
+        """Make contexts that are copied from the current one those of this process; returns what ends that.
+
+        For code that is handed a context from outside and called by the process.
+        """
+        transport, process = enter_context(self.machine), _process.set(self)
+
+        def take_back() -> None:
+            _process.reset(process)
+            leave_context(transport)
+
+        return take_back
 
     # --- what became of it -----------------------------------------------------------------------
 
@@ -293,9 +308,13 @@ class Process(Exits):
         exchange = self._locals.exchange
         exchange()
         own_globals.exchange(self.own_globals)
+        if self.own_modules is not None:
+            self.own_modules.exchange()
         try:
             mine.switch()
         finally:
+            if self.own_modules is not None:
+                self.own_modules.exchange()
             own_globals.exchange(self.own_globals)
             exchange()
             network.process = None

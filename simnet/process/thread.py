@@ -42,7 +42,7 @@ class Thread(Process):
         name = host.name_for(name)
         super().__init__(host, name, leader.daemon, function, Context(), leader.machine)
         self.leader, self.is_awaited = leader, is_awaited
-        self.own_globals = leader.own_globals
+        self.own_globals, self.own_modules = leader.own_globals, leader.own_modules
         self.sentinel: Any = None
         leader.threads[self] = None
         host.processes[self] = self

@@ -123,7 +123,7 @@ class Engine(ABC):
             Whatever a handler lets out.
         """
         condition = until if callable(until) else None
-        if iscoroutinefunction(condition):
+        if condition is not None and iscoroutinefunction(condition):
             raise UsageError("until is an async function, and nobody would await it")
         limit_ns = None if until is None or condition is not None else duration_ns(until)  # type: ignore[arg-type]
         with self._passing():

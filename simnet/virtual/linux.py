@@ -8,6 +8,7 @@ Owns the numbers that only Linux has.  What they mean is the business of who use
 
 from __future__ import annotations
 
+import _socket as _in_c
 import socket as _socket
 from typing import TYPE_CHECKING
 
@@ -48,3 +49,6 @@ if TYPE_CHECKING:
 else:
     globals().update(ONLY_ON_LINUX)
     globals().update({name: value for name, value in vars(_socket).items() if not name.startswith("__")})
+    # A program that was imported before may have put others in their places, as PySyncObj does.
+    for _name in ("inet_aton", "inet_ntoa", "inet_ntop", "inet_pton"):
+        globals()[_name] = getattr(_in_c, _name)

@@ -6,7 +6,7 @@ entered with the first one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -40,6 +40,7 @@ class Spawning:
         *args: Any,
         name: str | None = None,
         daemon: bool = False,
+        fresh: Iterable[str] = (),
         **kwargs: Any,
     ) -> Process:
         """Run blocking code on this host, as a process of its own.
@@ -53,11 +54,13 @@ class Spawning:
             daemon: whether it may wait for ever.  A run without an end of its own ends when nothing can
                 happen any more but that daemons wake up by themselves; another process that waits then is a
                 Deadlock.
+            fresh: packages that it imports anew and has for itself, by name: what their modules keep in
+                globals is no other process's.
 
         Raises:
             UsageError: no program runs on this host just now, or another process of it has that name.
         """
-        from ..process import Process, interposition, keep
+        from ..process import OwnModules, Process, interposition, keep
 
         if not self.runs:
             raise UsageError(f"host {self.name} is down: no program runs on it")
@@ -69,6 +72,8 @@ class Spawning:
         if not host.descriptors.base:
             host.raise_numbers()
         process = Process(host, name, daemon, partial(function, *args, **kwargs))
+        if fresh:
+            process.own_modules = OwnModules(fresh)
         self.processes[process] = process
         self.network.daemons += daemon
         keep(self.network)

@@ -30,7 +30,7 @@ _PROCESS = "starts another process"
 _FILE = "acts on a file of a disk"
 _KIND = "a kind of socket beyond TCP, UDP and AF_UNIX"
 _C_CODE = "looks at the C code behind the module"
-_COPY = "waits in a second copy of a C module, which no program has"
+_COPY = "waits in a second copy of the module made for it, which no program has"
 _TERMINAL = "makes a terminal"
 _INTERPRETER = "starts another interpreter in this process"
 
@@ -67,11 +67,19 @@ NOT_APPLICABLE = {
     "test_threading.ThreadTests.test_import_from_another_thread": _PROCESS,
     "test_threading.ThreadingExceptionTests.test_print_exception*": _PROCESS,
     "test_threading.ThreadingExceptionTests.test_recursion_limit": _PROCESS,
+    "test_queue.*_all_methods_in_many_threads": _COPY,
     "test_queue.CSimpleQueueTest.test_order": _COPY,
     "test_queue.CSimpleQueueTest.test_many_threads*": _COPY,
     "test_queue.CSimpleQueueTest.test_reentrancy": (
         "waits for the garbage collector, which does not run while a network does"
     ),
+    "test_concurrent_futures.*.ProcessPool*": _PROCESS,
+    "test_concurrent_futures.*.FailingInitializerResourcesTest.*": _PROCESS,
+    "test_concurrent_futures.*.ThreadPoolShutdownTest.*_interpreter_shutdown": _PROCESS,
+    "test_concurrent_futures.*.ThreadPoolShutdownTest.test_interpreter_shutdown": _PROCESS,
+    "test_concurrent_futures.*.ThreadPoolShutdownTest.test_cancel_futures_wait_false": _PROCESS,
+    "test_concurrent_futures.*.ThreadPoolShutdownTest.test_hang_gh83386": _PROCESS,
+    "test_concurrent_futures.*.test_hang_global_shutdown_lock": _PROCESS,
     "test_asyncio.*subprocess*": _PROCESS,
     "test_asyncio.*pty*": _TERMINAL,
     "test_asyncio.test_streams.StreamTests.test_read_all_from_pipe_reader": _PROCESS,
@@ -83,9 +91,6 @@ NOT_APPLICABLE = {
 }
 
 NOT_RUN: dict[str, str] = {
-    "test_queue.*_all_methods_in_many_threads": (
-        "threads that look into a queue again and again, and never wait, let no other go on"
-    ),
     "test_queue.PySimpleQueueTest.test_many_threads_*": "fifty threads look again every 10 µs",
     "test_threading.InterruptMainTests.test_can_interrupt_tight_loops": (
         "a thread that never waits is not interrupted, and the main thread waits until it is"
@@ -111,7 +116,13 @@ NOT_PASSED = {
     "test_threading.ExceptHookTests.test_excepthook_thread_None": "C code prints the number of its own thread",
 }
 
-OF_SOME_PYTHONS: set[str] = set()
+OF_SOME_PYTHONS = {
+    "test_queue.*_all_methods_in_many_threads",
+    "test_threading.MiscTestCase.test_gh112826_*",
+    "test_threading.ThreadTests.*_at_finalization",
+    "test_asyncio.*.test_issue105987",
+    "test_asyncio.test_unix_events.TestFork.*",
+}
 """Rows of tests that not every Python has whose suites have the name."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -158,6 +160,20 @@ def test_nothing_is_counted_after_its_end(network, client):
     client.spawn(lambda: time.sleep(1))
     network.run()
     assert census.calls == {}
+
+
+def test_a_census_that_nobody_has_any_more_has_ended():
+    before = StandIn.__call__
+    network = Network()
+    network.host("a").spawn(lambda: time.sleep(1))
+    census = Census(network)
+    network.run()
+    assert StandIn.__call__ is not before
+    seen = weakref.ref(census)
+    del census
+    gc.collect()
+    assert seen() is None
+    assert StandIn.__call__ is before
 
 
 # --- what was not ------------------------------------------------------------------------------------

@@ -743,6 +743,21 @@ for _ in range(2):
     assert first == again
 
 
+def test_a_function_that_a_program_has_put_into_the_socket_module_does_not_reach_the_kernel():
+    program = """
+import socket
+socket.inet_ntop = socket.inet_pton = None
+from simnet import Network
+
+network = Network()
+serving = network.host("server").spawn(lambda: socket.create_server(("10.0.0.1", 80)).getsockname())
+network.run()
+print(serving.result)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "('10.0.0.1', 80)\n"
+
+
 def test_three_kinds_in_one_run_have_one_digest_whatever_the_hash_seed():
     def outcome(hash_seed: str) -> str:
         done = subprocess.run(

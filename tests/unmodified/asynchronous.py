@@ -100,6 +100,12 @@ PROBES: tuple[Probe, ...] = (
         varies=True,
     ),
     Probe(
+        "nats-py",
+        "two clients of a small server: wildcards, a request, and a client that reconnects by itself",
+        "nats_publishing",
+        faults=(CRUMBS, "every send on client takes 20 bytes", "the 2nd recv on listener is reset"),
+    ),
+    Probe(
         "pysyncobj",
         "a lock and a dictionary that three hosts agree on, each with a thread that ticks",
         "pysyncobj_cluster",
@@ -138,4 +144,17 @@ PROBES: tuple[Probe, ...] = (
     ),
 )
 
-REFUSED: tuple[Refused, ...] = ()
+REFUSED: tuple[Refused, ...] = (
+    Refused(
+        "gunicorn",
+        "forks its workers, and a host has no processes that share sockets; its application runs elsewhere",
+        "gunicorn_fork",
+        raises=("Escaped", "os.fork"),
+    ),
+    Refused(
+        "trio",
+        "asks whether the type of a socket *is* `socket.socket`; in a process it is a subclass",
+        "trio_sockets",
+        raises=("TypeError", "expected object of type 'socket.socket'"),
+    ),
+)

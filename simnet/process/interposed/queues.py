@@ -35,11 +35,15 @@ def _put_nowait(self: Any, item: Any) -> None:
 
 def _get_out(self: Any, block: Any = True, timeout: Any = None) -> Any:
     thread = running()
-    if thread is None or not block or (timeout is not None and timeout < 0):
+    if thread is None or (block and timeout is not None and timeout < 0):
         return _get(self, block, timeout)
+    if not block:
+        timeout = 0
     give_way_at(thread, "get")
     found: list[Any] = []
     if not _finds(self, found):
+        if timeout == 0:
+            thread.host.network.patience.looked_in_vain("get")
         deadline_ns = None if timeout is None else thread.host.deadline_ns(timeout)
         waiting = _waiting.setdefault(self, [])
         waiting.append(thread)

@@ -181,6 +181,8 @@ class Handle:
         return self._is_done or (self._thread is not None and not self._thread.is_alive)
 
     def _set_done(self) -> None:
+        if self.ident is None:
+            raise RuntimeError("thread not started")
         self._is_done = True
 
     def join(self, timeout: float | None = None) -> None:
@@ -195,6 +197,8 @@ class Handle:
 
 
 def _start_joinable(host: Host, original: Any, function: Any, handle: Any = None, daemon: bool = True) -> Any:
+    if handle is not None and handle.ident is not None:
+        raise RuntimeError("thread already started")
     thread = _started(function, (), {})
     handle = Handle() if handle is None else handle
     handle.begin(thread)
@@ -280,12 +284,25 @@ def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Calla
             return method(*args, **kwargs)
         if is_before:
             give_way_at(thread, call)
-            return method(*args, **kwargs)
+            return _patiently(thread, call, method, args, kwargs)
         result = method(*args, **kwargs)
         give_way_at(thread, call)
         return result
 
     return give_way_and_call
+
+
+@beneath_programs
+def _patiently(thread: Process, call: str, method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Make a call; whoever looks into a queue again and again, and does not wait, lets the others go on."""
+    network = thread.host.network
+    began_ns = network.now_ns
+    try:
+        return method(*args, **kwargs)
+    except (queue.Empty, queue.Full):
+        if network.now_ns == began_ns:
+            network.patience.looked_in_vain(call)
+        raise
 
 
 _OF_A_LOCK = ("acquire", "release", "_release_save", "_acquire_restore", "_is_owned")

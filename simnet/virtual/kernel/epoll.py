@@ -174,24 +174,22 @@ class EpollFile(File):
         Among items that became ready at the same moment, the network may choose the order.
         """
         if not item.is_linked:
-            item.is_linked, item.since_ns = True, self.net.now_ns
+            now_ns = self.net.now_ns
+            item.is_linked, item.since_ns = True, now_ns
             ready = self._ready
-            earlier = 0
-            if ready and ready[-1].since_ns == item.since_ns:
-                earlier = self._choose_place(item)
-            if earlier:
-                ready.insert(len(ready) - earlier, item)
-            else:
+            if not ready or ready[-1].since_ns != now_ns:
                 ready.append(item)
+            elif self.net.is_calm:
+                self.host.turns += 1  # nobody decides, but it counts: a rule may come later
+                ready.append(item)
+            else:
+                ready.insert(len(ready) - self._choose_place(item), item)
         was_awaited, self.is_awaited = self.is_awaited, False
         self.wake(DATA)
         return was_awaited
 
     def _choose_place(self, item: Item) -> int:
         """How many of those that became ready at this moment come behind it."""
-        if self.net.is_calm:
-            self.host.turns += 1  # nobody decides, but it counts: a rule may come later
-            return 0
         together = 1
         while self._came_together(together, item):
             together += 1

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _TRIES_AT_ONCE = 100
 """How often a read that waits is made at one moment while its file is ready and the answer EAGAIN."""
+
 PROCESSORS = 4
 
 _O_DIRECT = 0o40000  # a pipe of packets (pipe(2)); other systems have no name for it
