@@ -32,6 +32,7 @@ _KINDS = {
     "select": "select",
     "time": "time",
     "random": "random",
+    "tempfile": "random",
     "ssl": "random",
     "_ssl": "random",
     "threading": "threads",
