@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.util
+import logging
 import os
 import tempfile
 import traceback
@@ -109,8 +110,13 @@ def _little_to_collect() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the interpreter's own runner tells of in passing; and the environment stays as it is."""
-    with warnings.catch_warnings(), mock.patch("test.support.verbose", 0), mock.patch.dict(os.environ):
+    """As with the interpreter's own runner, which tells of nothing in passing, and has no handler of logs.
+
+    The environment stays as it is.
+    """
+    handlers = mock.patch.object(logging.getLogger(), "handlers", [])
+    verbose, environment = mock.patch("test.support.verbose", 0), mock.patch.dict(os.environ)
+    with warnings.catch_warnings(), verbose, environment, handlers:
         warnings.simplefilter("ignore")
         yield
 
