@@ -33,6 +33,7 @@ import pytest
 
 from simnet import Escaped, Host, Network, fence
 from simnet.process import kept
+from simnet.process.interposed import hashes
 
 REAL = {"sleep": time.sleep, "urandom": os.urandom, "random": random.random, "pair": socket.socketpair}
 
@@ -851,3 +852,16 @@ def test_a_file_of_this_computer_is_not_closed_in_the_place_of_a_socket(client, 
         return file in numbers, set(states), (tmp_path / "file").read_bytes()
 
     assert run(network, client, program) == (False, {socket.SOCK_STREAM}, b"of this computer")
+
+
+@pytest.mark.parametrize(("module", "names"), hashes._OF_PACKAGES.items())
+def test_classes_of_packages_are_numbered_in_every_process(network, client, server, module, names):
+    pytest.importorskip(module)
+
+    def number() -> object:
+        classes = [type("Own", (getattr(sys.modules[module], name),), {}) for name in names]
+        made = [cls.__new__(cls) for cls in classes for _ in range(3)]
+        return [hash(each) % (1 << hashes._PROCESS_BITS) for each in made]
+
+    for host in (client, server):
+        assert run(network, host, number) == [0, 1, 2] * len(names)
