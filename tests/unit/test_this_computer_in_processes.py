@@ -210,3 +210,29 @@ def test_a_proxy_that_a_test_sets_is_one(network, client, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
     monkeypatch.delenv("http_proxy", raising=False)
     assert run(network, client, lambda: urllib.request.getproxies()["http"]) == "http://proxy:3128"
+
+
+def test_what_a_process_sets_is_its_own(network, server, client, monkeypatch):
+    monkeypatch.setenv("SHOP", "bakery")
+    monkeypatch.setenv("STREET", "Main")
+
+    def change() -> object:
+        os.environ["SHOP"] = "butcher"
+        os.environ.setdefault("TOWN", "Bath")
+        del os.environ["STREET"]
+        with pytest.raises(KeyError, match="STREET"):
+            del os.environ["STREET"]
+        with pytest.raises(TypeError, match="str expected"):
+            os.environ["NUMBER"] = 7
+        with ThreadPoolExecutor(1) as pool:
+            shop = pool.submit(os.getenv, "SHOP").result()
+        copied = os.environ.copy()
+        assert len(os.environ) == len(copied) == len(list(os.environ))
+        return shop, copied["TOWN"], "STREET" in copied, os.environb[b"SHOP"], os.environ.pop("TOWN")
+
+    before = dict(os.environ)
+    assert run(network, client, change) == ("butcher", "Bath", False, b"butcher", "Bath")
+    assert dict(os.environ) == before
+    assert run(network, client, lambda: (os.environ["SHOP"], "TOWN" in os.environ)) == ("bakery", False)
+    fence.take_down()
+    assert dict(os.environ) == before
