@@ -757,6 +757,31 @@ for _ in range(2):
     assert first == again
 
 
+def test_a_loop_of_a_killed_process_that_a_package_keeps_goes_without_a_word(network, client):
+    """As tornado keeps them; warnings are errors here, and one of a destructor is reported after the test."""
+    kept = []
+
+    async def serve() -> None:
+        kept.append(asyncio.get_running_loop())
+        await asyncio.Event().wait()
+
+    process = client.spawn(lambda: asyncio.run(serve()), daemon=True)
+    network.run()
+    process.kill()
+    kept.clear()
+    gc.collect()
+
+
+def test_looks_that_find_nothing_cost_time_only_where_many_are_made_at_one_moment(network, client):
+    def look_now_and_then() -> float:
+        for _ in range(300):
+            select.select([], [], [], 0)
+            time.sleep(1)
+        return time.monotonic()
+
+    assert run(network, client, look_now_and_then) == 300
+
+
 def test_a_function_that_a_program_has_put_into_the_socket_module_does_not_reach_the_kernel():
     program = """
 import socket
