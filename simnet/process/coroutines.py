@@ -33,6 +33,8 @@ def abandon(loop: Any, moment: int) -> Callable[[], None]:
     local: Any = getattr(asyncio.events._event_loop_policy, "_local", None)
     if getattr(local, "_loop", None) is loop:
         local._loop = None
+    if hasattr(loop, "_closed"):
+        loop._closed = True  # its finalizer, whenever that is, has nothing to say and nothing to close
 
     @beneath_programs
     def take_down() -> None:

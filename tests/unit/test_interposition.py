@@ -25,6 +25,7 @@ import threading
 import time
 import types
 import uuid
+import warnings
 import weakref
 from multiprocessing.connection import Client, Listener
 from time import monotonic as taken_before
@@ -864,3 +865,19 @@ def test_a_file_of_this_computer_is_not_closed_in_the_place_of_a_socket(client, 
         return file in numbers, set(states), (tmp_path / "file").read_bytes()
 
     assert run(network, client, program) == (False, {socket.SOCK_STREAM}, b"of this computer")
+
+
+def test_the_finalizer_of_a_killed_loop_says_nothing(network, client):
+    kept = []
+
+    async def main() -> None:
+        kept.append(asyncio.get_running_loop())  # so that it outlives the process
+        await asyncio.sleep(60)
+
+    process = client.spawn(lambda: asyncio.run(main()))
+    network.run(until="1s")
+    process.kill()
+    assert kept[0].is_closed()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept[0].__del__()
