@@ -25,6 +25,7 @@ import threading
 import time
 import types
 import uuid
+import warnings
 import weakref
 from multiprocessing.connection import Client, Listener
 from time import monotonic as taken_before
@@ -903,3 +904,19 @@ def test_classes_of_packages_are_numbered_in_every_process(network, client, serv
 
     for host in (client, server):
         assert run(network, host, number) == [0, 1, 2] * len(names)
+
+
+def test_the_finalizer_of_a_killed_loop_says_nothing(network, client):
+    kept = []
+
+    async def main() -> None:
+        kept.append(asyncio.get_running_loop())  # so that it outlives the process
+        await asyncio.sleep(60)
+
+    process = client.spawn(lambda: asyncio.run(main()))
+    network.run(until="1s")
+    process.kill()
+    assert kept[0].is_closed()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept[0].__del__()
