@@ -253,6 +253,11 @@ WAKES = frozenset({("wake", "first")})
 many programs rely on it.  Nobody meets it who does not ask for it.
 """
 
+RESTARTS = frozenset({(BEFALLS, "terminate_for")})
+"""Rolling restarts: the processes of a host are asked to end, by SIGTERM, and its programs begin again.
+Nobody meets them who does not ask for them.
+"""
+
 _BEFALLING = GENTLE | {
     (BEFALLS, "partition_for"),
     (BEFALLS, "block_for"),

@@ -43,6 +43,7 @@ class TestProcess:
 
     def __init__(self, network: Network, host: str, name: str) -> None:
         self._network, self._name = network, name
+        self._left: list[object] = []  # what is to be torn down, and nobody can
         self._call: Callable[[], Any] | None = None
         self._answer: tuple[Any, BaseException | None] | None = None
         self._process: Process = network.host(host).spawn(self._run, name=name)
@@ -74,6 +75,7 @@ class TestProcess:
         if self._network.process is self._process:
             return function()
         if not self._process.is_alive:
+            self._left.append(function)
             return None
         self._call, self._answer = function, None
         self._process.wake()
@@ -93,6 +95,21 @@ class TestProcess:
         self._take_back()
         if self._process.is_alive:
             self._process.kill()
+        if self._left:
+            self._bury()
+
+    def _bury(self) -> None:
+        """Let go of fixtures that are half done: not a line of them is run."""
+        from .garbage import collector
+        from .process.ending import accept_lines, beneath_programs, refuse_lines
+
+        @beneath_programs
+        def let_go() -> None:
+            self._left.clear()
+            collector.collect()
+
+        refuse_lines()
+        accept_lines(let_go)
 
 
 _PROCESS = pytest.StashKey[TestProcess]()

@@ -38,13 +38,16 @@ from simnet.fence.ways import FAMILIES, WAYS, Way
 from simnet.happenings import HAPPENINGS
 from simnet.oracle.normal import RULES
 from simnet.oracle.profiles import PROFILES
-from simnet.outcomes import BEFALLS, CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, WAKES, Outcome
+from simnet.outcomes import BEFALLS, CORRUPTION, EVERY, GENTLE, HARSH, OUTCOMES, RESTARTS, WAKES, Outcome
 
 SIMPLIFIED = "Simplified"
 _SIZE = 4  # of an operation, to show the amounts that an outcome has
 
 
-_WEATHER = {"GENTLE": GENTLE, "EVERY": EVERY, "HARSH": HARSH, "CORRUPTION": CORRUPTION, "WAKES": WAKES}
+_WEATHER = {
+    **{"GENTLE": GENTLE, "EVERY": EVERY, "HARSH": HARSH},
+    **{"CORRUPTION": CORRUPTION, "WAKES": WAKES, "RESTARTS": RESTARTS},
+}
 
 
 class FromCode(SphinxDirective):

@@ -57,7 +57,8 @@ class Census:
 
     Attributes:
         calls: what was simulated: by kind (``sockets``, ``select``, ``time``, ``names``, ``random``,
-            ``descriptors``, ``threads``, ``tls``, ``signals``), how often each function was called.
+            ``descriptors``, ``threads``, ``tls``, ``signals``, ``machine``), how often each function was
+            called.
         waits: how often a process has stood still in which call.
 
     Raises UsageError if the network has one already.

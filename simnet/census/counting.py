@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -175,12 +176,15 @@ def _count(census: Census, process: Process, stand_in: StandIn, args: tuple[Any,
     census.count(kind, name)
 
 
+@cache
 def kind_of(function: Any) -> str:
     """What kind of call a function of the standard library is."""
     name = getattr(function, "__name__", "")
     module = getattr(function, "__module__", None) or type(getattr(function, "__self__", None)).__module__
     if name in _RANDOM:
         return "random"
+    if name == "kill":
+        return "signals"
     if name in _OF_MACHINE:
         return "machine"
     if module in ("socket", "_socket"):

@@ -4,7 +4,7 @@
 seeds without it.
 """
 
-from ..outcomes import CORRUPTION, EVERY, GENTLE, HARSH, WAKES
+from ..outcomes import CORRUPTION, EVERY, GENTLE, HARSH, RESTARTS, WAKES
 from .machine import OPERATIONS, NetworkMachine
 from .strategies import networks, scripts
 
@@ -14,6 +14,7 @@ __all__ = [
     "GENTLE",
     "HARSH",
     "OPERATIONS",
+    "RESTARTS",
     "WAKES",
     "NetworkMachine",
     "networks",

@@ -45,7 +45,7 @@ IDENT = 1_000
 """Below what `threading.get_ident` tells the first process."""
 
 READS_AT_ONCE, READ_NS = 1_000, 10_000
-"""After so many readings of a clock at one moment, so much time passes with each."""
+"""After so many readings of a clock, or questions in vain, at one moment, so much time passes with each."""
 
 _process: ContextVar[Process | None] = ContextVar("simnet_process", default=None)
 
@@ -138,7 +138,7 @@ class Process(Exits):
         self._deadline_ns: int | None = None
         self._result: Any = None
         self._exception: BaseException | None = None
-        self._reads, self._read_ns = 0, -1  # of clocks, at a moment
+        self._reads, self._read_ns = 0, -1  # of clocks, and what else it asks in vain, at a moment
         self.signals = Signals(self)
         self._joining: list[Process] = []
         self._take_down: Callable[[], None] | None = None  # of what asyncio keeps, if it is killed
@@ -477,14 +477,15 @@ class Process(Exits):
         group = (self.leader, *self.leader.threads)
         return sum(each.queued and not each._gives_way for each in group if each is not self)
 
-    def read_clock(self) -> None:
-        """Before it reads a clock: who does nothing else, again and again, gets to the time that it wants."""
+    def ask_again(self, call: str) -> None:
+        """Before it reads a clock, or when it has asked for what is not there and does not wait: who does
+        nothing else, again and again, gets to the time at which it is there."""
         now_ns = self.host.network.now_ns
         if self._read_ns != now_ns:
             self._read_ns, self._reads = now_ns, 0
         self._reads += 1
         if self._reads > READS_AT_ONCE:
-            self.hold_up("time", READ_NS)
+            self.hold_up(call, READ_NS)
             self._read_ns = self.host.network.now_ns  # it goes on with that
 
     def _stand_still(self) -> None:

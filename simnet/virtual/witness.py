@@ -117,6 +117,11 @@ class Witness:
         if reason is not None and reason != errno.EAGAIN:
             self._failed_accepts[listener.label] = self._network.now_ns, reason
 
+    def accepted(self, listener: File) -> None:
+        """accept() has not failed: who closes the listener now does not do it for an earlier error."""
+        if self._failed_accepts:
+            self._failed_accepts.pop(listener.label, None)
+
     def stops_listening(self, listener: File) -> None:
         """A listener is closed: by a program that has had enough of it, or has met an error just now?"""
         when_ns, reason = self._failed_accepts.get(listener.label, (-1, 0))

@@ -19,9 +19,9 @@ _HEAD = """# The interpreter's own suites
 
 CPython comes with tests of `socket`, `select` and `selectors`, of threads and queues, of asyncio, and of the
 clients and servers that are built on them. They are run here on virtual hosts, unmodified: each test is a
-process ([Run blocking code and asyncio](../how-to/blocking-code.md)) on a host of its own, and its threads are
-that process's. `pytest tests/interpreter` runs them where the test package is installed;
-`python -m tests.interpreter` writes this page anew.
+[process](../how-to/blocking-code.md) on a host of its own, and its threads are those of that process.
+`pytest tests/interpreter` runs them where the test package is installed; `python -m tests.interpreter` writes
+this page anew.
 
 Told is how many tests pass, of how many that apply.
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.util
+import os
 import tempfile
 import traceback
 import unittest
@@ -108,8 +109,8 @@ def _little_to_collect() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the interpreter's own runner tells of in passing."""
-    with warnings.catch_warnings(), mock.patch("test.support.verbose", 0):
+    """Without what the interpreter's own runner tells of in passing; and the environment stays as it is."""
+    with warnings.catch_warnings(), mock.patch("test.support.verbose", 0), mock.patch.dict(os.environ):
         warnings.simplefilter("ignore")
         yield
 

@@ -99,6 +99,12 @@ def test_each_kind_is_counted(network):
     assert census.calls["threads"]["start"] == 1
 
 
+def test_a_signal_to_itself_is_none_to_a_file(network):
+    census = counted(network, lambda: os.kill(os.getpid(), 0))
+    assert census.calls["signals"] == {"kill": 1}
+    assert census.escaped == ()
+
+
 def test_asyncio_is_counted_by_what_its_loop_calls(network):
     async def nap():
         await asyncio.sleep(1)

@@ -146,6 +146,19 @@ def test_arguments_may_have_the_names_that_simnet_has_for_its_own(network, serve
     assert run(network, client, ask) == ("10.0.0.1", 7)
 
 
+def test_a_class_that_is_put_in_the_place_of_the_sockets_keeps_its_methods(network, client, monkeypatch):
+    class Slow(socket.socket):
+        def connect(self, address: object) -> None:
+            raise TimeoutError("timed out")
+
+    def program() -> None:
+        monkeypatch.setattr(socket, "socket", Slow)
+        socket.create_connection(("client", 7))
+
+    with pytest.raises(TimeoutError, match="timed out"):
+        run(network, client, program)
+
+
 def test_init_of_the_class_itself_makes_a_virtual_socket(network, client):
     class Old(socket.socket):
         def __init__(self):

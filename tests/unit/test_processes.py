@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from simnet import Deadlock, Deviation, Host, Livelock, Network, Script, UsageError, current
+from simnet.process import kept
 
 
 def listener(host: Host, port: int = 7):
@@ -560,6 +561,28 @@ def test_a_process_kills_another_and_goes_on(network, client):
     network.run()
     assert shooting.result == "was killed at 2.0"
     assert said == []
+
+
+def test_what_is_left_of_a_network_that_was_ended_does_nothing_in_the_next(network, client):
+    told = []
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            told.append("gone")
+
+    def hold() -> None:
+        cycle = Cycle()
+        client.modules.time.sleep(100)
+        del cycle
+
+    process = client.spawn(hold)
+    network.run(until="1s")
+    kept.end(network)
+    gc.collect()
+    assert (process.state, told) == ("was killed", [])
 
 
 def test_who_joins_a_process_that_is_killed_goes_on(network, client):

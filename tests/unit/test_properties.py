@@ -2,6 +2,7 @@
 
 import errno
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -323,6 +324,25 @@ def test_a_listener_that_runs_out_of_descriptors_does_not_survive_if_it_closes()
     net = Network()
     net.host("server").descriptors_max = 4
     assert "EMFILE" in broken("listener-survives", Echo, Mortal, net=net)
+
+
+def test_a_listener_that_is_closed_after_the_next_accept_was_not_closed_for_the_error():
+    def serve_one():
+        with socket.create_server(("", PORT)) as listener:
+            try:
+                taken, _ = listener.accept()
+            except OSError:
+                taken, _ = listener.accept()
+        taken.close()
+
+    def come():
+        socket.create_connection(("server", PORT)).close()
+
+    net = Network(check="all")
+    net.on("server", "accept", nth=1).fail(errno.EMFILE)
+    net.host("server").spawn(serve_one)
+    net.host("client").spawn(come)
+    net.run()
 
 
 def test_the_listener_of_a_native_dispatcher_survives(capsys):

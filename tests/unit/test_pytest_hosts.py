@@ -1,11 +1,18 @@
-"""Tests that run on a host, with their fixtures.  Each test runs a pytest of its own."""
+"""Tests that run on a host, with their fixtures.
+
+Each test runs a pytest of its own, in an interpreter of its own, for what is interposed is the whole
+interpreter's.
+"""
 
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[2]
 
 SHOP = """
 import asyncio
@@ -34,14 +41,15 @@ def needs(*modules: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
-def run(pytester):
+def run(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     of_asyncio = "asyncio_default_fixture_loop_scope = function\n" if find_spec("pytest_asyncio") else ""
     pytester.makeini(f"[pytest]\nfilterwarnings = error\n{of_asyncio}")
     pytester.makepyfile(shop=SHOP)
 
     def run_tests(text, *options):
         pytester.makepyfile(test_shop="from shop import *\n" + text)
-        return pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider", *options)
+        return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *options)
 
     return run_tests
 
@@ -209,6 +217,6 @@ def test_a_storms_failure_is_shrunk_kept_and_replayed(run, pytester):
     result.stdout.fnmatch_lines(["simnet: failed with 1 fault (minimal*", "*is cut after 1 of 6 bytes"])
     (line,) = [line for line in result.outlines if line.startswith("reproduce:  ")]
     test, option = re.search(r"pytest '(.*)' (\S+)", line).groups()
-    replayed = pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider", test, option)
+    replayed = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", test, option)
     replayed.assert_outcomes(failed=1)
     replayed.stdout.fnmatch_lines(["E *AssertionError: assert b'B' == b'BREAD*"])

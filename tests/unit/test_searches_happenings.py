@@ -1,7 +1,10 @@
 """Happenings: programs whose mistakes show when hosts and ways fail, and some that are right."""
 
 import errno
+import signal
 import socket as std
+import sys
+import time
 from contextlib import suppress
 from itertools import pairwise
 
@@ -13,7 +16,7 @@ from simnet.fuzz.searches import Happenings, Storm, mixed
 from simnet.fuzz.searches.happenings import Stage, drawn
 from simnet.happenings import HAPPENINGS
 from simnet.loop import loop_for
-from simnet.outcomes import BEFALLS, EVERY, GENTLE, HARSH
+from simnet.outcomes import BEFALLS, EVERY, GENTLE, HARSH, RESTARTS
 
 RUNS = 100
 PORT = 7
@@ -427,3 +430,65 @@ def test_no_way_is_cut_for_so_long_that_what_a_closed_socket_has_sent_gets_lost(
 
     cuts = {(BEFALLS, kind) for kind in ("partition_for", "block_for", "isolate_for")}
     assert search(program, by=Happenings(only=cuts), runs_max=500) is None
+
+
+# --- graceful ends -------------------------------------------------------------------------------
+
+
+def takes_orders(net, careful):
+    """A server takes orders, and writes them down when it is asked to end: if it hears that."""
+    ledgers, written = [], []
+
+    def serve():
+        taken = []
+        ledgers.append(taken)
+
+        def end(number, frame):
+            written.extend(taken)
+            sys.exit()
+
+        if careful:
+            signal.signal(signal.SIGTERM, end)
+        with std.create_server(("", PORT)) as listening:
+            while True:
+                sock, _ = listening.accept()
+                with sock, suppress(OSError):
+                    sock.sendall(b"taken" if sock.recv(100) else b"")
+                    taken.append("bread")
+
+    def order():
+        for _ in range(9):
+            with suppress(OSError), std.create_connection(("server", PORT), timeout=5) as sock:
+                sock.sendall(b"bread")
+                if sock.recv(100) == b"taken":
+                    break
+            time.sleep(1)
+        time.sleep(3)
+
+    server = net.host("server")
+    server.boot(lambda: server.spawn(serve, daemon=True))
+    net.host("client").spawn(order)
+    net.run()
+    lost = [order for taken in ledgers[:-1] for order in taken if order not in written]
+    assert not lost, "an order that was taken is lost"
+
+
+def forgets_orders(net):
+    takes_orders(net, careful=False)
+
+
+def keeps_orders(net):
+    takes_orders(net, careful=True)
+
+
+def test_a_server_that_does_not_hear_sigterm_is_found_by_restarts():
+    found = search(forgets_orders, by=Happenings(only=RESTARTS), runs_max=RUNS)
+    assert found is not None
+    (happening,) = found.script.items()
+    assert happening.what == "terminate_for"
+    assert search(keeps_orders, by=Happenings(only=RESTARTS), runs_max=RUNS) is None
+
+
+def test_restarts_are_drawn_only_where_they_are_asked_for():
+    assert not HARSH & RESTARTS
+    assert not EVERY & RESTARTS

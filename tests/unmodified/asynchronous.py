@@ -57,6 +57,13 @@ PROBES: tuple[Probe, ...] = (
         faults=(CRUMBS, "every send on client takes 100 bytes", "the 5th recv on client is reset"),
     ),
     Probe(
+        "aioftp",
+        "client and server: a file of 100 kB is stored, listed, fetched from its middle on, removed",
+        "aioftp_both",
+        faults=(CRUMBS, "every send on client takes 1000 bytes", "the 1st connect on client loses 1 SYN"),
+        names_take="300ms",
+    ),
+    Probe(
         "paho-mqtt",
         "its clients, with a loop in a thread, and amqtt's broker: each hears all, also if it was cut off",
         "amqtt_paho",
@@ -134,6 +141,12 @@ PROBES: tuple[Probe, ...] = (
         names_take="300ms",
     ),
     Probe(
+        "Twisted",
+        "a reactor on each host: lines, timers, and a client that connects again by itself",
+        "twisted_reactors",
+        faults=(CRUMBS, "every send on server takes 20 bytes", "the 4th recv on client is reset"),
+    ),
+    Probe(
         "zeroconf",
         "a service is offered, found by two browsers, and goes, by multicast",
         "zeroconf_browsing",
@@ -146,6 +159,13 @@ PROBES: tuple[Probe, ...] = (
 
 REFUSED: tuple[Refused, ...] = (
     Refused(
+        "aiocoap",
+        "sets IPV6_RECVPKTINFO, which is not simulated",
+        "aiocoap_context",
+        raises=("NotImplementedError", "IPV6_RECVPKTINFO"),
+    ),
+    Refused("aiodns", "c-ares asks name servers of this computer, from a thread in C"),
+    Refused(
         "gunicorn",
         "forks its workers, and a host has no processes that share sockets; its application runs elsewhere",
         "gunicorn_fork",
@@ -157,4 +177,5 @@ REFUSED: tuple[Refused, ...] = (
         "trio_sockets",
         raises=("TypeError", "expected object of type 'socket.socket'"),
     ),
+    Refused("uvloop", "libuv polls descriptors of this computer in C; asyncio's own loop runs"),
 )

@@ -22,6 +22,7 @@ import attrs
 
 from simnet import Network, Script, parse
 from simnet.fence import take_down
+from simnet.process.kept import end
 
 STANDARD_LIBRARY = "standard library"
 
@@ -114,23 +115,21 @@ class Refused:
     Attributes:
         package: the distribution.
         reason: why, for the page.
-        program: the module of `tests.unmodified.programs` whose ``run(network)`` shows it.
+        program: the module of `tests.unmodified.programs` whose ``run(network)`` shows it; empty if it is
+            not to be tried, because it would reach this computer from C, where nobody hears it.
         raises: the name of the exception in which that ends, and a part of its text.
     """
 
     package: str
     reason: str
-    program: str
-    raises: tuple[str, str]
-
-    @property
-    def gone(self) -> str:
-        """What is said of it on a Python that no longer has it."""
-        return f"gone from Python {self.until[0]}.{self.until[1]}" if self.until else ""
+    program: str = ""
+    raises: tuple[str, str] = ("", "")
 
     @property
     def lacks(self) -> str:
         """Why it cannot even be tried on this Python; empty if it can."""
+        if not self.program:
+            return f"not tried: {self.package}"
         return "" if _is_installed(self.package) else f"not installed: {self.package}"
 
     def perform(self) -> BaseException | None:
@@ -150,9 +149,7 @@ def _cleared(network: Network) -> Iterator[Network]:
     try:
         yield network
     finally:
-        for host in network.hosts.values():
-            for process in list(host.processes):
-                process.kill()
+        end(network)
         take_down()
 
 

@@ -30,8 +30,8 @@ def journals(network: Network, folder: Path) -> Iterator[Path]:
     for host in network.hosts.values():
         for process in list(host.processes):
             process.kill()
-    for each in gc.get_objects():
-        if isinstance(each, io.IOBase) and str(getattr(each, "name", "")).startswith(str(folder)):
+    for each in gc.get_objects():  # among them proxies of what is gone, which must not be asked
+        if issubclass(type(each), io.IOBase) and str(getattr(each, "name", "")).startswith(str(folder)):
             each.close()
 
 
@@ -109,7 +109,7 @@ def test_a_node_that_comes_back_without_its_journal_breaks_the_safety():
 # --- in storms ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "runs"), [(3, 30), (5, 12)])
+@pytest.mark.parametrize(("size", "runs"), [(3, 20), (5, 8)])
 def test_the_default_search_finds_nothing_unsafe_while_each_node_is_cut_off_in_turn(size, runs):
     histories = []
 

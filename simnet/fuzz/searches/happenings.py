@@ -180,12 +180,13 @@ _DRAWS: dict[str, Callable[[random.Random, Stage], Drawn]] = {
     "isolate_for": _drawing(_host, _CUT_TIMES_NS),
     "flap": _drawing(_two_sides, _TURNS, _TIMES_NS[:-2]),
     "kill_for": _drawing(_bootable, _TIMES_NS),
+    "terminate_for": _drawing(_bootable, _TIMES_NS),
     "crash_for": _drawing(_bootable, _TIMES_NS),
     "limit_for": _drawing(_host, _DESCRIPTORS, _TIMES_NS),
     "narrow": _drawing(_host, _BUFFERS),
 }
 _CUTS = ("partition_for", "block_for", "isolate_for", "flap")
-_ENDS = ("kill_for", "crash_for")  # of connections
+_ENDS = ("kill_for", "crash_for", "terminate_for")  # of connections
 _OF_SEVERAL = ("clog", "delay_for", "swizzle", "partition_for", "block_for", "isolate_for", "flap")
 
 

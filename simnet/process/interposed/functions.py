@@ -74,7 +74,7 @@ def _of_the_host(module: str, name: str, host: Host, original: Any, /, *args: An
 
 
 def _clock(name: str, host: Host, original: Any, *args: Any) -> Any:
-    host.network.process.read_clock()  # type: ignore[union-attr]
+    host.network.process.ask_again("time")  # type: ignore[union-attr]
     return getattr(host.modules.time, name)(*args)
 
 

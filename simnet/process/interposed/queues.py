@@ -3,7 +3,7 @@
 It is made in C and waits there; its methods are replaced (`methods`).  `queue.Queue` and its like are made of
 locks, and come to `locks`.
 
-Owns its three methods that wait, or wake.
+Owns its methods that wait, look, or wake.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _get_out(self: Any, block: Any = True, timeout: Any = None) -> Any:
     found: list[Any] = []
     if not _finds(self, found):
         if timeout == 0:
-            thread.host.network.patience.looked_in_vain("get")
+            thread.ask_again("get")
         deadline_ns = None if timeout is None else thread.host.deadline_ns(timeout)
         waiting = _waiting.setdefault(self, [])
         waiting.append(thread)
@@ -58,6 +58,10 @@ def _get_out(self: Any, block: Any = True, timeout: Any = None) -> Any:
     return found.pop()
 
 
+def _get_nowait(self: Any) -> Any:
+    return _get_out(self, False)
+
+
 def _finds(queue: Any, found: list[Any]) -> bool:
     try:
         found.append(_get(queue, False))
@@ -68,4 +72,5 @@ def _finds(queue: Any, found: list[Any]) -> bool:
 
 def change() -> Callable[[], None]:
     """Let threads of processes wait for items by standing still; returns what undoes it."""
-    return replace(SimpleQueue, {"put": _put_in, "put_nowait": _put_nowait, "get": _get_out})
+    methods = {"put": _put_in, "put_nowait": _put_nowait, "get": _get_out, "get_nowait": _get_nowait}
+    return replace(SimpleQueue, methods)

@@ -72,7 +72,12 @@ class HostedSocket(std.socket):
         thread = running()
         if thread is not None and thread.leader.threads:
             give_way_at(thread, "send", whoever_calls=True)
-        return self._virtual.send(data, flags)  # type: ignore[no-any-return]
+        try:
+            return self._virtual.send(data, flags)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            if thread is not None:
+                thread.ask_again("send")
+            raise
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         thread = running()
@@ -84,7 +89,12 @@ class HostedSocket(std.socket):
         thread = running()
         if thread is not None and thread.leader.threads:
             give_way_at(thread, "recv", whoever_calls=True)
-        return self._virtual.recv(bufsize, flags)  # type: ignore[no-any-return]
+        try:
+            return self._virtual.recv(bufsize, flags)  # type: ignore[no-any-return]
+        except BlockingIOError:
+            if thread is not None:
+                thread.ask_again("recv")
+            raise
 
     def _real_close(self, *_: object) -> None:
         self._virtual.close()
@@ -123,7 +133,12 @@ def _passed_on(name: str) -> Callable[..., Any]:
         thread = running()
         if thread is not None:
             give_way_at(thread, name, whoever_calls=True)
-        return getattr(self._virtual, name)(*args, **kwargs)
+        try:
+            return getattr(self._virtual, name)(*args, **kwargs)
+        except BlockingIOError:
+            if thread is not None:
+                thread.ask_again(name)
+            raise
 
     if name in _TALKS:
         method = method_that_gives_way
@@ -140,6 +155,7 @@ HostedSocket.__name__ = HostedSocket.__qualname__ = "socket"
 HostedSocket.__module__ = "socket"
 
 _hosted: dict[type, type] = {}
+_std_socket: type = std.socket  # whatever a test has put in its place when a socket is made
 _real_init, _real_close = std.socket.__init__, _socket.socket.close
 
 
@@ -154,7 +170,7 @@ def _hosted_class(cls: type) -> type:
                 "__qualname__": cls.__qualname__,
                 "__slots__": ("_virtual",),
             }
-            bases = (HostedSocket,) if cls is std.socket else (cls, HostedSocket)
+            bases = (HostedSocket,) if cls is _std_socket else (cls, HostedSocket)
             meta: Any = type(cls)
             made = meta(cls.__name__, bases, names)
         _hosted[cls] = made

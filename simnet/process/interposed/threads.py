@@ -274,6 +274,12 @@ _SWITCHES_AFTER: tuple[tuple[type, str, str], ...] = (
 )
 """What threads share their data by, besides locks, and what such a call is called."""
 
+_ASKED_AGAIN: tuple[tuple[type, str, bool], ...] = (
+    (threading.Event, "is_set", False),
+    (threading.Thread, "is_alive", True),
+)
+"""What is asked until the answer is another one."""
+
 
 def _giving_way(method: Callable[..., Any], call: str, is_before: bool) -> Callable[..., Any]:
     @beneath_programs
@@ -301,8 +307,20 @@ def _patiently(thread: Process, call: str, method: Callable[..., Any], args: Any
         return method(*args, **kwargs)
     except (queue.Empty, queue.Full):
         if network.now_ns == began_ns:
-            network.patience.looked_in_vain(call)
+            thread.ask_again(call)
         raise
+
+
+def _asking(method: Callable[[Any], bool], call: str, in_vain: bool) -> Callable[[Any], bool]:
+    @beneath_programs
+    @wraps(method)
+    def ask(self: Any) -> bool:
+        answer = method(self)
+        if answer is in_vain and (thread := running()) is not None:
+            thread.ask_again(call)
+        return answer
+
+    return ask
 
 
 _OF_A_LOCK = ("acquire", "release", "_release_save", "_acquire_restore", "_is_owned")
@@ -331,6 +349,10 @@ def change_methods() -> Callable[[], None]:
         method = vars(threading.Condition)[name]
         before.append((threading.Condition, name, method))
         setattr(threading.Condition, name, _binding_anew(method))
+    for cls, name, in_vain in _ASKED_AGAIN:
+        method = vars(cls)[name]
+        before.append((cls, name, method))
+        setattr(cls, name, _asking(method, name, in_vain))
     for places, is_before in ((_SWITCHES_BEFORE, True), (_SWITCHES_AFTER, False)):
         for cls, name, call in places:
             method = vars(cls)[name]

@@ -69,12 +69,16 @@ class VirtualSocket(DataSocket):
 
     def _take(self) -> tuple[SocketEnd, Address]:
         """A connection that waits; the kernel has a descriptor for it before it looks (do_accept)."""
+        witness = self._host.witness
         try:
-            return self._take_first()
+            taken = self._take_first()
         except OSError as error:
-            if self._host.witness is not None:
-                self._host.witness.accept_failed(self._end, error.errno)
+            if witness is not None:
+                witness.accept_failed(self._end, error.errno)
             raise
+        if witness is not None:
+            witness.accepted(self._end)
+        return taken
 
     def _take_first(self) -> tuple[SocketEnd, Address]:
         end = self._end

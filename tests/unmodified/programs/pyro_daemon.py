@@ -21,13 +21,16 @@ class Oven:
         yield from sorted(self.baked)
 
 
-def name_server():
+def name_server(daemons):
     _, daemon, _ = Pyro5.nameserver.start_ns("names", 9090, enableBroadcast=False)
-    daemon.requestLoop()
+    with daemon:
+        daemons["names"] = daemon
+        daemon.requestLoop()
 
 
-def serve():
+def serve(daemons):
     with Pyro5.api.Daemon("server", 9091) as daemon:
+        daemons["server"] = daemon
         uri = daemon.register(Oven, "oven")
         with Pyro5.api.locate_ns("names", 9090) as names:
             names.register("shop.oven", uri)
@@ -45,9 +48,10 @@ def use(who):
 
 
 def run(network):
-    network.host("names").spawn(name_server, daemon=True)
+    daemons = {}
+    serving = [network.host("names").spawn(name_server, daemons, daemon=True)]
     network.run(until="2s")
-    network.host("server").spawn(serve, daemon=True)
+    serving.append(network.host("server").spawn(serve, daemons, daemon=True))
     network.run(until="9s")
     using = {who: network.host("client").spawn(use, who) for who in ("ann", "bob")}
     network.run(until=lambda: not any(each.is_alive for each in using.values()))
@@ -58,3 +62,7 @@ def run(network):
         assert refused == "not to be eaten"
         assert baked == [f"{who} {number}" for number in range(3)]
     assert sorted(counts) == [1, 2, 3, 4, 5, 6]
+    for name, daemon in daemons.items():
+        network.host(name).spawn(daemon.shutdown)
+    for each in serving:
+        each.join()

@@ -6,7 +6,7 @@ import time
 from pysyncobj import SyncObj, SyncObjConf, SyncObjException
 from pysyncobj.batteries import ReplDict, ReplLockManager
 
-SIZE, TURNS = 3, 4
+SIZE, TURNS = 3, 2
 
 
 def address(number):
@@ -42,7 +42,7 @@ def work(number, held):
             agreed(locks.release, "till")
             turn += 1
         time.sleep(1)
-    time.sleep(60)  # the others may need its vote
+    time.sleep(20)  # the others may need its vote
     seen = sorted(done.keys())
     cluster.destroy()
     return seen

@@ -1,8 +1,8 @@
 """waitress 3.0.0 may serve what comes behind a request that it has refused; 3.0.1 does not.
 
 CVE-2024-49768: with `channel_request_lookahead` the loop reads on while a thread answers.  Between the loop's
-question whether to read and the reading, that thread may have said 400 and that the connection is to be closed.
-The first request is as long as what is received at once, so that the second one is not read with it.
+question whether to read and the reading, that thread may have said 400 and hung up.  The first request is as
+long as what is received at once, so that the second one is not read with it.
 """
 
 import socket
