@@ -131,6 +131,8 @@ def _trouble_of(test: unittest.TestCase) -> str | None:
             troubles.append("".join(traceback.format_exception(exception)))
         process.kill()
     troubles += [text for _, text in (*result.failures, *result.errors)]
+    if not result.testsRun and not result.skipped:
+        troubles.append("it did not begin")
     return None if result.skipped and not troubles else "\n".join(troubles)
 
 
