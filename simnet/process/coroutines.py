@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 from ..garbage import collector
 from .ending import beneath_programs
@@ -33,6 +34,7 @@ def abandon(loop: Any, moment: int) -> Callable[[], None]:
     local: Any = getattr(asyncio.events._event_loop_policy, "_local", None)
     if getattr(local, "_loop", None) is loop:
         local._loop = None
+    left = ref(loop)
 
     @beneath_programs
     def take_down() -> None:
@@ -40,6 +42,9 @@ def abandon(loop: Any, moment: int) -> Callable[[], None]:
         while coroutines:
             _close(coroutines.pop())
         collector.collect_since(moment)
+        kept: Any = left()
+        if isinstance(kept, asyncio.BaseEventLoop):  # by a package, which lets it go at any time
+            kept._closed = True  # or its destructor complains then
 
     return take_down
 

@@ -15,9 +15,7 @@ Owns that number, and the order.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -57,10 +55,10 @@ def release(network: Engine) -> None:
 def end(network: Engine) -> None:
     """Kill what runs on a network now, for whoever will make others and have nothing of it happen in them."""
     if network in _kept:
-        _kill([network], partial(collector.collect_since, _kept[network]))
+        _kill([network])
 
 
-def _kill(networks: list[Engine], collect: Callable[[], object] = collector.collect) -> None:
+def _kill(networks: list[Engine]) -> None:
     """What the processes leave behind in cycles goes too, and none of its destructors closes a descriptor of
     this computer by a number that was one of a host."""
     with collector.put_off():
@@ -71,7 +69,7 @@ def _kill(networks: list[Engine], collect: Callable[[], object] = collector.coll
                         process.kill()
             _kept.pop(network, None)
         refuse_lines()
-    accept_lines(collect)
+    accept_lines(collector.collect)
 
 
 @atexit.register

@@ -349,6 +349,8 @@ class Process(Exits):
         del self._function
         if not self.was_killed:
             self._leave_threads()
+            if self.leader is self and (self._exception is None or self._joining):  # else the run is over
+                self.host.descriptors.close_those_of(self)
         else:
             self._exception = None
             accept_lines(self._take_down or collect_young)

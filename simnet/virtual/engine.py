@@ -188,6 +188,7 @@ class Engine(ABC):
             if self.witness is not None:
                 self.witness.check()
         finally:
+            collector.hold_back(any(host.processes for host in self.hosts.values()))
             if was:
                 gc.enable()
 

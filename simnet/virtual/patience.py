@@ -53,11 +53,12 @@ class _Spin:
 class Patience:
     """With the programs of one network."""
 
-    __slots__ = ("_finds", "_found_ns", "_looks", "_network", "_spins")
+    __slots__ = ("_finds", "_found_ns", "_looked_ns", "_looks", "_looks_at_once", "_network", "_spins")
 
     def __init__(self, network: Engine) -> None:
         self._network = network
         self._looks = 0
+        self._looks_at_once, self._looked_ns = 0, -1
         self._finds, self._found_ns = 0, -1
         self._spins: dict[int, _Spin] = {}  # by the number of the process
 
@@ -71,8 +72,11 @@ class Patience:
             Livelock: that has gone on for long, and nothing is planned that could end it.
         """
         network = self._network
+        if self._looked_ns != network.now_ns:
+            self._looked_ns, self._looks_at_once = network.now_ns, 0
         self._looks += 1
-        if self._looks % _LOOKS_AT_ONCE:
+        self._looks_at_once += 1
+        if self._looks_at_once % _LOOKS_AT_ONCE:
             return
         if self._looks >= LOOKS_MAX:
             found = f"{call}() with a time-out of 0 has found nothing {LOOKS_MAX:,} times"

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import UsageError
+from ..garbage import collector
 from ..transport import Turner
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Spawning:
         name = self._name_of(name, function)
         function = interposition.put_up_for(host, function)
         if not host.descriptors.base:
+            if not (self.network.has_processes or self.network.is_passing):
+                collector.tidy()
             host.raise_numbers()
         process = Process(host, name, daemon, partial(function, *args, **kwargs))
         if fresh:

@@ -19,7 +19,8 @@ from contextlib import suppress
 
 import pytest
 
-from simnet import Host, Network
+from simnet import Host, Network, fence
+from simnet.garbage import RARELY, YOUNG_MAX
 from simnet.transport import HOSTED
 
 HIGH = 600
@@ -428,6 +429,59 @@ def test_a_run_is_the_same_whenever_the_collector_comes():
     calm = outcome_with_collections([])
     assert calm[0] == [[False, False, False]]
     assert outcome_with_collections([0]) == outcome_with_collections([2, 2]) == calm
+
+
+def keeps_a_file_that_is_in_a_cycle_too() -> None:
+    """What is freed when the cycle is collected is one reference of two: the other one closes the socket."""
+    import time
+
+    file = socket.create_connection(("server", 7)).makefile("rb")
+    Node(file)
+    time.sleep(2)
+    del file
+    time.sleep(2)
+
+
+def test_a_run_is_the_same_whatever_is_allocated_between_two_runs():
+    def digest(allocations: int) -> str:
+        network = Network()
+        listening = network.host("server").modules.socket.create_server(("", 7))
+        network.host("client").spawn(keeps_a_file_that_is_in_a_cycle_too)
+        network.run(until=1)
+        junk = [[] for _ in range(allocations)]
+        network.run()
+        assert len(junk) == allocations
+        listening.close()
+        return network.trace.digest()
+
+    before = gc.get_threshold()
+    assert digest(0) == digest(50_000)
+    assert gc.get_threshold() == before, "no process is alive"
+
+
+def test_the_collector_comes_as_ever_when_the_fence_is_down(network, client):
+    before = gc.get_threshold()
+    client.spawn(select.select, [], [], [], daemon=True)
+    network.run()
+    assert gc.get_threshold()[0] == RARELY
+    fence.take_down()
+    assert gc.get_threshold() == before
+
+
+def test_garbage_of_networks_does_not_pile_up():
+    def serve() -> None:
+        with socket.create_server(("", 7)) as listening:
+            listening.accept()
+
+    most = 0
+    for _ in range(100):
+        network = Network()
+        network.host("server").spawn(serve, daemon=True)
+        network.run()
+        junk: list[list[object]] = [[None] for _ in range(3000)]
+        junk.append(junk)
+        most = max(most, gc.get_count()[0])
+    assert most < 2 * YOUNG_MAX  # of more than 300,000 that are garbage
 
 
 def test_a_collection_that_is_asked_for_closes_what_was_left(monkeypatch):

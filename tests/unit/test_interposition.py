@@ -25,6 +25,7 @@ import threading
 import time
 import types
 import uuid
+import warnings
 import weakref
 from multiprocessing.connection import Client, Listener
 from time import monotonic as taken_before
@@ -33,6 +34,7 @@ import pytest
 
 from simnet import Escaped, Host, Network, fence
 from simnet.process import kept
+from simnet.process.interposed import hashes
 
 REAL = {"sleep": time.sleep, "urandom": os.urandom, "random": random.random, "pair": socket.socketpair}
 
@@ -756,6 +758,31 @@ for _ in range(2):
     assert first == again
 
 
+def test_a_loop_of_a_killed_process_that_a_package_keeps_goes_without_a_word(network, client):
+    """As tornado keeps them; warnings are errors here, and one of a destructor is reported after the test."""
+    kept = []
+
+    async def serve() -> None:
+        kept.append(asyncio.get_running_loop())
+        await asyncio.Event().wait()
+
+    process = client.spawn(lambda: asyncio.run(serve()), daemon=True)
+    network.run()
+    process.kill()
+    kept.clear()
+    gc.collect()
+
+
+def test_looks_that_find_nothing_cost_time_only_where_many_are_made_at_one_moment(network, client):
+    def look_now_and_then() -> float:
+        for _ in range(300):
+            select.select([], [], [], 0)
+            time.sleep(1)
+        return time.monotonic()
+
+    assert run(network, client, look_now_and_then) == 300
+
+
 def test_a_function_that_a_program_has_put_into_the_socket_module_does_not_reach_the_kernel():
     program = """
 import socket
@@ -864,3 +891,32 @@ def test_a_file_of_this_computer_is_not_closed_in_the_place_of_a_socket(client, 
         return file in numbers, set(states), (tmp_path / "file").read_bytes()
 
     assert run(network, client, program) == (False, {socket.SOCK_STREAM}, b"of this computer")
+
+
+@pytest.mark.parametrize(("module", "names"), hashes._OF_PACKAGES.items())
+def test_classes_of_packages_are_numbered_in_every_process(network, client, server, module, names):
+    pytest.importorskip(module)
+
+    def number() -> object:
+        classes = [type("Own", (getattr(sys.modules[module], name),), {}) for name in names]
+        made = [cls.__new__(cls) for cls in classes for _ in range(3)]
+        return [hash(each) % (1 << hashes._PROCESS_BITS) for each in made]
+
+    for host in (client, server):
+        assert run(network, host, number) == [0, 1, 2] * len(names)
+
+
+def test_the_finalizer_of_a_killed_loop_says_nothing(network, client):
+    kept = []
+
+    async def main() -> None:
+        kept.append(asyncio.get_running_loop())  # so that it outlives the process
+        await asyncio.sleep(60)
+
+    process = client.spawn(lambda: asyncio.run(main()))
+    network.run(until="1s")
+    process.kill()
+    assert kept[0].is_closed()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept[0].__del__()

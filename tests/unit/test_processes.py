@@ -602,6 +602,56 @@ def test_a_process_that_has_not_begun_can_be_killed(network, client):
     assert (begun, process.state) == ([], "was killed")
 
 
+@pytest.mark.parametrize(("is_read", "seen"), [(True, b""), (False, ConnectionResetError)])
+def test_what_a_process_that_returns_has_left_open_is_closed(network, server, client, is_read, seen):
+    """exit(3); and RFC 2525, section 2.17, of what was not read.  What it returns cannot hold it open."""
+    found: list[object] = []
+
+    def serve():
+        sock, _ = listener(server).accept()
+        server.modules.time.sleep(1)
+        if is_read:
+            sock.recv(100)
+        return sock
+
+    def look():
+        with dial(client) as sock:
+            sock.sendall(b"hello")
+            try:
+                found.append(sock.recv(100))
+            except ConnectionResetError as error:
+                found.append(type(error))
+
+    serving = server.spawn(serve)
+    client.spawn(look)
+    network.run()
+    assert found == [seen]
+    assert server.descriptors.items() == []
+    with pytest.raises(OSError) as caught:
+        serving.result.send(b"x")
+    assert caught.value.errno == errno.EBADF
+
+
+def test_the_number_of_what_was_closed_so_is_not_closed_twice(network, client):
+    first = client.spawn(listener, client, 7)
+    network.run()
+    second = client.spawn(lambda: (listener(client, 8), first.result.close(), client.modules.time.sleep(9)))
+    network.run(until="1s")
+    assert second.is_alive
+    assert len(client.descriptors.items()) == 1
+
+
+def test_what_fails_and_ends_the_run_is_left_open_for_the_report(network, client):
+    def fail():
+        sock = listener(client)
+        raise ValueError(f"of {sock.getsockname()[1]}")
+
+    client.spawn(fail)
+    with pytest.raises(ValueError, match="of 7"):
+        network.run()
+    assert "LISTEN" in str(network.netstat())
+
+
 def test_peers_of_a_killed_host_see_its_sockets_closed_and_those_of_a_crashed_one_nothing(
     network, server, client
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import email.utils
 import imaplib
@@ -236,3 +237,19 @@ def test_what_a_process_sets_is_its_own(network, server, client, monkeypatch):
     assert run(network, client, lambda: (os.environ["SHOP"], "TOWN" in os.environ)) == ("bakery", False)
     fence.take_down()
     assert dict(os.environ) == before
+
+
+def test_c_code_finds_what_a_process_has_set_until_the_fence_is_down(network, client, monkeypatch):
+    find = ctypes.CDLL(None).getenv
+    find.restype = ctypes.c_char_p
+    monkeypatch.setenv("SHOP", "bakery")
+
+    def change() -> object:
+        os.environ["SHOP"], os.environ["TOWN"], os.environ["TZ"] = "butcher", "Bath", "Asia/Tokyo"
+        return find(b"SHOP"), find(b"TOWN")
+
+    zone = find(b"TZ")
+    assert run(network, client, change) == (b"butcher", b"Bath")
+    assert find(b"TZ") == zone
+    fence.take_down()
+    assert (find(b"SHOP"), find(b"TOWN")) == (b"bakery", None)

@@ -881,3 +881,17 @@ def test_a_kill_runs_no_finally_of_a_condition_that_a_thread_waits_for(network, 
     network.run()
     assert (process.state, taken) == ("was killed", [])
     assert sys.gettrace() is before
+
+
+def test_looks_in_vain_at_many_moments_take_no_time(network):
+    """Only who looks again and again at one moment does; what a condition asks its lock is a look as well."""
+
+    def program() -> float:
+        lock = Lock()
+        with lock:
+            for _ in range(150):
+                assert not lock.acquire(blocking=False)
+                time.sleep(1)
+        return time.monotonic()
+
+    assert run(network, program) == 150.0

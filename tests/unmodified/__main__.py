@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tests.unmodified.page import PAGE, PASSES, page, row_of, row_of_refused
+from tests.unmodified.page import PAGE, PASSES, distributions, page, row_of, row_of_refused
 from tests.unmodified.probe import Performance, Probe
 from tests.unmodified.table import PROBES, REFUSED
 
@@ -31,7 +31,7 @@ def main(docs: Path | None, part: str) -> None:
         print(f"{probe.program}: {result}", file=sys.stderr, flush=True)
         rows.append(row_of(probe, result, calm))
     refused = [row_of_refused(each, "-" if each.lacks else version(each.package)) for each in REFUSED]
-    text = page(rows, refused)
+    text = page(rows, refused, len(distributions(PROBES)))
     if docs is None:
         print(text)
     else:

@@ -163,4 +163,11 @@ PROBES: tuple[Probe, ...] = (
     ),
 )
 
-REFUSED: tuple[Refused, ...] = ()
+REFUSED: tuple[Refused, ...] = (
+    Refused("gevent", "its hub is greenlets of its own over libev or libuv, which poll this computer in C"),
+    Refused("grpcio", "its channels and servers are sockets and threads made in C"),
+    Refused("psycopg", "libpq connects in C; pg8000 runs"),
+    Refused("pycurl", "libcurl connects in C"),
+    Refused("pyzmq", "libzmq has sockets and threads made in C"),
+    Refused("supervisor", "starts other processes of this computer, by fork and exec"),
+)

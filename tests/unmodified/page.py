@@ -19,6 +19,7 @@ _TEXT = """# What runs unmodified
 Each row is a program of `tests/unmodified/programs`: clients and servers as their packages ship them, in the
 processes of [virtual hosts](../how-to/blocking-code.md). Each is run on a calm network, and with faults of
 its own, all of which have to come true. A row that *passes* has passed either run twice, with one trace.
+Besides the standard library these are {count} distributions.
 
 `make unmodified` writes this page anew. Versions, and how many simulated seconds one second of computing made
 in the calm run (the minute included for which TCP remembers a connection), are those of Python {python}. The
@@ -62,10 +63,11 @@ def row_of_refused(refused: Refused, release: str) -> tuple[str, ...]:
     return refused.package, release, refused.reason
 
 
-def page(rows: Iterable[Iterable[str]], refused: Iterable[Iterable[str]]) -> str:
-    """The text of the page."""
+def page(rows: Iterable[Iterable[str]], refused: Iterable[Iterable[str]], count: int) -> str:
+    """The text of the page; `count` is the number of distributions that run."""
     return _TEXT.format(
         python=platform.python_version(),
+        count=count,
         rows="\n".join(map(_row, rows)),
         refused="\n".join(map(_row, refused)),
     )

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unmodified.page import CELLS, PAGE, PASSES, faults_of, named, rows_in
+from tests.unmodified.page import CELLS, PAGE, PASSES, distributions, faults_of, named, rows_in
 from tests.unmodified.probe import Performance, Probe, Refused
 from tests.unmodified.table import PROBES, REFUSED
 
 DOCS = Path(__file__).parents[2] / "docs"
+PACKAGES_MIN = 20
 AGAIN = "run `make unmodified`"
 
 
@@ -77,3 +78,10 @@ def test_the_page_lists_every_probe_with_its_faults_as_passing() -> None:
 def test_the_page_lists_what_does_not_run_with_its_reason() -> None:
     rows = [(row[0], row[2]) for row in rows_in((DOCS / PAGE).read_text(), 3)]
     assert rows == [(each.package, each.reason) for each in REFUSED], AGAIN
+
+
+@pytest.mark.once
+def test_at_least_twenty_distributions_run() -> None:
+    count = len(distributions(PROBES))
+    assert count >= PACKAGES_MIN
+    assert f"these are {count} distributions." in (DOCS / PAGE).read_text(), AGAIN

@@ -59,6 +59,8 @@ def _package(name: str, bug: str, package: str, *versions: str, **known: str) ->
     return Member(name, bug, "packages", tuple((package, version) for version in versions), **known)
 
 
+_ALL_SWITCHES = "a test with networks() draws switches of all threads alike, and not one switch of one thread"
+
 MEMBERS = (
     Member("framing_by_recv", "one recv is taken for one command"),
     Member("crlf_cut", "CRLF is looked for in one recv"),
@@ -84,8 +86,14 @@ MEMBERS = (
     _package("redis_pipeline", "redis-py 4.5.2: replies of another pipeline", "redis", "4.5.2", "4.5.3"),
     _package("redis_shielded", "redis-py 4.5.4: two read one connection", "redis", "4.5.4", "4.5.5"),
     _package("supervisor_reset", "supervisor 4.2.0: reset during recv", "supervisor", "4.2.0", "4.2.1"),
-    _package("urllib3_evicted", "urllib3 1.26.15: pool closed in use", "urllib3", "1.26.15", "1.26.16"),
+    _package(
+        *("urllib3_evicted", "urllib3 1.26.15: pool closed in use", "urllib3", "1.26.15", "1.26.16"),
+        by_hypothesis=_ALL_SWITCHES,
+    ),
     _package("waitress_header", "waitress 2.1.1: header in two segments", "waitress", "2.1.1", "2.1.2"),
-    _package("waitress_lookahead", "waitress 3.0.0: served after refusal", "waitress", "3.0.0", "3.0.1"),
+    _package(
+        *("waitress_lookahead", "waitress 3.0.0: served after refusal", "waitress", "3.0.0", "3.0.1"),
+        by_hypothesis=_ALL_SWITCHES,
+    ),
     _package("waitress_spin", "waitress 3.0.0: spin after reset", "waitress", "3.0.0", "3.0.1"),
 )

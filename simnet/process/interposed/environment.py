@@ -7,7 +7,8 @@ is its own, as with any process, and gone with it: neither the test nor the next
 and websockets follow them; and ``TZ`` tells where it stands.  What of these was there when the interpreter
 began, with the same value, a process does not see.  What a test or a program sets it does.
 
-C code that asks for a variable finds the interpreter's.
+C code that asks for a variable, as OpenSSL does for certificates, finds what a process of this interpreter
+has set last, until interposition is down; but for ``TZ``, which would be another zone for all.
 
 Owns `os.environ`, as processes find it.
 """
@@ -48,6 +49,10 @@ _changes: WeakKeyDictionary[Process, dict[Any, Any]] = WeakKeyDictionary()
 """By process, what it has set, in the form of the environment; None is what it has deleted."""
 
 
+_put: set[Any] = set()
+"""Names that mean something else to C code just now."""
+
+
 def _changed_here() -> dict[Any, Any] | None:
     """The changes of the process that is running; None outside of processes."""
     process = running()
@@ -76,7 +81,11 @@ def _setitem(self: Any, key: Any, value: Any) -> None:
     if changed is None:
         _before["__setitem__"](self, key, value)
     else:
-        changed[self.encodekey(key)] = self.encodevalue(value)
+        name, encoded = self.encodekey(key), self.encodevalue(value)
+        if os.fsencode(name) != b"TZ":
+            os.putenv(name, encoded)
+            _put.add(name)
+        changed[name] = encoded
 
 
 def _delitem(self: Any, key: Any) -> None:
@@ -85,7 +94,11 @@ def _delitem(self: Any, key: Any) -> None:
         _before["__delitem__"](self, key)
     else:
         _getitem(self, key)  # KeyError if it is not there
-        changed[self.encodekey(key)] = None
+        name = self.encodekey(key)
+        if os.fsencode(name) != b"TZ":
+            os.unsetenv(name)
+            _put.add(name)
+        changed[name] = None
 
 
 def _iter(self: Any) -> Iterator[Any]:
@@ -110,5 +123,12 @@ def change() -> Callable[[], None]:
     def undo() -> None:
         for name, method in _before.items():
             setattr(_Environ, name, method)
+        data: dict[Any, Any] = vars(os.environ)["_data"]
+        while _put:
+            name = _put.pop()
+            if name in data:
+                os.putenv(name, data[name])
+            else:
+                os.unsetenv(name)
 
     return undo

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from asyncio import BaseEventLoop
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from ..process import running
 
-_NANOSECOND_DIGITS = 9
+_SAME_SECONDS = 0.5e-9
 
 _call_at: Any = BaseEventLoop.call_at
 
@@ -26,23 +26,21 @@ _call_at: Any = BaseEventLoop.call_at
 class Due(float):
     """When a timer is due, in seconds; before another of the same moment that is set later."""
 
-    __slots__ = ("_place",)
+    __slots__ = ("nth",)
 
-    _place: tuple[float, int]
-
-    def __new__(cls, when: float, nth: int) -> Self:
-        made = super().__new__(cls, when)
-        made._place = round(when, _NANOSECOND_DIGITS), nth
-        return made
+    nth: int
 
     def __lt__(self, other: float) -> bool:
-        return self._place < other._place if other.__class__ is Due else float.__lt__(self, other)
+        if other.__class__ is Due and -_SAME_SECONDS < self - other < _SAME_SECONDS:
+            return self.nth < other.nth
+        return float.__lt__(self, other)
 
 
 def _call_in_order(self: Any, when: Any, *args: Any, **kwargs: Any) -> Any:
     process = running()
     if process is not None and isinstance(when, (int, float)):
-        when = Due(float(when), next(process.leader.timers))
+        when = Due(when)
+        when.nth = next(process.leader.timers)
     timer = _call_at(self, when, *args, **kwargs)
     if timer._source_traceback:  # in debug mode: who has set it, and that is not the line above
         del timer._source_traceback[-1]

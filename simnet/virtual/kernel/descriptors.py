@@ -34,6 +34,9 @@ class Holder(Protocol):
     def lose_descriptor(self, fd: int) -> None:
         """The descriptor was closed by somebody else, and may become another file's."""
 
+    def outlive_process(self, fd: int) -> None:
+        """The process that had the descriptor has ended; the object is one of a closed file."""
+
 
 class Descriptors:
     """The table of one host, from one start of it to the next."""
@@ -160,6 +163,9 @@ class Descriptors:
     def close_those_of(self, process: object) -> None:
         """What the kernel does for a process that has ended: close what it has opened, the lowest first."""
         for fd in sorted(fd for fd, owner in self._owners.items() if owner is process):
+            for reference in self._holders.pop(fd, ()):
+                if (holder := reference()) is not None:
+                    holder.outlive_process(fd)
             self.close(fd)
 
     def hold(self, fd: int, holder: Holder) -> None:

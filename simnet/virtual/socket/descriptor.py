@@ -105,6 +105,11 @@ class DescriptorHolder:
                 close = self._host.close if waits else self._descriptors.close
                 close(fd, self)
 
+    def outlive_process(self, fd: int) -> None:
+        """The process that had the descriptor has ended; the number may be another's from now on."""
+        if fd == self._fd:
+            self._fd, self._end, self._closed = -1, Closed(self._end), True  # type: ignore[assignment]
+
     def lose_descriptor(self, fd: int) -> None:
         """Somebody closed the descriptor behind this object's back."""
         if fd == self._fd:
