@@ -112,9 +112,6 @@ NOT_PASSED = {
     "test_socket.GeneralModuleTests.test_dealloc_warn": _DROPPED,
     "test_ssl.BasicSocketTests.test_dealloc_warn": _DROPPED,
     "test_ssl.BasicSocketTests.test_refcycle": _DROPPED,
-    "test_ssl.ContextTests.test_load_default_certs_env": (
-        "OpenSSL finds the environment of the interpreter, not what a process has changed in its own"
-    ),
     "test_thread.ThreadRunningTests.test_unraisable_exception": _LET_OUT,
     "test_threading.ExceptHookTests.test_excepthook": _LET_OUT,
     "test_threading.ExceptHookTests.test_original_excepthook": _LET_OUT,
