@@ -25,7 +25,7 @@ from .choices import Choices
 from .errors import Diverged, UsageError
 from .fuzz.falsifying import falsifying_example
 from .fuzz.shrink import Shrunk, minimize
-from .pytest_hosts import host_of, host_of_function, needs_only_a_network, on_host
+from .pytest_hosts import host_of, host_of_function, is_of_a_runner, needs_only_a_network, on_host
 from .report.failure import failure_report
 from .scenario.model import Expect, Scenario
 from .scenario.nearby import carried_in
@@ -159,8 +159,9 @@ def is_repeatable(item: pytest.Function) -> bool:
     """Whether a test needs nothing but the `net` fixture, and so can be called again."""
     if host_of(item) is not None:
         return needs_only_a_network(item)
-    names = set(item.fixturenames) & set(item.funcargs)
-    return not hasattr(item.obj, "hypothesis") and names - {"request"} == {"net"}
+    used = set(item.fixturenames) & set(item.funcargs) - {"request"}
+    names = {name for name in used if not is_of_a_runner(item, name)}
+    return not hasattr(item.obj, "hypothesis") and names == {"net"}
 
 
 def _shrink(call: Call, script: Script, failed: Outcome) -> tuple[Outcome, Shrunk | None]:

@@ -156,6 +156,12 @@ def needs_only_a_network(item: pytest.Function) -> bool:
     return not own and "net" in used and item._fixtureinfo.argnames == ("net",)
 
 
+def is_of_a_runner(item: pytest.Function, name: str) -> bool:
+    """Whether a fixture is one by which a plugin runs tests: some are there whatever a test asks for."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    return name in definitions and _package(definitions[name][-1]) in _RUNNERS
+
+
 def _package(fixturedef: Any) -> str:
     return str(fixturedef.func.__module__).partition(".")[0]
 

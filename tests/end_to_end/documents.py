@@ -129,7 +129,12 @@ def commands_of(block: Block) -> Iterator[Shown]:
 
 # An empty CI, if there is one, keeps pytest from saying more than it says to people; Hypothesis still takes
 # it for one, and draws the same each time.
-_AS_FOR_A_READER = {"COLUMNS": "80", "PYTHONUTF8": "1"} | ({"CI": ""} if "CI" in os.environ else {})
+_AS_FOR_A_READER = {
+    "COLUMNS": "80",
+    "PYTHONUTF8": "1",
+    # pytest-asyncio asks for a setting, and it is one of few pages that has to do with it.
+    "PYTHONWARNINGS": 'ignore:The configuration option "asyncio_default_fixture_loop_scope" is unset',
+} | ({"CI": ""} if "CI" in os.environ else {})
 
 
 def execute(command: str, folder: Path) -> tuple[str, int]:

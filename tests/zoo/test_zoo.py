@@ -3,6 +3,7 @@
 These are small samples, bounded by runs.  The whole measurement is ``python -m tests.zoo``.
 """
 
+import gc
 import os
 import re
 import subprocess
@@ -16,6 +17,12 @@ from simnet.scenario import load, replay, save
 from tests.zoo.measure import DEVIATIONS_MAX, by_hypothesis, by_search, calm, scenario_of, survives
 from tests.zoo.members import MEMBERS
 from tests.zoo.releases import Release
+
+# waitress does not close its pipe, and warns of that when it is collected.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+]
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((Path(__file__).parent / "kept").glob("*.toml"))
@@ -44,6 +51,21 @@ def _releases_are_here(request):
     member = request.node.callspec.params.get("member") if hasattr(request.node, "callspec") else None
     if member is not None and member.missing:
         pytest.skip(f"{' and '.join(member.missing)} not here: `make zoo` brings them")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_was_found_is_let_go():
+    yield
+    found.cache_clear()
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _collected(request):
+    """What waitress has left behind is collected here, and not in another test."""
+    yield
+    if "waitress" in request.node.name:
+        gc.collect()
 
 
 @cache
