@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import warnings
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, TypeVar
@@ -85,13 +86,15 @@ _refuse = ctypes.cast(ctypes.pythonapi.PyObject_DelItem, ctypes.c_void_p)
 _refusal = _Refusal()
 
 
-_before: list[tuple[Any, Any]] = []
+_before: list[tuple[Any, Any, warnings.catch_warnings[None]]] = []
 
 
 def refuse_lines() -> None:
     """From now on the current thread runs no line that is not simnet's, until `accept_lines`."""
-    hook = sys.unraisablehook
-    _before.append((sys.gettrace(), hook))
+    hook, silence = sys.unraisablehook, warnings.catch_warnings()
+    silence.__enter__()  # a kernel closes files of this computer without a word
+    warnings.simplefilter("ignore", ResourceWarning)
+    _before.append((sys.gettrace(), hook, silence))
     sys.unraisablehook = _without_the_killed(hook)
     sys.settrace(
         None
@@ -114,8 +117,9 @@ def accept_lines(before: Callable[[], object] | None = None) -> None:
         if before is not None:
             before()
     finally:
-        trace, sys.unraisablehook = _before.pop()
+        trace, sys.unraisablehook, silence = _before.pop()
         sys.settrace(trace)
+        silence.__exit__(None, None, None)
 
 
 def _without_the_killed(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -46,7 +46,7 @@ def by_uvicorn(notes):
         await send({"type": "http.response.body", "body": b"bread"})
 
     def serve():
-        uvicorn.run(application, host="0.0.0.0", port=80, log_level="critical")
+        uvicorn.run(application, host="0.0.0.0", port=80, loop="asyncio", log_level="critical")
         notes.append("returned")
 
     return serve

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import sys
 import threading
 import warnings
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from simnet.outcomes import EVERY, GENTLE
 with warnings.catch_warnings(), install_asyncore(replace=True):
     warnings.simplefilter("ignore", DeprecationWarning)
     smtpd = pytest.importorskip("smtpd", reason="neither Python's smtpd nor standard-smtpd is installed")
+del sys.modules["smtpd"]  # others find theirs, with another asyncore
 
 MAIL = "Subject: engines\r\n\r\n" + "".join(f".the {number}th line\r\n" for number in range(500))
 RECEIVED = MAIL.replace("\r\n", "\n").rstrip("\n").encode()

@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -650,6 +651,25 @@ def test_what_fails_and_ends_the_run_is_left_open_for_the_report(network, client
     with pytest.raises(ValueError, match="of 7"):
         network.run()
     assert "LISTEN" in str(network.netstat())
+
+
+def test_a_file_of_this_computer_that_a_killed_process_had_is_closed_without_a_word(
+    network, client, tmp_path, monkeypatch
+):
+    def write():
+        file = open(tmp_path / "diary", "w")  # noqa: SIM115
+        client.modules.time.sleep(9)
+        file.close()
+
+    process = client.spawn(write)
+    network.run(until="1s")
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        process.kill()
+        gc.collect()
+    assert told == []
 
 
 def test_peers_of_a_killed_host_see_its_sockets_closed_and_those_of_a_crashed_one_nothing(
