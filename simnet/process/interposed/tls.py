@@ -100,7 +100,10 @@ class HostedTLS:
         """Up to `size` bytes, or how many of them are in the buffer; none after close_notify."""
         deadline_ns = self._deadline_ns()
         while (answer := self._ask(self._tls.read, size, *buffer)) is _MORE:
-            self._send_all("read", deadline_ns)  # a handshake, or the answer to new keys
+            if self._tls.version() is None:
+                self._send_all("read", deadline_ns)  # the handshake is not over
+            else:
+                self._send_what_goes()  # the answer to new keys, for instance
             self._receive("read", deadline_ns)
         self._send_what_goes()
         return answer
