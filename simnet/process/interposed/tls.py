@@ -40,8 +40,6 @@ RECORD_BYTES = 16_384
 """The most plaintext in one record (RFC 8446, section 5.1)."""
 
 _HEADER_BYTES = 5
-_TRIES_AT_ONCE = 100
-"""How often a socket that is ready is asked at one moment: a network may choose EAGAIN for it."""
 
 _wrap_socket = ssl.SSLContext._wrap_socket  # type: ignore[attr-defined]
 
@@ -206,15 +204,14 @@ class HostedTLS:
         wanted, answers = event | ERR | HUP, []
 
         def is_answered() -> bool:
-            for _ in range(_TRIES_AT_ONCE):
-                if not end.poll_mask() & wanted:
-                    return False
-                with suppress(BlockingIOError):
-                    answers.append(_told(system_call, end, what))
-                    return True
-            return False
+            with suppress(BlockingIOError):
+                answers.append(_told(system_call, end, what))
+            return bool(answers)
 
-        if not self._host.wait(_CALLS[event], is_answered, deadline_ns, (end,), wanted):
+        def is_over() -> bool:
+            return bool(end.try_while_ready(wanted, is_answered))
+
+        if not self._host.wait(_CALLS[event], is_over, deadline_ns, (end,), wanted):
             raise _timed_out(what, event)
         return answers[0]
 

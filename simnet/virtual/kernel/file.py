@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...transport import ERR, IN, OUT, PRI
@@ -29,6 +29,8 @@ BANDS = RDNORM | RDBAND | WRNORM | WRBAND
 DATA, SPACE, ERROR = IN | PRI | RDNORM | RDBAND, OUT | WRNORM | WRBAND, ERR
 """With which events files wake their watchers (sk_data_ready, sk_write_space, sk_error_report)."""
 
+
+_TRIES_AT_ONCE = 100
 
 FIONREAD, SIOCOUTQ, SIOCATMARK = 0x541B, 0x5411, 0x8905
 """Requests of ioctl(2) that ask a file for a number."""
@@ -100,6 +102,19 @@ class File(ABC):
             if mask & OUT:
                 mask |= WRNORM | WRBAND if self.has_write_band else WRNORM
         return mask & events
+
+    def try_while_ready(self, events: int, attempt: Callable[[], bool]) -> bool:
+        """Make an attempt while it has any of `events`, until one is answered; whether one was.
+
+        A network may choose EAGAIN for a file that is ready.  Who waits does not see that: the kernel looks
+        anew, at once, for no event may be left to come.
+        """
+        for _ in range(_TRIES_AT_ONCE):
+            if not self.poll_mask() & events:
+                return False
+            if attempt():
+                return True
+        return False
 
     @abstractmethod
     def close(self) -> None:

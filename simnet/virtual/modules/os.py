@@ -35,9 +35,6 @@ from .binding import constants_of, module_like, names_of, rebound
 if TYPE_CHECKING:
     from ..host import Host
 
-_TRIES_AT_ONCE = 100
-"""How often a read that waits is made at one moment while its file is ready and the answer EAGAIN."""
-
 PROCESSORS = 4
 
 _O_DIRECT = 0o40000  # a pipe of packets (pipe(2)); other systems have no name for it
@@ -152,28 +149,22 @@ def _transfers(host: Host) -> Sequence[Callable[..., Any]]:
 
 
 def _read(host: Host, file: File, size: int) -> bytes:
-    """read(2); it waits, if it may, until there is anything.
-
-    A network may choose EAGAIN where there is something: the kernel looks anew then, at once, for no event
-    may be left to come.
-    """
+    """read(2); it waits, if it may, until there is anything."""
     if file.is_nonblocking:
         return file.read(size)
     answers: list[bytes] = []
 
     def is_answered() -> bool:
-        for _ in range(_TRIES_AT_ONCE):
-            with suppress(BlockingIOError):
-                answers.append(file.read(size))
-                return True
-            if isinstance(file, SocketEnd) and file.is_exhausted:
-                answers.append(b"")
-                return True
-            if not file.poll_mask() & (IN | ERR | HUP):
-                return False
-        return False
+        with suppress(BlockingIOError):
+            answers.append(file.read(size))
+        if not answers and isinstance(file, SocketEnd) and file.is_exhausted:
+            answers.append(b"")
+        return bool(answers)
 
-    host.wait("read", is_answered, None, (file,))
+    def is_over() -> bool:
+        return is_answered() or file.try_while_ready(IN | ERR | HUP, is_answered)
+
+    host.wait("read", is_over, None, (file,))
     return answers[0]
 
 

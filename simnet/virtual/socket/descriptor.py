@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 _DONTWAIT = int(std.MSG_DONTWAIT)
 _NOT_WAITING = _DONTWAIT | int(std.MSG_ERRQUEUE)
 
-_TRIES_AT_ONCE = 100
-"""How often a call that waits is made at one moment while its socket is ready and the answer EAGAIN."""
-
 _ANY_TRUTH = sys.version_info >= (3, 12)
 """Whether setblocking() takes whatever is true or false; before it was a number."""
 
@@ -184,9 +181,6 @@ class DescriptorHolder:
         O_NONBLOCK, which others may have set or cleared (os.set_blocking).  No frame here keeps an exception:
         one that holds the frame that holds the socket would keep it open until the garbage collector comes.
         `empty` is what a wait for data ends with that has become vain.
-
-        A network may choose EAGAIN for a socket that is ready.  Who waits does not see it: Python polls anew
-        and the kernel looks anew, at once, for no event may be left to come.
         """
         not_waiting = _DONTWAIT if self.family == std.AF_UNIX else _NOT_WAITING  # it has no error queue
         if not self._timeout and (self._end.is_nonblocking or flags & not_waiting):
@@ -194,20 +188,19 @@ class DescriptorHolder:
         end, wanted, answers = self._end, events | ERR | HUP, []
 
         def is_answered() -> bool:
-            for _ in range(_TRIES_AT_ONCE):
-                if not end.poll_mask() & wanted:
+            try:
+                answers.append(system_call())
+            except BlockingIOError:
+                if empty is None or self._timeout or not end.is_exhausted:
                     return False
-                try:
-                    answers.append(system_call())
-                except BlockingIOError:
-                    if empty is None or self._timeout or not end.is_exhausted:
-                        continue
-                    answers.append(empty)
-                return True
-            return False
+                answers.append(empty)
+            return True
+
+        def is_over() -> bool:
+            return bool(end.try_while_ready(wanted, is_answered))
 
         deadline_ns = self._host.deadline_ns(self._timeout or None)
-        if not self._host.wait(call, is_answered, deadline_ns, (end,), wanted):
+        if not self._host.wait(call, is_over, deadline_ns, (end,), wanted):
             raise TimeoutError("timed out")
         return answers[0]
 
