@@ -32,11 +32,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...transport import ERR, HOSTED, HUP, OUT
 from ..process import running
+from .names import Inside, by_module
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
-
-Inside = Callable[..., Any]
 
 _OF_DESCRIPTORS: dict[ModuleType, str] = {
     os: (
@@ -73,11 +72,8 @@ def change() -> Callable[[], None]:
 
 def stand_ins() -> dict[Any, Inside]:
     """By function, what a process calls in its place."""
-    found: dict[Any, Inside] = {io.open: _open_file, os.open: _open, os.close: _close}
-    for module, names in _OF_DESCRIPTORS.items():
-        for name in names.split():
-            if hasattr(module, name):
-                found[getattr(module, name)] = partial(_of_a_descriptor, module.__name__, name)
+    found = by_module(_OF_DESCRIPTORS, _of_a_descriptor)
+    found.update({io.open: _open_file, os.open: _open, os.close: _close})
     for name in _OF_TWO.split():
         if hasattr(os, name):
             found[getattr(os, name)] = partial(_of_two, name)

@@ -13,17 +13,15 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import descriptors, entropy, exits, identity, paths, signals, threads
+from .names import Inside, by_module
 
 if TYPE_CHECKING:
     from ...virtual.host import Host
-
-Inside = Callable[..., Any]
 
 _OF_THE_HOST: dict[ModuleType, str] = {
     socket: (
@@ -40,11 +38,7 @@ _CLOCKS = "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns cloc
 
 def stand_ins() -> dict[Any, Inside]:
     """By function, what a process calls in its place."""
-    found: dict[Any, Inside] = {}
-    for module, names in _OF_THE_HOST.items():
-        for name in names.split():
-            if hasattr(module, name):
-                found[getattr(module, name)] = partial(_of_the_host, module.__name__, name)
+    found = by_module(_OF_THE_HOST, _of_the_host)
     for name in _CLOCKS.split():
         found[getattr(time, name)] = partial(_clock, name)
     for name in entropy.DRAWS.split():

@@ -26,6 +26,21 @@ _KEPT_IN_CLASSES = {"selectors", "sched", "logging", "multiprocessing.connection
 """Modules of the standard library that keep functions of others in classes and in defaults."""
 
 
+Inside = Callable[..., Any]
+"""What a process calls in the place of a function: with its host and that function before the arguments."""
+
+
+def by_module(table: Mapping[ModuleType, str], inside: Inside) -> dict[Any, Inside]:
+    """What processes call in the place of functions that are listed by module: `inside`, which is given the
+    names of the module and of the function first.  What this Python does not have is left out."""
+    return {
+        getattr(module, name): partial(inside, module.__name__, name)
+        for module, names in table.items()
+        for name in names.split()
+        if hasattr(module, name)
+    }
+
+
 class StandIn:
     """Stands for a function: in a process it calls the host's, anywhere else what it stands for.
 
