@@ -8,7 +8,6 @@ Owns the exchange, and what kind a function is of.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +16,7 @@ from weakref import WeakKeyDictionary, ref
 
 from ..errors import UsageError
 from ..process.interposed.names import StandIn
+from ..process.interposed.paths import is_of_host
 from ..process.interposed.sockets import CALLS, HostedSocket
 from ..process.interposed.tls import HostedTLS
 from ..process.process import Process, running
@@ -169,7 +169,7 @@ def _count(census: Census, process: Process, stand_in: StandIn, args: tuple[Any,
     name, kind = stand_in.__name__, kind_of(stand_in.original)
     if name in _SEEN_OTHERWISE:
         return
-    if kind == "descriptors" and args and not _is_of_host(process.host, args[0]):
+    if kind == "descriptors" and args and not is_of_host(process.host, args[0]):
         what = f"{name} {args[0]!r}" if isinstance(args[0], (str, bytes)) else name
         census.note(False, "files", what, place_of(sys._getframe(2)), process.host.name)
         return
@@ -190,14 +190,6 @@ def kind_of(function: Any) -> str:
     if module in ("socket", "_socket"):
         return "sockets" if name in _OF_SOCKETS else "names"
     return _KINDS.get(module, module)
-
-
-def _is_of_host(host: Any, argument: Any) -> bool:
-    """Whether a descriptor or a path is one of the host's."""
-    if isinstance(argument, (str, bytes, os.PathLike)):
-        return "unix_names" in vars(host) and bool(host.modules.os.path.exists(argument))
-    number = argument if isinstance(argument, int) else getattr(argument, "fileno", lambda: -1)()
-    return host.descriptors.get(number) is not None
 
 
 def _refuse(census: Census, process: Process, error: NotImplementedError) -> None:

@@ -114,6 +114,20 @@ def test_asyncio_is_counted_by_what_its_loop_calls(network):
     assert census.calls["sockets"]["socketpair"] == 1
 
 
+def test_a_directory_in_which_a_host_has_a_socket_is_of_this_computer(network, tmp_path):
+    def look():
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(tmp_path / "socket"))
+            os.stat(tmp_path / "socket")
+            os.stat(str(tmp_path))
+
+    census = counted(network, look)
+    assert census.calls["descriptors"] == {"stat": 1}
+    escaped = [found.what for found in census.escaped]
+    assert f"stat {str(tmp_path)!r}" in escaped
+    assert not any("socket" in what for what in escaped)
+
+
 def test_every_function_that_is_interposed_has_a_kind():
     kinds = {getattr(function, "__name__", "?"): kind_of(function) for function in stand_ins()}
     known = {

@@ -35,8 +35,7 @@ def stand_ins() -> dict[Any, Callable[..., Any]]:
 
 
 def _of_a_path(name: str, host: Host, original: Any, path: Any, *rest: Any, **kwargs: Any) -> Any:
-    is_of_host = descriptors.is_of(host, path) if isinstance(path, int) else _is_of_host(host, path)
-    return (getattr(host.modules.os, name) if is_of_host else original)(path, *rest, **kwargs)
+    return (getattr(host.modules.os, name) if is_of_host(host, path) else original)(path, *rest, **kwargs)
 
 
 def make_room(host: Host, address: Any) -> None:
@@ -56,8 +55,14 @@ def make_room(host: Host, address: Any) -> None:
             host.modules.os.makedirs(directory, exist_ok=True)
 
 
-def _is_of_host(host: Host, path: Any) -> bool:
-    """Whether what is at a path is the host's: a socket of it; directories are this computer's."""
+def is_of_host(host: Host, path: Any) -> bool:
+    """Whether what is at a path is the host's: a socket of it; directories are this computer's.
+
+    Args:
+        path: as functions of `os` take it, a descriptor included.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return descriptors.is_of(host, descriptors.number_of(path))
     if "unix_names" not in vars(host):
         return False
     paths = host.modules.os.path
