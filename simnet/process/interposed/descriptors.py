@@ -296,8 +296,13 @@ class HostedFile(io.RawIOBase):
                 self._host.close(self._fd)
 
     def _is_left(self) -> bool:
-        """Whether its process was killed or its host has crashed: what buffers have is lost."""
-        return self._process.was_killed or self._table.is_gone or self._table is not self._host.descriptors
+        """Whether its process has ended or its host has crashed: what buffers have is lost."""
+        return (
+            not self._process.leader.is_alive
+            or self._process.was_killed
+            or self._table.is_gone
+            or self._table is not self._host.descriptors
+        )
 
     def _check(self) -> None:
         if self.closed:
