@@ -22,6 +22,7 @@ from ..process.interposed.tls import HostedTLS
 from ..process.process import Process, running
 from ..process.standing import place_of
 from ..process.thread import Thread
+from ..process.waiting import Waits
 from ..virtual.modules.epoll import Epoll
 from ..virtual.modules.select import Poll
 
@@ -119,7 +120,7 @@ def _put_up() -> None:
         own = name if name in vars(cls) else f"_{name}"
         _exchange(cls, own, _counted(vars(cls)[own], kind, cls.__name__ if name == "__init__" else name))
     _exchange(StandIn, "__call__", _counted_call(StandIn.__call__))
-    _exchange(Process, "_stand_still", _counted_wait(Process._stand_still))
+    _exchange(Waits, "_stand_still", _counted_wait(Waits._stand_still))
     _exchange(Thread, "__init__", _counted(Thread.__init__, "threads", "start"))
 
 
@@ -154,8 +155,8 @@ def _counted_call(call: Callable[..., Any]) -> Callable[..., Any]:
     return count_and_call
 
 
-def _counted_wait(stand_still: Callable[[Process], None]) -> Callable[[Process], None]:
-    def count_and_stand_still(self: Process) -> None:
+def _counted_wait(stand_still: Callable[[Waits], None]) -> Callable[[Waits], None]:
+    def count_and_stand_still(self: Waits) -> None:
         census, _ = current()
         if census is not None:
             census.waits[self.call] += 1

@@ -6,9 +6,9 @@ sockets runs as it stands, in virtual time, and a run repeats.
 
 What such a program finds in the standard modules meanwhile are those of its host (`interposed`).
 
-Owns processes (`process`), how one is ended without a line of its code being run (`ending`), and where one
-stands (`standing`).  Does not own what a call waits for: that is the kernel of `virtual`, of which nothing is
-imported here; a host is handed in.
+Owns processes (`process`), how one waits (`waiting`), how one is ended without a line of its code being run
+(`ending`), and where one stands (`standing`).  Does not own what a call waits for: that is the kernel of
+`virtual`, of which nothing is imported here; a host is handed in.
 """
 
 from .interposed import interposition

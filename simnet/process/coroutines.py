@@ -1,12 +1,13 @@
-"""What asyncio keeps of a process that is killed: tasks that are suspended, on no stack, and their loop.
+"""What asyncio keeps of a process: the loop that runs, and tasks that are suspended, on no stack.
 
-Nothing of them may run later, when the garbage collector finds them: no ``finally`` of a coroutine, and no
-destructor of a transport that would close its socket.  So coroutines are closed, and the collector runs,
-while every line is refused (`ending`).
+asyncio keeps the running loop for the thread of this computer, which all processes share.  When a process is
+killed, nothing of its tasks may run later, when the garbage collector finds them: no ``finally`` of a
+coroutine, and no destructor of a transport that would close its socket.  So coroutines are closed, and the
+collector runs, while every line is refused (`ending`).
 
 Not found are asynchronous generators that no task of the loop waits in.
 
-Owns the tasks of one loop.
+Owns which loop runs, and the tasks of one loop.
 """
 
 from __future__ import annotations
@@ -18,6 +19,24 @@ from weakref import ref
 
 from ..garbage import collector
 from .ending import beneath_programs
+
+
+def take_running_loop() -> tuple[Any, Any] | None:
+    """The loop that runs in this thread of the computer, with its hooks for asynchronous generators: it is
+    another process's turn, and none does."""
+    asyncio: Any = sys.modules.get("_asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if loop is None:
+        return None
+    hooks = sys.get_asyncgen_hooks()
+    put_running_loop(None, (None, None))
+    return loop, hooks
+
+
+def put_running_loop(loop: Any, hooks: Any) -> None:
+    """It is the turn again of the process whose loop that is."""
+    sys.modules["_asyncio"]._set_running_loop(loop)
+    sys.set_asyncgen_hooks(*hooks)
 
 
 def abandon(loop: Any, moment: int) -> Callable[[], None]:

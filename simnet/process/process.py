@@ -3,14 +3,13 @@
 To the network it is a `Turner` like a loop: it is runnable or not, its turn is a switch into its greenlet,
 and its earliest deadline is that of the call it waits in.
 
-Owns the life of a process, and waiting.
+Owns the life of a process.  How it waits is `waiting`.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -19,33 +18,26 @@ from greenlet import GreenletExit, error, getcurrent, greenlet
 
 from ..errors import UsageError
 from ..trace import Kind
-from ..transport import IN, PRI, enter_context, leave_context
+from ..transport import enter_context, leave_context
 from ..units import duration_ns
-from .coroutines import abandon
 from .ending import Killed, accept_lines, beneath_programs, collect_young, refuse_lines
 from .exits import Exits, status_of
-from .kept import began, release
+from .kept import release
 from .locals import Locals
 from .machine import Machine
 from .own_globals import own_globals
 from .own_modules import OwnModules
 from .signals import Signals
 from .standing import library_call, place_of
+from .waiting import ANY, Waits
 
 if TYPE_CHECKING:
     from ..virtual.host import Host
-    from ..virtual.kernel.file import File
     from .thread import Thread
 
 _HAPPEN = int(Kind.HAPPEN)
-ANY = -1
-"""Every event that a file can have."""
-
 IDENT = 1_000
 """Below what `threading.get_ident` tells the first process."""
-
-READS_AT_ONCE, READ_NS = 1_000, 10_000
-"""After so many readings of a clock, or questions in vain, at one moment, so much time passes with each."""
 
 _process: ContextVar[Process | None] = ContextVar("simnet_process", default=None)
 
@@ -63,24 +55,7 @@ at_end: list[Callable[[Process], None]] = []
 """What is told of every process and thread that has ended."""
 
 
-def _take_running_loop() -> tuple[Any, Any] | None:
-    """The loop that runs in this thread of the computer, with its hooks for asynchronous generators: it is
-    another process's turn, and none does."""
-    asyncio: Any = sys.modules.get("_asyncio")
-    loop = None if asyncio is None else asyncio._get_running_loop()
-    if loop is None:
-        return None
-    hooks = sys.get_asyncgen_hooks()
-    _put_running_loop(None, (None, None))
-    return loop, hooks
-
-
-def _put_running_loop(loop: Any, hooks: Any) -> None:
-    sys.modules["_asyncio"]._set_running_loop(loop)
-    sys.set_asyncgen_hooks(*hooks)
-
-
-class Process(Exits):
+class Process(Waits, Exits):
     """Blocking code on a host; made by `Host.spawn`.
 
     Attributes:
@@ -399,138 +374,7 @@ class Process(Exits):
         """Descriptors are the host's."""
         return None
 
-    # --- waiting ---------------------------------------------------------------------------------
-
-    def wait(
-        self,
-        call: str,
-        condition: Callable[[], object],
-        deadline_ns: int | None,
-        files: Iterable[File] = (),
-        events: int = ANY,
-    ) -> bool:
-        """Stand still until `condition` is true, or until the deadline; whether it is true.
-
-        The condition is asked at first, and whenever the process was woken: by one of `files` that may have
-        one of `events`, or by a call of `wake`.  While it waits its files are not closed, as in a kernel.
-
-        If it is woken at the moment of its deadline, it is a pick whether that came too late (`timer`).
-        """
-        if condition():
-            return True
-        self.waits += 1
-        self.events, self.call, self._deadline_ns = events, call, deadline_ns
-        watched = []
-        for file in files:
-            before, is_held = file.watchers, file.references > 0
-            file.watchers = during = (*before, self)
-            if is_held:
-                file.references += 1
-            watched.append((file, before, during, is_held))
-        network = self.host.network
-        try:
-            while deadline_ns is None or network.now_ns < deadline_ns:
-                self._stand_still()
-                if self.queued and deadline_ns == network.now_ns and self.host.timers_first(1):
-                    return False
-                if condition():
-                    return True
-            return False
-        finally:
-            self.call, self._deadline_ns, self.queued = "", None, True
-            for file, before, during, is_held in watched:
-                if file.watchers is during:  # the usual case: nobody else has come or gone
-                    file.watchers = before
-                else:
-                    file.watchers = tuple(other for other in file.watchers if other is not self)
-                if is_held:
-                    file.drop()
-
-    def hold_up(self, call: str, time_ns: int | None, condition: Callable[[], object] = bool) -> None:
-        """Stand still for so long, or until `condition` is true, in a call that does not wait."""
-        waits = self.waits
-        self.wait(call, condition, None if time_ns is None else self.host.network.now_ns + time_ns)
-        self.waits = waits
-
-    def give_way(self) -> None:
-        """Let others run that can, at this moment."""
-        self.call = "sleep"
-        self._wake()
-        self._stand_still()
-        self.call = ""
-
-    def may_switch(self, call: str) -> None:
-        """Before it goes on with a call, the network may let the other threads of its process run."""
-        self._switches += 1
-        network = self.host.network
-        if network.is_calm:
-            return
-        effect = network.choose("switch", self, self._switches, self._others_ready(), call)
-        if effect is not None and effect[0] == "yields":
-            self._gives_way = True  # and another that does so is none to wait for
-            while self._others_ready():
-                self.give_way()
-            self._gives_way = False
-        elif effect is not None:
-            self.hold_up(call, effect[1])
-
-    def _others_ready(self) -> int:
-        """How many other threads of its process could go on at this moment."""
-        group = (self.leader, *self.leader.threads)
-        return sum(each.queued and not each._gives_way for each in group if each is not self)
-
-    def ask_again(self, call: str) -> None:
-        """Before it reads a clock, or when it has asked for what is not there and does not wait: who does
-        nothing else, again and again, gets to the time at which it is there."""
-        now_ns = self.host.network.now_ns
-        if self._read_ns != now_ns:
-            self._read_ns, self._reads = now_ns, 0
-        self._reads += 1
-        if self._reads > READS_AT_ONCE:
-            self.hold_up(call, READ_NS)
-            self._read_ns = self.host.network.now_ns  # it goes on with that
-
-    def _stand_still(self) -> None:
-        taken = _take_running_loop()
-        self.queued = False
-        network = self.host.network
-        assert network.process is self, f"{self.label} waits while it does not run"
-        self._hub.switch()  # type: ignore[union-attr]
-        if taken is not None:
-            _put_running_loop(*taken)
-        if self.was_killed:
-            self._let_go_of_loop()
-            del taken
-            refuse_lines()
-            raise Killed
-        if self.signals.pending and self.leader is self:
-            self._tell_signals()
-
-    def _let_go_of_loop(self) -> None:
-        """It is killed, and what it has of asyncio is not on its stack."""
-        taken = _take_running_loop()
-        if taken is not None:
-            self._take_down = abandon(taken[0], began(self.host.network))
-
-    def _tell_signals(self) -> None:
-        """Call handlers, which may wait in turn; then it waits for what it waited for."""
-        before = self.events, self.call, self._deadline_ns, self.holder
-        self.events, self.call, self._deadline_ns, self.holder = ANY, "", None, None
-        self.signals.tell()
-        self.events, self.call, self._deadline_ns, self.holder = before
-
-    def wake(self, key: int = 0) -> None:
-        """What it waits for may have come."""
-        if self.is_alive and not self.queued and (not key or key & self.events):
-            self.queued = True
-            self._wake()
-
-    def readable(self) -> None:
-        """Data has come to a file that it waits for."""
-        self.wake(IN | PRI)
-
-    def gone(self) -> None:
-        """A file is closed; not one that it waits for."""
+    # --- for reports -----------------------------------------------------------------------------
 
     def standing(self) -> str:
         """A line for reports: who it is, what it waits in, and where."""
