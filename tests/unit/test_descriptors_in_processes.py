@@ -19,18 +19,13 @@ from contextlib import suppress
 
 import pytest
 
-from simnet import Host, Network, fence
+from simnet import Network, fence
 from simnet.garbage import RARELY, YOUNG_MAX
 from simnet.transport import HOSTED
+from tests.unit.in_a_process import run
 
 HIGH = 600
 """A number that nothing else in this interpreter has."""
-
-
-def run(network: Network, host: Host, function):
-    process = host.spawn(function)
-    network.run(until=lambda: not process.is_alive)
-    return process.result
 
 
 @pytest.fixture

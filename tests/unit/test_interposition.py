@@ -32,9 +32,10 @@ from time import monotonic as taken_before
 
 import pytest
 
-from simnet import Escaped, Host, Network, fence
+from simnet import Escaped, Network, fence
 from simnet.process import kept
 from simnet.process.interposed import hashes
+from tests.unit.in_a_process import run
 
 REAL = {"sleep": time.sleep, "urandom": os.urandom, "random": random.random, "pair": socket.socketpair}
 
@@ -54,12 +55,6 @@ class Keeper:
 
     def read(self, clock=time.monotonic, *, other=time.monotonic):
         return clock(), other(), self.clock()
-
-
-def run(network: Network, host: Host, function):
-    process = host.spawn(function)
-    network.run(until=lambda: not process.is_alive)
-    return process.result
 
 
 def echo() -> None:

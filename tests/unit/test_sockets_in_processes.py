@@ -12,13 +12,8 @@ import weakref
 
 import pytest
 
-from simnet import Host, Network, fence
-
-
-def run(network: Network, host: Host, function):
-    process = host.spawn(function)
-    network.run(until=lambda: not process.is_alive)
-    return process.result
+from simnet import fence
+from tests.unit.in_a_process import run
 
 
 def test_methods_of_the_class_serve_its_objects(network, client):

@@ -20,15 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from simnet import Host, Network, fence
+from simnet import Network, fence
+from tests.unit.in_a_process import run
 
 BOOT = datetime.datetime(2020, 9, 13, 12, 26, 40)
-
-
-def run(network: Network, host: Host, function):
-    process = host.spawn(function)
-    network.run(until=lambda: not process.is_alive)
-    return process.result
 
 
 @pytest.fixture

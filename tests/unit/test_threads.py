@@ -23,6 +23,7 @@ from threading import Lock, Thread, current_thread, get_ident
 import pytest
 
 from simnet import Deadlock, Network
+from tests.unit import in_a_process
 
 REAL = {
     **{"start": threading.Thread.start, "active": threading._active, "take": vars(type(Lock()))["acquire"]},
@@ -34,9 +35,7 @@ queue_outside: queue.Queue[int] = queue.Queue(1)
 
 
 def run(network: Network, function, *, name: str = "host"):
-    process = network.host(name).spawn(function)
-    network.run(until=lambda: not process.is_alive)
-    return process.result
+    return in_a_process.run(network, network.host(name), function)
 
 
 # --- threads -----------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def test_a_relative_path_begins_at_the_root(host: Any) -> None:
     sock = unix(host)
     sock.bind("s")
     assert sock.getsockname() == "s"
-    assert outcome(unix(host).connect, "/tmp/../s") == "ECONNREFUSED"
+    assert outcome(unix(host).connect, "/run/../s") == "ECONNREFUSED"
 
 
 def test_stat_knows_a_socket(host: Any) -> None:
