@@ -454,7 +454,9 @@ def test_a_program_ends_as_on_this_computer(network, client, way, number):
         "async def wait(self):\n    print('ready', flush=True)\n    await real[1](self)\n"
         "asyncio.sleep, asyncio.Event.wait = sleep, wait\n"
     )
-    script = f"{waiting}\n{hook}\n{PROGRAM}\n{way}()\n"
+    # Who runs the tests may ignore SIGINT, as a shell does for what is in its background: that is inherited.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{heard}\n{waiting}\n{hook}\n{PROGRAM}\n{way}()\n"
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as real:
